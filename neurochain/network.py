@@ -1,0 +1,352 @@
+"""Network: operators with typed ports and explicit state, in discrete time, in one arithmetic.
+
+A Network is a list of nodes in execution order. Within one step every node adds up what its
+projections deliver to each of its ports, runs its neuron program once, and emits. Projections
+with delay 0 read what their source emitted in this step, those with delay d what it emitted d
+steps ago (nothing before step 0).
+
+Float order (both engines keep it, so they are bit-equal): one float32 accumulator per projection,
+starting at 0, sources ascending; the port's value is the sum of the accumulators in declared order
+(the first one taken as it is), then the biases in declared order; then the program's operations one
+by one. Integer weights with event input accumulate exactly in int32, are converted to float32 and
+multiplied by the projection's scale.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import prod
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.errors import Finding, InternalError
+
+__all__ = [
+    "Instruction",
+    "Network",
+    "Op",
+    "Operator",
+    "OutputPort",
+    "Population",
+    "PortKind",
+    "Program",
+    "Projection",
+    "Source",
+]
+
+F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
+B8 = NDArray[np.bool_]
+
+
+class PortKind(StrEnum):
+    """What travels on a port in one step."""
+
+    EVENT = "event"  # 0 or 1
+    GRADED = "graded"  # whole numbers, as float32
+    ANALOG = "analog"  # any float32
+
+
+class Op(StrEnum):
+    """Scalar operations of a neuron program, float32. Comparisons give 1.0 or 0.0."""
+
+    ADD = "add"  # a + b
+    SUB = "sub"  # a - b
+    MUL = "mul"  # a * b
+    GT = "gt"  # a > b
+    GE = "ge"  # a >= b
+    SELECT = "select"  # b where a != 0 else c
+    COPY = "copy"  # a
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """out := op(args); names are registers. Each name is written once (single assignment)."""
+
+    op: Op
+    out: str
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A neuron kind: a straight-line program over float32 scalars, the same for every neuron.
+
+    ports       names of the input currents, read as registers of the same name
+    states      state variables, read as registers (values from the last step)
+    params      parameters, read as registers (scalar or one per neuron)
+    constants   named literals
+    body        instructions in the order of execution
+    next_state  for each state the register that holds its new value
+    emit        register that the neuron emits
+    emits       kind of what is emitted
+    membrane    state (or register) recorded as "the membrane", "" if there is none
+    threshold   (value register, threshold register, comparison) of the spike, for margins; None
+                where nothing is compared
+    """
+
+    name: str
+    ports: tuple[str, ...]
+    states: tuple[str, ...]
+    params: tuple[str, ...]
+    constants: tuple[tuple[str, float], ...]
+    body: tuple[Instruction, ...]
+    next_state: tuple[tuple[str, str], ...]
+    emit: str
+    emits: PortKind
+    membrane: str = ""
+    threshold: tuple[str, str, str] | None = None
+
+    def __post_init__(self) -> None:
+        known = {*self.ports, *self.states, *self.params, *(n for n, _ in self.constants)}
+        size = len(self.ports) + len(self.states) + len(self.params) + len(self.constants)
+        if len(known) != size:
+            raise InternalError(f"program {self.name}: two registers share a name.")
+        for step in self.body:
+            missing = [a for a in step.args if a not in known]
+            if missing or step.out in known or len(step.args) != _ARITY[step.op]:
+                raise InternalError(f"program {self.name}: bad instruction {step}.")
+            known.add(step.out)
+        needed = {self.emit, *(r for _, r in self.next_state), *filter(None, [self.membrane])}
+        if not needed <= known or {s for s, _ in self.next_state} != set(self.states):
+            raise InternalError(f"program {self.name}: results name unknown registers.")
+
+
+_ARITY = {Op.ADD: 2, Op.SUB: 2, Op.MUL: 2, Op.GT: 2, Op.GE: 2, Op.SELECT: 3, Op.COPY: 1}
+
+
+class Operator(ABC):
+    """What a projection does to the values of its source. One file per kind in `operators/`.
+
+    Subclasses are frozen dataclasses with `in_shape` and `out_shape`. Indices are flat, row-major.
+    """
+
+    kind: ClassVar[str]
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+
+    @property
+    def n_in(self) -> int:
+        """Number of source elements."""
+        return prod(self.in_shape)
+
+    @property
+    def n_out(self) -> int:
+        """Number of target elements."""
+        return prod(self.out_shape)
+
+    @property
+    def weight(self) -> NDArray[Any] | None:
+        """The stored weights (float32, int8 or int16), None for structural operators."""
+        return None
+
+    @property
+    @abstractmethod
+    def accumulates(self) -> bool:
+        """True where the result is a sum over sources (linear); False for maxima."""
+
+    @abstractmethod
+    def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x (batch, n_in) -> accumulator (batch, n_out), in the order of the module docstring.
+
+        x is float32 and so is the result; or x is int64 (integer weights fed by whole numbers) and
+        the result is the exact int64 sum, without the projection's scale.
+        """
+
+    @abstractmethod
+    def touch(self, active: B8) -> B8:
+        """active (batch, n_in) -> (batch, n_out): targets reached through a nonzero weight."""
+
+    @abstractmethod
+    def fanout(self, *, nonzero: bool) -> I64:
+        """Connections that leave each source, (n_in,) int64: nonzero weights only, or structural.
+
+        Connections that would land outside the output (convolution borders) do not exist.
+        """
+
+    @property
+    @abstractmethod
+    def dense_padded(self) -> int:
+        """Connections a dense engine visits in one step, padding taps included."""
+
+    @abstractmethod
+    def port_kind(self, source: PortKind) -> PortKind:
+        """Kind of the result when the source emits `source`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A network input; it emits what the user feeds: (sample, step, *shape)."""
+
+    name: str
+    shape: tuple[int, ...]
+    emits: PortKind = PortKind.EVENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Population:
+    """n neurons that run one program. `params`: float32, 0-d (shared) or (n,) per neuron.
+
+    A population without state and threshold ("relay") only adds up what arrives: it stands where
+    a network has a linear map, a pool or an addition that is not followed by a neuron.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    program: Program
+    params: Mapping[str, F32] = field(default_factory=dict)
+    emits: PortKind = PortKind.EVENT
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+
+    @property
+    def n(self) -> int:
+        """Number of neurons."""
+        return prod(self.shape)
+
+    @property
+    def is_relay(self) -> bool:
+        """True where there is neither state nor threshold."""
+        return not self.program.states and self.program.threshold is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projection:
+    """source -> (target, port) through an operator.
+
+    delay           whole steps, 0 acts inside the step
+    bias            (n_out,) float32 added every step from `bias_from_step` on, or None
+    scale           float32 factor of integer weights, or None
+    name            the layer it is counted under: the module's qualified name where it has one
+    model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
+                    changed since (quantised); None where they are the trained ones
+    """
+
+    name: str
+    source: str
+    target: str
+    operator: Operator
+    port: str = "x"
+    delay: int = 0
+    bias: F32 | None = None
+    bias_from_step: int = 0
+    scale: np.float32 | None = None
+    model_fanout: I64 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPort:
+    """A network output: what `node` emits ("spike") or its membrane."""
+
+    name: str
+    node: str
+    signal: str = "spike"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Network:
+    """Sources, populations in execution order, projections in declared order.
+
+    arithmetic  "float32", "int8" or "int16" (weights x scale, state in float32)
+    dt_s        time step in seconds
+    """
+
+    sources: tuple[Source, ...]
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    outputs: tuple[OutputPort, ...]
+    dt_s: float
+    arithmetic: str = "float32"
+
+    def __post_init__(self) -> None:
+        findings = list(_structure_findings(self))
+        if findings:
+            raise InternalError(*findings)
+
+    def node(self, name: str) -> Source | Population:
+        """The source or population called `name`; KeyError if there is none."""
+        for item in (*self.sources, *self.populations):
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+    def incoming(self, population: str, port: str | None = None) -> tuple[Projection, ...]:
+        """Projections into a population (and port), in declared order."""
+        return tuple(
+            p
+            for p in self.projections
+            if p.target == population and (port is None or p.port == port)
+        )
+
+    def history_depth(self, node: str) -> int:
+        """Number of past steps of `node`'s emission that some projection still reads."""
+        return max((p.delay for p in self.projections if p.source == node), default=0)
+
+
+def _structure_findings(network: Network) -> list[Finding]:
+    """Names are unique, shapes agree, zero-delay projections go forward in execution order."""
+    findings: list[Finding] = []
+    nodes = [*network.sources, *network.populations]
+    order = {node.name: k for k, node in enumerate(nodes)}
+    if len(order) != len(nodes):
+        findings.append(Finding(what="two nodes share a name."))
+    shapes = {node.name: node.shape for node in nodes}
+    for population in network.populations:
+        findings += _population_findings(population)
+    programs = {p.name: p.program for p in network.populations}
+    for projection in network.projections:
+        where = f"projection {projection.name}"
+        if projection.source not in order or projection.target not in programs:
+            findings.append(Finding(where=where, what="joins nodes that do not exist."))
+            continue
+        if projection.port not in programs[projection.target].ports:
+            findings.append(Finding(where=where, what=f"enters unknown port {projection.port}."))
+        if (projection.operator.in_shape, projection.operator.out_shape) != (
+            shapes[projection.source],
+            shapes[projection.target],
+        ):
+            findings.append(
+                Finding(
+                    where=where,
+                    what=f"maps {projection.operator.in_shape} -> {projection.operator.out_shape} "
+                    f"between nodes of shapes {shapes[projection.source]} and "
+                    f"{shapes[projection.target]}.",
+                )
+            )
+        forward = order[projection.source] < order[projection.target]
+        if projection.delay < 0 or (projection.delay == 0 and not forward):
+            findings.append(Finding(where=where, what=f"has an illegal delay {projection.delay}."))
+    for output in network.outputs:
+        if output.node not in order:
+            findings.append(Finding(where=f"output {output.name}", what="has no node."))
+    return findings
+
+
+def _population_findings(population: Population) -> list[Finding]:
+    """Every parameter is there, float32, scalar or one per neuron."""
+    findings = []
+    if set(population.params) != set(population.program.params):
+        findings.append(
+            Finding(
+                where=population.name,
+                what=f"has parameters {sorted(population.params)}, its program needs "
+                f"{sorted(population.program.params)}.",
+            )
+        )
+    for name, value in population.params.items():
+        if value.dtype != np.float32 or value.shape not in ((), (population.n,)):
+            findings.append(
+                Finding(
+                    where=population.name,
+                    what=f"parameter {name} is {value.dtype} {value.shape}, not float32 () or "
+                    f"({population.n},).",
+                )
+            )
+    return findings

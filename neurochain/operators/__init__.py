@@ -1,0 +1,28 @@
+"""What projections do: one file per kind. `OPERATORS` names them for files and tests."""
+
+from neurochain.network import Operator
+from neurochain.operators.conv import Conv
+from neurochain.operators.csr import Csr
+from neurochain.operators.dense import Dense
+from neurochain.operators.diagonal import Diagonal
+from neurochain.operators.identity import Identity
+from neurochain.operators.max_pool import MaxPool
+from neurochain.operators.pool import Pool
+from neurochain.operators.windows import Window, output_size
+
+__all__ = [
+    "OPERATORS",
+    "Conv",
+    "Csr",
+    "Dense",
+    "Diagonal",
+    "Identity",
+    "MaxPool",
+    "Pool",
+    "Window",
+    "output_size",
+]
+
+OPERATORS: dict[str, type[Operator]] = {
+    cls.kind: cls for cls in (Dense, Csr, Diagonal, Conv, Pool, MaxPool, Identity)
+}

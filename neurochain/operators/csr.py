@@ -1,0 +1,88 @@
+"""Sparse weights, stored by source (compressed sparse rows)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import B8, I64, Operator, PortKind
+
+__all__ = ["Csr"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Csr(Operator):
+    """y[targets[k]] += weights[k] x[i] for k in indptr[i] .. indptr[i + 1], i ascending.
+
+    indptr (n_in + 1,) int64, targets (nnz,) int32 ascending within a source, weights (nnz,)
+    float32, int8 or int16. Stored zeros are connections (nominal), not effective ones.
+    """
+
+    kind: ClassVar[str] = "csr"
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    indptr: NDArray[np.int64]
+    targets: NDArray[np.int32]
+    weights: NDArray[Any]
+
+    @property
+    def weight(self) -> NDArray[Any]:
+        """The stored weights, (nnz,)."""
+        return self.weights
+
+    @property
+    def accumulates(self) -> bool:
+        """It sums."""
+        return True
+
+    @classmethod
+    def from_dense(
+        cls, weights: NDArray[Any], in_shape: tuple[int, ...], out_shape: tuple[int, ...]
+    ) -> Csr:
+        """Keep the nonzero entries of weights (n_out, n_in)."""
+        source, target = np.nonzero(weights.T)
+        indptr = np.zeros(weights.shape[1] + 1, dtype=np.int64)
+        np.cumsum(np.bincount(source, minlength=weights.shape[1]), out=indptr[1:])
+        return cls(
+            in_shape=in_shape,
+            out_shape=out_shape,
+            indptr=indptr,
+            targets=target.astype(np.int32),
+            weights=np.ascontiguousarray(weights[target, source]),
+        )
+
+    def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x (batch, n_in) -> (batch, n_out)."""
+        acc = np.zeros((x.shape[0], self.n_out), dtype=x.dtype)
+        for i in np.flatnonzero(x.any(axis=0)):
+            row = slice(self.indptr[i], self.indptr[i + 1])
+            acc[:, self.targets[row]] += x[:, i, None] * self.weights[row].astype(x.dtype)
+        return acc
+
+    def touch(self, active: B8) -> B8:
+        """Targets with at least one nonzero weight from an active source."""
+        reached = np.zeros((active.shape[0], self.n_out), dtype=np.bool_)
+        for i in np.flatnonzero(active.any(axis=0)):
+            row = slice(self.indptr[i], self.indptr[i + 1])
+            live = self.targets[row][self.weights[row] != 0]
+            reached[:, live] |= active[:, i, None]
+        return reached
+
+    def fanout(self, *, nonzero: bool) -> I64:
+        """Stored connections of each source, or those with a nonzero weight."""
+        if not nonzero:
+            return np.diff(self.indptr)
+        running = np.concatenate([[0], np.cumsum(self.weights != 0)])
+        return np.asarray(running[self.indptr[1:]] - running[self.indptr[:-1]], dtype=np.int64)
+
+    @property
+    def dense_padded(self) -> int:
+        """What a dense engine would visit: n_in n_out."""
+        return self.n_in * self.n_out
+
+    def port_kind(self, source: PortKind) -> PortKind:
+        """Weights make any value analog."""
+        return PortKind.ANALOG

@@ -1,0 +1,79 @@
+"""Max pooling, of spikes or of currents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.windows import Window
+
+__all__ = ["MaxPool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaxPool(Operator):
+    """y[c, p] = the largest x[c, .] of the window inside the border; padding never wins.
+
+    in_shape (c, *space), out_shape (c, *positions). Of spikes it is their union and costs work only
+    for events; of currents it is dense work: comparisons, counted apart, never synops.
+    """
+
+    kind: ClassVar[str] = "max_pool"
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def accumulates(self) -> bool:
+        """It takes maxima."""
+        return False
+
+    @property
+    def window(self) -> Window:
+        """Geometry of the taps in 2d."""
+        return Window.of(self.in_shape[1:], self.kernel, self.stride, self.padding, self.dilation)
+
+    def _max(self, x: NDArray[Any], lowest: Any) -> NDArray[Any]:
+        window = self.window
+        padded = window.padded(x.reshape(x.shape[0], self.in_shape[0], *window.size), lowest)
+        best = window.tap(padded, 0, 0).copy()
+        for ky in range(window.kernel[0]):
+            for kx in range(window.kernel[1]):
+                seen = window.tap(padded, ky, kx)
+                best = np.where(seen > best, seen, best)
+        return best.reshape(x.shape[0], -1)
+
+    def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x (batch, n_in) float32 -> (batch, n_out) float32; the first of equals is kept."""
+        return self._max(x, -np.inf)
+
+    def touch(self, active: B8) -> B8:
+        """Windows that hold an active source."""
+        return self._max(active, np.False_)
+
+    def fanout(self, *, nonzero: bool) -> I64:
+        """Windows each source lies in."""
+        window = self.window
+        count = np.zeros((self.in_shape[0], *window.size), dtype=np.int64)
+        for ky in range(window.kernel[0]):
+            for kx in range(window.kernel[1]):
+                rows, cols = window.reached(ky, kx)
+                count[:, rows[:, None], cols] += 1
+        return count.reshape(-1)
+
+    @property
+    def dense_padded(self) -> int:
+        """Windows x kernel elements."""
+        return self.n_out * prod(self.kernel)
+
+    def port_kind(self, source: PortKind) -> PortKind:
+        """Unchanged."""
+        return source

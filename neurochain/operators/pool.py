@@ -1,0 +1,89 @@
+"""Sum and average pooling: a depthwise window sum, divided by the kernel's size for the mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.windows import Window
+
+__all__ = ["Pool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool(Operator):
+    """y[c, p] = (sum over the window of x[c, .]) / size, size = kernel elements or 1 for a sum.
+
+    in_shape (c, *space), out_shape (c, *positions); padding adds zeros and counts in the size.
+    The division is float32, after the sum, as torch does it. An add an event and window, no synops.
+    """
+
+    kind: ClassVar[str] = "pool"
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    average: bool
+
+    @property
+    def accumulates(self) -> bool:
+        """It sums."""
+        return True
+
+    @property
+    def window(self) -> Window:
+        """Geometry of the taps in 2d."""
+        return Window.of(
+            self.in_shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel)
+        )
+
+    @property
+    def divisor(self) -> int:
+        """Kernel elements for the mean, 1 for the sum."""
+        return prod(self.kernel) if self.average else 1
+
+    def _sum(self, x: NDArray[Any]) -> NDArray[Any]:
+        window = self.window
+        planes = x.reshape(x.shape[0], self.in_shape[0], *window.size)
+        padded = window.padded(planes, 0)
+        acc = np.zeros((*planes.shape[:2], *window.out), dtype=x.dtype)
+        for ky in range(window.kernel[0]):
+            for kx in range(window.kernel[1]):
+                acc += window.tap(padded, ky, kx)
+        return acc.reshape(x.shape[0], -1)
+
+    def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
+        """x (batch, n_in) float32 -> (batch, n_out) float32."""
+        total = self._sum(x)
+        return total / x.dtype.type(self.divisor) if self.average else total
+
+    def touch(self, active: B8) -> B8:
+        """Windows that hold an active source."""
+        return self._sum(active.astype(np.int64)) > 0
+
+    def fanout(self, *, nonzero: bool) -> I64:
+        """Windows each source lies in."""
+        window = self.window
+        count = np.zeros((self.in_shape[0], *window.size), dtype=np.int64)
+        for ky in range(window.kernel[0]):
+            for kx in range(window.kernel[1]):
+                rows, cols = window.reached(ky, kx)
+                count[:, rows[:, None], cols] += 1
+        return count.reshape(-1)
+
+    @property
+    def dense_padded(self) -> int:
+        """Windows x kernel elements."""
+        return self.n_out * prod(self.kernel)
+
+    def port_kind(self, source: PortKind) -> PortKind:
+        """Sums of events are whole numbers; means are analog."""
+        if self.average or source is PortKind.ANALOG:
+            return PortKind.ANALOG
+        return PortKind.GRADED

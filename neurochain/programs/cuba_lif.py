@@ -1,0 +1,38 @@
+"""Current-based leaky integrate-and-fire: a synaptic current stands before the membrane.
+
+    i = alpha i + gain x (+ gain rec);  v = beta v + drive i + leak;  z = [v > theta];  reset
+
+snnTorch's Synaptic and RSynaptic, NIR's CubaLIF; the membrane takes the new current. On equality
+at the threshold the neuron is silent, unless `compare` is ">=".
+"""
+
+from __future__ import annotations
+
+from neurochain.graph import Compare, Reset
+from neurochain.network import Program
+from neurochain.programs._membrane import Features, membrane_program
+
+__all__ = ["cuba_lif_program"]
+
+
+def cuba_lif_program(
+    reset: Reset,
+    *,
+    compare: Compare = Compare.GREATER,
+    recurrent: bool = False,
+    gain: bool = False,
+    drive: bool = False,
+    leak: bool = False,
+) -> Program:
+    """Build the program; parameters alpha, beta, theta and, as asked, gain, drive, leak, v_reset."""
+    return membrane_program(
+        Features(
+            current=True,
+            reset=reset,
+            compare=compare,
+            recurrent=recurrent,
+            gain=gain,
+            drive=drive,
+            leak=leak,
+        )
+    )

@@ -1,0 +1,191 @@
+"""The reference engine: NumPy, plain, one step after the other, the whole batch at once.
+
+Every element of the batch is computed by the same elementwise operations, so results do not depend
+on the batch. It shares the neuron programs with the event engine and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
+from neurochain.network import B8, F32, I64, Network, Population, PortKind, Projection
+from neurochain.programs import evaluate
+from neurochain.simulators.types import (
+    HISTORY,
+    EngineResult,
+    Record,
+    State,
+    emission_dtype,
+    initial_state_of,
+)
+
+__all__ = ["run_reference"]
+
+
+def run_reference(
+    network: Network,
+    inputs: Mapping[str, F32],
+    *,
+    initial_state: State | None = None,
+    record: Record | None = None,
+) -> EngineResult:
+    """Run every step of every sample.
+
+    inputs[source] (batch, step, n) float32, finite. Returns an EngineResult.
+    """
+    record = record or Record()
+    first = next(iter(inputs.values()))
+    batch, steps = first.shape[:2]
+    state = initial_state_of(network, batch, initial_state)
+    run = _Run(network, batch, steps, record, state)
+    for t in range(steps):
+        run.step(t, {name: values[:, t] for name, values in inputs.items()})
+    return run.result()
+
+
+class _Run:
+    """The mutable part of a run."""
+
+    def __init__(
+        self,
+        network: Network,
+        batch: int,
+        steps: int,
+        record: Record,
+        state: dict[str, dict[str, F32]],
+    ) -> None:
+        self.network = network
+        self.state = state
+        self.batch = batch
+        kinds = {node.name: node.emits for node in (*network.sources, *network.populations)}
+        names = record.emissions
+        if names is None:
+            names = tuple(p.name for p in network.populations if p.emits is PortKind.EVENT)
+        shape = (batch, steps)
+        sizes = {n.name: int(np.prod(n.shape)) for n in (*network.sources, *network.populations)}
+        self.emissions: dict[str, NDArray[Any]] = {
+            n: np.zeros((*shape, sizes[n]), dtype=emission_dtype(kinds[n])) for n in names
+        }
+        self.membranes = {n: np.zeros((*shape, sizes[n]), np.float32) for n in record.membranes}
+        self.currents = {k: np.zeros((*shape, sizes[k[0]]), np.float32) for k in record.inputs}
+        self.kinds = kinds
+        self.fanouts = {p.name: _fanouts(p) for p in network.projections}
+        self.projection_counts: dict[str, I64] = {
+            p.name: np.zeros((*shape, len(PROJECTION_COLUMNS)), dtype=np.int64)
+            for p in network.projections
+        }
+        self.population_counts: dict[str, I64] = {
+            p.name: np.zeros((*shape, len(POPULATION_COLUMNS)), dtype=np.int64)
+            for p in network.populations
+        }
+
+    def step(self, t: int, fed: Mapping[str, F32]) -> None:
+        """Advance by one step."""
+        now: dict[str, F32] = dict(fed)
+        for population in self.network.populations:
+            now[population.name] = self._population_step(population, t, now)
+        for name, values in now.items():
+            if name in self.emissions:
+                self.emissions[name][:, t] = values
+            if HISTORY in self.state.get(name, {}):
+                past = self.state[name][HISTORY]
+                self.state[name][HISTORY] = np.concatenate([past[:, 1:], values[:, None]], axis=1)
+
+    def _population_step(self, population: Population, t: int, now: Mapping[str, F32]) -> F32:
+        registers: dict[str, NDArray[Any]] = dict(population.params)
+        touched = np.zeros((self.batch, population.n), dtype=np.bool_)
+        for port in population.program.ports:
+            registers[port], reached = self._port(population, port, t, now)
+            touched |= reached
+            if (population.name, port) in self.currents:
+                self.currents[population.name, port][:, t] = registers[port]
+        if "leak" in population.params:
+            touched |= population.params["leak"] != 0
+        before = {name: self.state[population.name][name] for name in population.program.states}
+        registers.update(before)
+        values = evaluate(population.program, registers)
+        changed = np.zeros_like(touched)
+        for name, register in population.program.next_state:
+            new = np.ascontiguousarray(values[register], dtype=np.float32)
+            changed |= new.view(np.uint32) != before[name].view(np.uint32)
+            self.state[population.name][name] = new
+        if population.name in self.membranes:
+            self.membranes[population.name][:, t] = values[population.program.membrane]
+        emitted = values[population.program.emit]
+        self.population_counts[population.name][:, t] = np.stack(
+            [np.count_nonzero(a, axis=1) for a in (emitted, touched, changed)], axis=1
+        )
+        return emitted
+
+    def _port(
+        self, population: Population, port: str, t: int, now: Mapping[str, F32]
+    ) -> tuple[F32, B8]:
+        """The current of one port and which neurons an event or a bias reached."""
+        total: F32 | None = None
+        reached = np.zeros((self.batch, population.n), dtype=np.bool_)
+        incoming = self.network.incoming(population.name, port)
+        for projection in incoming:
+            x = self._delivered(projection, now)
+            self._count(projection, t, x)
+            part = _accumulate(projection, x, self.kinds[projection.source])
+            total = part if total is None else total + part
+            reached |= projection.operator.touch(x != 0)
+        if total is None:
+            total = np.zeros((self.batch, population.n), dtype=np.float32)
+        for projection in incoming:
+            if projection.bias is not None and t >= projection.bias_from_step:
+                total = total + projection.bias
+                reached |= projection.bias != 0
+        return total, reached
+
+    def _delivered(self, projection: Projection, now: Mapping[str, F32]) -> F32:
+        if projection.delay == 0:
+            return now[projection.source]
+        return self.state[projection.source][HISTORY][:, -projection.delay]
+
+    def _count(self, projection: Projection, t: int, x: F32) -> None:
+        unit = np.abs(x) == 1
+        other = (x != 0) & ~unit
+        columns = []
+        for fanout in self.fanouts[projection.name]:
+            columns += [unit @ fanout, other @ fanout]
+        self.projection_counts[projection.name][:, t] = np.stack(columns, axis=1)
+
+    def result(self) -> EngineResult:
+        """Freeze what was gathered."""
+        return EngineResult(
+            emissions=self.emissions,
+            membranes=self.membranes,
+            currents=self.currents,
+            final_state=self.state,
+            counts=RawCounts(
+                projections=self.projection_counts, populations=self.population_counts
+            ),
+        )
+
+
+def _fanouts(projection: Projection) -> tuple[I64, I64, I64, I64]:
+    """One event each, then structural, stored nonzero and trained nonzero fan-out, (n_in,)."""
+    operator = projection.operator
+    effective = operator.fanout(nonzero=True)
+    model = effective if projection.model_fanout is None else projection.model_fanout
+    ones = np.ones(operator.n_in, dtype=np.int64)
+    return ones, operator.fanout(nonzero=False), effective, model
+
+
+def _accumulate(projection: Projection, x: F32, kind: PortKind) -> F32:
+    """One projection's contribution, float32 (see network.py for the order)."""
+    weight = projection.operator.weight
+    if weight is None or weight.dtype == np.float32:
+        return np.asarray(projection.operator.reference_step(x), dtype=np.float32)
+    if kind is PortKind.ANALOG:
+        total = projection.operator.reference_step(x)
+    else:
+        total = projection.operator.reference_step(x.astype(np.int64)).astype(np.float32)
+    scale = np.float32(1.0) if projection.scale is None else projection.scale
+    return np.asarray(total * scale, dtype=np.float32)

@@ -1,0 +1,108 @@
+"""What goes into an engine and what comes out, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.accounting import RawCounts
+from neurochain.errors import Finding, InputError
+from neurochain.network import F32, Network, Population, PortKind
+
+__all__ = [
+    "HISTORY",
+    "EngineResult",
+    "Record",
+    "State",
+    "emission_dtype",
+    "initial_state_of",
+    "rest_state",
+]
+
+HISTORY = "history"
+
+State = Mapping[str, Mapping[str, F32]]
+"""node name -> {state variable: (batch, n) float32, "history": (batch, depth, n) float32}.
+
+`history` is there where a projection with a delay reads the node: its last `depth` emissions,
+oldest first (depth = the longest delay). Sources with delayed projections have a history too.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What to keep of a run: names of nodes. None means every population that emits events."""
+
+    emissions: tuple[str, ...] | None = None
+    membranes: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()  # (population, port): the summed current, for proofs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EngineResult:
+    """Result of one run of `batch` samples over `steps` steps.
+
+    emissions[name] (batch, step, n): uint8 for nodes that emit events, float32 otherwise
+    membranes[name] (batch, step, n) float32: the program's `membrane` register after each step
+    currents[(population, port)] (batch, step, n) float32, where asked for
+    """
+
+    emissions: Mapping[str, NDArray[Any]]
+    membranes: Mapping[str, F32]
+    final_state: State
+    counts: RawCounts
+    currents: Mapping[tuple[str, str], F32] = field(default_factory=dict)
+
+
+def emission_dtype(kind: PortKind) -> type[np.generic]:
+    """dtype in which a node's emissions are recorded."""
+    return np.uint8 if kind is PortKind.EVENT else np.float32
+
+
+def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
+    """All states and histories zero."""
+    state: dict[str, dict[str, F32]] = {}
+    for node in (*network.sources, *network.populations):
+        size = int(np.prod(node.shape))
+        names = node.program.states if isinstance(node, Population) else ()
+        entry = {name: np.zeros((batch, size), dtype=np.float32) for name in names}
+        depth = network.history_depth(node.name)
+        if depth:
+            entry[HISTORY] = np.zeros((batch, depth, size), dtype=np.float32)
+        if entry:
+            state[node.name] = entry
+    return state
+
+
+def initial_state_of(network: Network, batch: int, given: State | None) -> dict[str, dict[str, F32]]:
+    """The rest state, overwritten by what is given (any subset), as fresh arrays.
+
+    Errors: InputError where a name is unknown, a shape differs or a value is not finite.
+    """
+    state = rest_state(network, batch)
+    findings = []
+    for node, entries in (given or {}).items():
+        for name, value in entries.items():
+            where = f"initial_state[{node!r}][{name!r}]"
+            if node not in state or name not in state[node]:
+                findings.append(Finding(where=where, what="is no state of this network.",
+                                        fix=f"States: {_state_names(state)}."))
+                continue
+            want = state[node][name].shape
+            array = np.asarray(value, dtype=np.float32)
+            if array.size != np.prod(want) or not np.isfinite(array).all():
+                findings.append(Finding(where=where, what=f"has shape {array.shape}, wanted {want}"
+                                        " with finite values.", fix="Pass a run's final_state."))
+                continue
+            state[node][name] = array.reshape(want).copy()
+    if findings:
+        raise InputError(*findings)
+    return state
+
+
+def _state_names(state: Mapping[str, Mapping[str, F32]]) -> str:
+    return ", ".join(f"{node}.{name}" for node, entries in state.items() for name in entries)
