@@ -78,7 +78,9 @@ def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
     return state
 
 
-def initial_state_of(network: Network, batch: int, given: State | None) -> dict[str, dict[str, F32]]:
+def initial_state_of(
+    network: Network, batch: int, given: State | None
+) -> dict[str, dict[str, F32]]:
     """The rest state, overwritten by what is given (any subset), as fresh arrays.
 
     Errors: InputError where a name is unknown, a shape differs or a value is not finite.
@@ -89,14 +91,24 @@ def initial_state_of(network: Network, batch: int, given: State | None) -> dict[
         for name, value in entries.items():
             where = f"initial_state[{node!r}][{name!r}]"
             if node not in state or name not in state[node]:
-                findings.append(Finding(where=where, what="is no state of this network.",
-                                        fix=f"States: {_state_names(state)}."))
+                findings.append(
+                    Finding(
+                        where=where,
+                        what="is no state of this network.",
+                        fix=f"States: {_state_names(state)}.",
+                    )
+                )
                 continue
             want = state[node][name].shape
             array = np.asarray(value, dtype=np.float32)
             if array.size != np.prod(want) or not np.isfinite(array).all():
-                findings.append(Finding(where=where, what=f"has shape {array.shape}, wanted {want}"
-                                        " with finite values.", fix="Pass a run's final_state."))
+                findings.append(
+                    Finding(
+                        where=where,
+                        what=f"has shape {array.shape}, wanted {want} with finite values.",
+                        fix="Pass a run's final_state.",
+                    )
+                )
                 continue
             state[node][name] = array.reshape(want).copy()
     if findings:

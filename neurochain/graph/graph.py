@@ -66,7 +66,7 @@ class Graph:
 
 
 def _edge_findings(graph: Graph) -> list[Finding]:
-    """Edges must join nodes that exist, at most once, and never enter an Input or leave an Output."""
+    """Edges join nodes that exist, at most once, and never enter an Input or leave an Output."""
     findings = []
     seen: set[tuple[str, str]] = set()
     for edge in graph.edges:
@@ -75,20 +75,33 @@ def _edge_findings(graph: Graph) -> list[Finding]:
             if end not in graph.nodes:
                 known = ", ".join(sorted(graph.nodes))
                 findings.append(
-                    Finding(where=label, what=f"names a node '{end}' that does not exist.",
-                            fix=f"Known nodes: {known}.")
+                    Finding(
+                        where=label,
+                        what=f"names a node '{end}' that does not exist.",
+                        fix=f"Known nodes: {known}.",
+                    )
                 )
         if (edge.source, edge.target) in seen:
-            findings.append(Finding(where=label, what="appears twice; NIR edges are a set.",
-                                    fix="Remove one, or put a Scale of 2 between them."))
+            findings.append(
+                Finding(
+                    where=label,
+                    what="appears twice; NIR edges are a set.",
+                    fix="Remove one, or put a Scale of 2 between them.",
+                )
+            )
         seen.add((edge.source, edge.target))
         if isinstance(graph.nodes.get(edge.target), Input):
             findings.append(Finding(where=label, what="enters an Input node.", fix="Remove it."))
         if isinstance(graph.nodes.get(edge.source), Output):
             findings.append(Finding(where=label, what="leaves an Output node.", fix="Remove it."))
         if edge.delay_steps is not None and edge.delay_steps < 0:
-            findings.append(Finding(where=label, what=f"has a delay of {edge.delay_steps} steps.",
-                                    fix="Delays are 0 or more."))
+            findings.append(
+                Finding(
+                    where=label,
+                    what=f"has a delay of {edge.delay_steps} steps.",
+                    fix="Delays are 0 or more.",
+                )
+            )
     return findings
 
 
@@ -103,9 +116,19 @@ def _end_findings(graph: Graph) -> list[Finding]:
     targets = {edge.target for edge in graph.edges}
     for name, node in graph.nodes.items():
         if not isinstance(node, Input) and name not in targets:
-            findings.append(Finding(where=f"{name} ({type(node).__name__})",
-                                    what="has no incoming edge.", fix="Connect or remove it."))
+            findings.append(
+                Finding(
+                    where=f"{name} ({type(node).__name__})",
+                    what="has no incoming edge.",
+                    fix="Connect or remove it.",
+                )
+            )
         if not isinstance(node, Output) and name not in sources:
-            findings.append(Finding(where=f"{name} ({type(node).__name__})",
-                                    what="has no outgoing edge.", fix="Connect or remove it."))
+            findings.append(
+                Finding(
+                    where=f"{name} ({type(node).__name__})",
+                    what="has no outgoing edge.",
+                    fix="Connect or remove it.",
+                )
+            )
     return findings

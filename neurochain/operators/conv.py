@@ -16,7 +16,7 @@ __all__ = ["Conv"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conv(Operator):
-    """y[o, p] = sum over (c, ky, kx) ascending of weights[o, c, ky, kx] x[c', p stride - pad + k dil].
+    """y[o, p] = sum over taps (c, k) ascending of weights[o, c, k] x[c', p stride - pad + k dil].
 
     in_shape (c_in, *space), out_shape (c_out, *positions), weights (c_out, c_in / groups, *kernel)
     float32, int8 or int16; stride, padding, dilation one integer an axis. Taps on padding do not

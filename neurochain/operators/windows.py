@@ -23,7 +23,7 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Geometry in 2d: in (h, w), kernel, stride, padding, dilation, out (h, w); all pairs (y, x)."""
+    """Geometry in 2d: size of the input, kernel, stride, padding, dilation, all as (y, x)."""
 
     size: tuple[int, int]
     kernel: tuple[int, int]
@@ -42,7 +42,10 @@ class Window:
     ) -> Window:
         """Build from one or two axes."""
         return cls(
-            _pair(space, 1), _pair(kernel, 1), _pair(stride, 1), _pair(padding, 0),
+            _pair(space, 1),
+            _pair(kernel, 1),
+            _pair(stride, 1),
+            _pair(padding, 0),
             _pair(dilation, 1),
         )
 
@@ -50,8 +53,9 @@ class Window:
     def out(self) -> tuple[int, int]:
         """Output positions (h, w)."""
         h, w = (
-            output_size(self.size[a], self.kernel[a], self.stride[a], self.padding[a],
-                        self.dilation[a])
+            output_size(
+                self.size[a], self.kernel[a], self.stride[a], self.padding[a], self.dilation[a]
+            )
             for a in (0, 1)
         )
         return h, w

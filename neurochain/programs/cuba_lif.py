@@ -24,7 +24,7 @@ def cuba_lif_program(
     drive: bool = False,
     leak: bool = False,
 ) -> Program:
-    """Build the program; parameters alpha, beta, theta and, as asked, gain, drive, leak, v_reset."""
+    """Build the program; parameters alpha, beta, theta and gain, drive, leak, v_reset as asked."""
     return membrane_program(
         Features(
             current=True,

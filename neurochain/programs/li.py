@@ -11,8 +11,6 @@ from neurochain.programs._membrane import Features, membrane_program
 __all__ = ["li_program"]
 
 
-def li_program(
-    *, recurrent: bool = False, gain: bool = False, leak: bool = False
-) -> Program:
+def li_program(*, recurrent: bool = False, gain: bool = False, leak: bool = False) -> Program:
     """Build the program; parameters beta and, as asked, gain, leak."""
     return membrane_program(Features(recurrent=recurrent, gain=gain, leak=leak))

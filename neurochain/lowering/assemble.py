@@ -1,0 +1,297 @@
+"""Assembling the Network: operators, programs, projections in declared order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.errors import Finding, InputError, Severity
+from neurochain.graph import (
+    Affine,
+    AvgPool,
+    Conv,
+    Edge,
+    Graph,
+    Input,
+    Linear,
+    MaxPool,
+    NeuronNode,
+    Node,
+    Output,
+    Scale,
+    SumPool,
+    WeightNode,
+)
+from neurochain.lowering.infer import infer_shapes
+from neurochain.lowering.neurons import discretise
+from neurochain.lowering.order import Link, execution_order
+from neurochain.lowering.paths import Path, Plan, make_plan
+from neurochain.lowering.shapes import Shape
+from neurochain.network import (
+    F32,
+    Network,
+    Operator,
+    OutputPort,
+    Population,
+    PortKind,
+    Projection,
+    Source,
+)
+from neurochain.operators import Conv as ConvOperator
+from neurochain.operators import Csr, Dense, Diagonal, Identity, Pool
+from neurochain.operators import MaxPool as MaxPoolOperator
+from neurochain.programs import relay_program
+
+__all__ = ["SPARSE_BELOW", "Lowered", "lower", "lower_reported"]
+
+SPARSE_BELOW = 0.05
+"""A matrix with a smaller share of nonzero weights is stored as CSR: a sparse row costs about 20
+times as much an entry as a dense one (docs/performance.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lowered:
+    """A Network and what is worth saying about how it came about."""
+
+    network: Network
+    findings: tuple[Finding, ...]
+
+
+def lower(graph: Graph) -> Network:
+    """Graph -> Network. See `lower_reported`."""
+    return lower_reported(graph).network
+
+
+def lower_reported(graph: Graph) -> Lowered:
+    """Graph -> Network with findings: cut cycles, weights rounded to float32.
+
+    Errors: InputError (all findings at once) for shapes that do not fit or bad parameters,
+    UnsupportedError for cycles without a neuron and fractional delays.
+    """
+    plan = make_plan(graph)
+    shapes, problems = infer_shapes(plan.nodes, plan.edges)
+    if problems:
+        raise InputError(*problems)
+    links = {path: Link(path.source, path.target, path.delay) for path in plan.paths}
+    nodes = {name: plan.nodes[name] for name in plan.standing}
+    order = execution_order(nodes, tuple(links.values()))
+    cut = {path for path, link in links.items() if link in order.cut}
+    findings = [_cut_finding(path) for path in plan.paths if path in cut]
+    build = _Build(graph, plan, shapes, cut, findings)
+    populations = tuple(
+        build.population(name) for name in order.names if not isinstance(plan.nodes[name], Input)
+    )
+    network = Network(
+        sources=tuple(
+            Source(name=name, shape=node.shape, emits=PortKind.ANALOG)
+            for name, node in graph.nodes.items()
+            if isinstance(node, Input)
+        ),
+        populations=populations,
+        projections=tuple(build.projection(path) for path in plan.paths),
+        outputs=_outputs(graph, plan, build),
+        dt_s=graph.dt_s,
+    )
+    return Lowered(network=network, findings=tuple(findings))
+
+
+def _cut_finding(path: Path) -> Finding:
+    return Finding(
+        where=path.via or f"{path.source} -> {path.target}",
+        what=f"closes a cycle: what {path.source} emits reaches {path.target} one step later.",
+        severity=Severity.INFO,
+    )
+
+
+class _Build:
+    """Shared context while populations and projections are made."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        shapes: Mapping[str, Shape],
+        cut: set[Path],
+        findings: list[Finding],
+    ) -> None:
+        self.graph, self.plan, self.shapes, self.cut = graph, plan, shapes, cut
+        self.findings = findings
+        self.kinds: dict[str, PortKind] = {}
+        self.ports: dict[str, tuple[str, ...]] = {}
+        self.operators: dict[Path, Operator] = {}
+
+    def population(self, name: str) -> Population:
+        """The population of a standing node; called in execution order."""
+        node, shape = self.plan.nodes[name], self.shapes[name]
+        incoming = [path for path in self._paths_into(name)]
+        if not isinstance(node, NeuronNode):
+            program = relay_program(self._relay_kind(incoming))
+            params: Mapping[str, F32] = {}
+        else:
+            recurrent = any(path in self.cut for path in incoming)
+            discrete = discretise(name, node, prod(shape), self.graph.dt_s, recurrent=recurrent)
+            program, params = discrete.program, discrete.params
+        self.kinds[name] = program.emits
+        self.ports[name] = program.ports
+        return Population(
+            name=name, shape=shape, program=program, params=params, emits=program.emits
+        )
+
+    def _paths_into(self, name: str) -> tuple[Path, ...]:
+        """Paths into a standing node; a relay that is a map reads through itself."""
+        return tuple(path for path in self.plan.paths if path.target == name)
+
+    def _relay_kind(self, incoming: list[Path]) -> PortKind:
+        kinds = set()
+        for path in incoming:
+            source = self.kinds.get(path.source, PortKind.ANALOG)
+            node = self._map_of(path)
+            biased = isinstance(node, WeightNode) and node.bias is not None
+            kinds.add(PortKind.ANALOG if biased else self.operator(path).port_kind(source))
+        if len(incoming) == 1:
+            return kinds.pop()
+        return PortKind.ANALOG if PortKind.ANALOG in kinds else PortKind.GRADED
+
+    def _map_of(self, path: Path) -> Node | None:
+        """The map on a path: the one between, or the relay's own."""
+        if path.via:
+            return self.plan.nodes[path.via]
+        target = self.plan.nodes[path.target]
+        return target if type(target) in _OPERATORS else None
+
+    def operator(self, path: Path) -> Operator:
+        """The operator of a path, made once."""
+        if path not in self.operators:
+            node = self._map_of(path)
+            in_shape, out_shape = self.shapes[path.source], self.shapes[path.target]
+            if node is None:
+                self.operators[path] = Identity(in_shape=in_shape, out_shape=out_shape)
+            else:
+                self.operators[path] = _OPERATORS[type(node)](node, in_shape, out_shape)
+                self._note_rounding(path, node)
+        return self.operators[path]
+
+    def _note_rounding(self, path: Path, node: Node) -> None:
+        """Say so where float64 weights do not fit float32."""
+        weights = getattr(node, "weight", getattr(node, "scale", None))
+        if weights is None:
+            return
+        changed = int(np.count_nonzero(weights.astype(np.float32) != weights))
+        if changed:
+            self.findings.append(
+                Finding(
+                    where=path.via or path.target,
+                    what=f"{changed} of {weights.size} {weights.dtype} weights were rounded to "
+                    "float32.",
+                    severity=Severity.WARNING,
+                )
+            )
+
+    def projection(self, path: Path) -> Projection:
+        """The projection of a path."""
+        node = self._map_of(path)
+        is_cut = path in self.cut
+        operator = self.operator(path)
+        bias = _bias(node, self.shapes[path.target])
+        late = 1 if is_cut and not self.graph.recurrent_bias_at_0 else 0
+        # a delay in front of a map does not hold its bias back
+        after = path.after if path.via or node is None else 0
+        name = path.via or (path.target if node is not None else f"{path.source}->{path.target}")
+        return Projection(
+            name=name,
+            source=path.source,
+            target=path.target,
+            port="rec" if is_cut and "rec" in self.ports[path.target] else "x",
+            operator=operator,
+            delay=path.delay + (1 if is_cut else 0),
+            bias=bias,
+            bias_from_step=after + late if bias is not None else 0,
+        )
+
+
+def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
+    """The bias of every target, (n_out,) float32; convolutions spread theirs over positions."""
+    if not isinstance(node, WeightNode) or node.bias is None:
+        return None
+    bias = np.asarray(node.bias, dtype=np.float32)
+    return np.repeat(bias, prod(out_shape) // bias.size)
+
+
+def _outputs(graph: Graph, plan: Plan, build: _Build) -> tuple[OutputPort, ...]:
+    """What each Output node reads."""
+    index: dict[str, Edge] = {edge.target: edge for edge in plan.edges}
+    outputs = []
+    for name, node in graph.nodes.items():
+        if not isinstance(node, Output):
+            continue
+        source = index[name].source
+        while source not in plan.standing:
+            source = index[source].source
+        outputs.append(OutputPort(name=name, node=source, signal=node.signal))
+    return tuple(outputs)
+
+
+def _weights(node: WeightNode) -> NDArray[Any]:
+    return np.ascontiguousarray(node.weight, dtype=np.float32)
+
+
+def _matrix(node: Affine | Linear, in_shape: Shape, out_shape: Shape) -> Operator:
+    weights = _weights(node)
+    if np.count_nonzero(weights) < SPARSE_BELOW * weights.size:
+        return Csr.from_dense(weights, in_shape, out_shape)
+    return Dense(in_shape=in_shape, out_shape=out_shape, weights=weights)
+
+
+def _conv(node: Conv, in_shape: Shape, out_shape: Shape) -> Operator:
+    return ConvOperator(
+        in_shape=in_shape,
+        out_shape=out_shape,
+        weights=_weights(node),
+        stride=node.stride,
+        padding=node.padding,
+        dilation=node.dilation,
+        groups=node.groups,
+    )
+
+
+def _pool(node: SumPool | AvgPool, in_shape: Shape, out_shape: Shape) -> Operator:
+    return Pool(
+        in_shape=in_shape,
+        out_shape=out_shape,
+        kernel=node.kernel_size,
+        stride=node.stride,
+        padding=node.padding,
+        average=isinstance(node, AvgPool),
+    )
+
+
+def _max_pool(node: MaxPool, in_shape: Shape, out_shape: Shape) -> Operator:
+    return MaxPoolOperator(
+        in_shape=in_shape,
+        out_shape=out_shape,
+        kernel=node.kernel_size,
+        stride=node.stride,
+        padding=node.padding,
+        dilation=node.dilation,
+    )
+
+
+def _scale(node: Scale, in_shape: Shape, out_shape: Shape) -> Operator:
+    weights = np.broadcast_to(node.scale.astype(np.float32).reshape(-1), (prod(in_shape),))
+    return Diagonal(in_shape=in_shape, out_shape=out_shape, weights=np.ascontiguousarray(weights))
+
+
+_OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
+    Affine: _matrix,
+    Linear: _matrix,
+    Conv: _conv,
+    SumPool: _pool,
+    AvgPool: _pool,
+    MaxPool: _max_pool,
+    Scale: _scale,
+}

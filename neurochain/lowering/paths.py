@@ -1,0 +1,176 @@
+"""From edges to paths: which nodes become populations, and what lies between them.
+
+Inputs and neurons stand. A linear map, pool or scale stands as a relay only where its result is
+needed by itself: several readers, another map, or an output behind it; otherwise it becomes the
+operator of one projection. Flatten and Delay never stand: they change a path's shape or delay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochain.errors import Finding, UnsupportedError
+from neurochain.graph import (
+    AvgPool,
+    Conv,
+    Delay,
+    Edge,
+    Flatten,
+    Graph,
+    Input,
+    MaxPool,
+    NeuronNode,
+    Node,
+    Output,
+    SumPool,
+)
+
+__all__ = ["Path", "Plan", "Sum", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sum(Node):
+    """Adds up what several edges bring to a node that is no neuron."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """source -> (map) -> target between standing nodes.
+
+    `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
+    the steps of delay in front of and behind it.
+    """
+
+    source: str
+    target: str
+    via: str
+    before: int
+    after: int
+
+    @property
+    def delay(self) -> int:
+        """Total delay in steps."""
+        return self.before + self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """Nodes and edges with sums made explicit, the names that stand, and the paths between."""
+
+    nodes: Mapping[str, Node]
+    edges: tuple[Edge, ...]
+    standing: tuple[str, ...]
+    paths: tuple[Path, ...]
+
+
+_WINDOWED = (Conv, SumPool, AvgPool, MaxPool, Flatten)
+
+
+def make_plan(graph: Graph) -> Plan:
+    """Decide what stands. Errors: UnsupportedError for delays that are no whole number of steps."""
+    nodes, edges = _with_sums(graph)
+    delays = _delay_steps(nodes, graph.dt_s)
+    standing = tuple(name for name in nodes if _stands(name, nodes, edges))
+    index = {edge.target: edge for edge in edges if not _adds(nodes[edge.target])}
+    paths = tuple(
+        _trace(edge, nodes, index, delays, set(standing))
+        for edge in edges
+        if edge.target in standing
+    )
+    return Plan(nodes=nodes, edges=edges, standing=standing, paths=paths)
+
+
+def _adds(node: Node) -> bool:
+    """Nodes that may have several incoming edges."""
+    return isinstance(node, NeuronNode | Sum)
+
+
+def _with_sums(graph: Graph) -> tuple[dict[str, Node], tuple[Edge, ...]]:
+    """Put a Sum in front of every node that is no neuron and has several incoming edges."""
+    count: dict[str, int] = {}
+    for edge in graph.edges:
+        count[edge.target] = count.get(edge.target, 0) + 1
+    nodes: dict[str, Node] = {}
+    renamed: dict[str, str] = {}
+    extra: list[Edge] = []
+    for name, node in graph.nodes.items():
+        if count.get(name, 0) > 1 and not _adds(node):
+            renamed[name] = f"{name}.sum"
+            nodes[renamed[name]] = Sum()
+            extra.append(Edge(renamed[name], name))
+        nodes[name] = node
+    edges = [Edge(e.source, renamed.get(e.target, e.target), e.delay_steps) for e in graph.edges]
+    return nodes, (*edges, *extra)
+
+
+def _delay_steps(nodes: Mapping[str, Node], dt_s: float) -> dict[str, int]:
+    """Whole steps of every Delay node."""
+    steps, findings = {}, []
+    for name, node in nodes.items():
+        if not isinstance(node, Delay):
+            continue
+        values = np.unique(np.asarray(node.delay, dtype=np.float64))
+        count = values / dt_s
+        whole = np.rint(count)
+        if values.size != 1 or (values < 0).any() or abs(count - whole).max() > 1e-6:
+            findings.append(
+                Finding(
+                    where=f"{name} (Delay)",
+                    what=f"delays {values[:4].tolist()} s are {count[:4].tolist()} steps of "
+                    f"{dt_s:g} s; one whole, non-negative number is supported.",
+                    fix="Choose dt so that it divides the delay; split elements of unequal delay.",
+                )
+            )
+        else:
+            steps[name] = int(whole[0])
+    if findings:
+        raise UnsupportedError(*findings)
+    return steps
+
+
+def _stands(name: str, nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> bool:
+    node = nodes[name]
+    if isinstance(node, Input | NeuronNode | Sum):
+        return True
+    if isinstance(node, Output | Delay):
+        return False
+    readers = _readers(name, nodes, edges)
+    if isinstance(node, Flatten):  # a window needs the new shape; a matrix reads flat indices
+        return any(isinstance(nodes[reader], _WINDOWED) for reader in readers)
+    return len(readers) != 1 or not _adds(nodes[readers[0]])
+
+
+def _readers(name: str, nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> list[str]:
+    """Nodes that read `name`, looking through delays (a Flatten changes the shape: it counts)."""
+    readers = []
+    for edge in edges:
+        if edge.source == name:
+            through = isinstance(nodes[edge.target], Delay)
+            readers += _readers(edge.target, nodes, edges) if through else [edge.target]
+    return readers
+
+
+def _trace(
+    edge: Edge,
+    nodes: Mapping[str, Node],
+    index: Mapping[str, Edge],
+    delays: Mapping[str, int],
+    standing: set[str],
+) -> Path:
+    """Walk back from a standing target to a standing source."""
+    via, before, after = "", 0, edge.delay_steps or 0
+    source = edge.source
+    while source not in standing:
+        if source in delays:
+            steps = delays[source]
+        else:
+            steps = 0
+            via = source if not isinstance(nodes[source], Flatten) else via
+        back = index[source]
+        steps += back.delay_steps or 0
+        before, after = (before + steps, after) if via else (before, after + steps)
+        source = back.source
+    return Path(source=source, target=edge.target, via=via, before=before, after=after)

@@ -1,0 +1,164 @@
+"""Shapes: what each node of a Graph emits in one step, without batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+from neurochain.errors import Finding
+from neurochain.graph import (
+    IF,
+    LI,
+    LIF,
+    Affine,
+    AvgPool,
+    Conv,
+    CubaLI,
+    CubaLIF,
+    Flatten,
+    I,
+    Input,
+    Linear,
+    MaxPool,
+    Node,
+    Scale,
+    SumPool,
+    Threshold,
+)
+from neurochain.operators import output_size
+
+__all__ = ["Shape", "ShapeError", "emitted_shape"]
+
+Shape = tuple[int, ...]
+
+
+class ShapeError(Exception):
+    """A node cannot take the shape that arrives; carries the finding's text."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what)
+        self.what, self.fix = what, fix
+
+    def finding(self, where: str) -> Finding:
+        """The finding, at a place."""
+        return Finding(where=where, what=self.what, fix=self.fix)
+
+
+def emitted_shape(node: Node, arriving: Shape) -> Shape:
+    """Shape that `node` emits when `arriving` comes in. Errors: ShapeError."""
+    rule = _RULES.get(type(node))
+    return arriving if rule is None else rule(node, arriving)
+
+
+def _input(node: Input, arriving: Shape) -> Shape:
+    return node.shape
+
+
+def _matrix(node: Affine | Linear, arriving: Shape) -> Shape:
+    if node.weight.ndim != 2:
+        raise ShapeError(
+            f"weight has {node.weight.ndim} axes; 2 are supported.",
+            "Split it into one matrix a node.",
+        )
+    n_out, n_in = node.weight.shape
+    if arriving[-1:] != (n_in,) or prod(arriving) != n_in:
+        raise ShapeError(
+            f"takes {n_in} values, but {arriving} arrives.",
+            "Flatten before it, or correct the weight's shape.",
+        )
+    if node.bias is not None and node.bias.shape != (n_out,):
+        raise ShapeError(f"bias has shape {node.bias.shape}, its weight has {n_out} outputs.")
+    return (n_out,)
+
+
+def _conv(node: Conv, arriving: Shape) -> Shape:
+    axes = len(node.stride)
+    if len(arriving) != axes + 1:
+        raise ShapeError(f"takes (channels, {axes} axes), but {arriving} arrives.")
+    c_out, c_group = node.weight.shape[:2]
+    if node.groups < 1 or c_out % node.groups or arriving[0] != c_group * node.groups:
+        raise ShapeError(
+            f"weight {node.weight.shape} with groups={node.groups} does not take "
+            f"{arriving[0]} channels."
+        )
+    if node.bias is not None and node.bias.shape != (c_out,):
+        raise ShapeError(f"bias has shape {node.bias.shape}, there are {c_out} channels.")
+    space = _positions(arriving[1:], node.weight.shape[2:], node, node.dilation)
+    return (c_out, *space)
+
+
+def _pool(node: Any, arriving: Shape) -> Shape:
+    axes = len(node.kernel_size)
+    if len(arriving) != axes + 1:
+        raise ShapeError(f"takes (channels, {axes} axes), but {arriving} arrives.")
+    dilation = node.dilation if isinstance(node, MaxPool) else (1,) * axes
+    if isinstance(node, MaxPool) and any(
+        2 * p > k for p, k in zip(node.padding, node.kernel_size, strict=True)
+    ):
+        raise ShapeError(f"padding {node.padding} is more than half of {node.kernel_size}.")
+    return (arriving[0], *_positions(arriving[1:], node.kernel_size, node, dilation))
+
+
+def _positions(space: Shape, kernel: Shape, node: Any, dilation: Shape) -> Shape:
+    """Output positions an axis; each must be at least 1."""
+    if min(node.stride) < 1 or min(dilation) < 1 or min(node.padding) < 0 or min(kernel) < 1:
+        raise ShapeError(
+            f"kernel {kernel}, stride {node.stride}, padding {node.padding}, dilation {dilation}: "
+            "kernel, stride and dilation must be at least 1, padding at least 0."
+        )
+    sizes = tuple(
+        output_size(*values)
+        for values in zip(space, kernel, node.stride, node.padding, dilation, strict=True)
+    )
+    if min(sizes) < 1:
+        raise ShapeError(f"a kernel of {kernel} does not fit into {space}.", "Add padding.")
+    return sizes
+
+
+def _flatten(node: Flatten, arriving: Shape) -> Shape:
+    rank = len(arriving)
+    start = node.start_dim + rank if node.start_dim < 0 else node.start_dim
+    end = node.end_dim + rank if node.end_dim < 0 else node.end_dim
+    if not 0 <= start <= end < rank:
+        raise ShapeError(f"dims {node.start_dim}..{node.end_dim} do not exist in {arriving}.")
+    return (*arriving[:start], prod(arriving[start : end + 1]), *arriving[end + 1 :])
+
+
+def _scale(node: Scale, arriving: Shape) -> Shape:
+    return _elementwise("scale", node.scale.shape, arriving)
+
+
+def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
+    if prod(given) not in (1, prod(arriving)) or (prod(given) > 1 and given != arriving):
+        raise ShapeError(f"{name} has shape {given}, but {arriving} arrives.")
+    return arriving
+
+
+def _neuron(*names: str) -> Callable[[Any, Shape], Shape]:
+    def rule(node: Any, arriving: Shape) -> Shape:
+        for name in names:
+            _elementwise(name, getattr(node, name).shape, arriving)
+        return arriving
+
+    return rule
+
+
+_RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
+    Input: _input,
+    Affine: _matrix,
+    Linear: _matrix,
+    Conv: _conv,
+    SumPool: _pool,
+    AvgPool: _pool,
+    MaxPool: _pool,
+    Flatten: _flatten,
+    Scale: _scale,
+    Threshold: _neuron("threshold"),
+    I: _neuron("r"),
+    LI: _neuron("tau", "r", "v_leak"),
+    IF: _neuron("r", "v_threshold", "v_reset"),
+    LIF: _neuron("tau", "r", "v_leak", "v_threshold", "v_reset"),
+    CubaLI: _neuron("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
+    CubaLIF: _neuron("tau_syn", "tau_mem", "r", "v_leak", "w_in", "v_threshold", "v_reset"),
+}
