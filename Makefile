@@ -1,0 +1,110 @@
+# Every target sets up what it needs, in a virtual environment; a second run starts at once.
+#
+#   VENV=.venv           where the virtual environment lies
+#   PYTHON=python3       the Python (3.11 or newer) it is made with
+#   TORCH_INDEX=URL      the package index torch is taken from, e.g. the one of the CPU builds
+#   ALLOW_CUDA=1         install a CUDA build of torch where that is what the index offers
+#   EXTRAS=torch,dev     the extras that tests and checks run with
+#   PYTEST_ARGS=...      more arguments for pytest
+
+VENV        ?= .venv
+PYTHON      ?= python3
+TORCH_INDEX ?=
+ALLOW_CUDA  ?=
+EXTRAS      ?= torch,dev
+JOBS        ?= 2
+PYTEST_ARGS ?=
+
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet
+STAMPS := $(VENV)/.stamps
+GOAL   := $(or $(firstword $(MAKECMDGOALS)),setup)
+KERNEL := setup.py $(wildcard simulators/csrc/*)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint type sanitize fuzz judges bench docs build clean
+
+help:
+	@echo "make setup demo test lint type sanitize fuzz judges bench docs build clean"
+	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
+
+# --- set-up -------------------------------------------------------------------------------------
+
+$(STAMPS)/venv: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "neurochain needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@echo "set-up: virtual environment in $(VENV)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
+	    { echo "no virtual environment (Debian: apt install python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@$(PIP) install --constraint constraints.txt setuptools cffi
+	@mkdir -p $(STAMPS) && touch $@
+
+# torch first and by itself, so that a CUDA build is noticed before anything is downloaded.
+$(STAMPS)/torch: $(STAMPS)/venv
+	@echo "set-up: torch"
+	@test -n "$(ALLOW_CUDA)" || $(PY) tools/torch_preflight.py --goal $(GOAL) \
+	    $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --constraint constraints.txt torch
+	@$(PIP) install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
+	    --constraint constraints.txt torch
+	@touch $@
+
+# What the product needs to run ...
+$(STAMPS)/run: $(STAMPS)/torch pyproject.toml $(KERNEL)
+	@echo "set-up: neurochain and the C kernel"
+	@$(PIP) install --no-build-isolation --constraint constraints.txt --editable '.[torch]'
+	@touch $@
+
+# ... and what its tests and checks need beside that.
+$(STAMPS)/dev: $(STAMPS)/run
+	@echo "set-up: tools of the tests and checks"
+	@$(PIP) install --no-build-isolation --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+setup: $(STAMPS)/dev
+
+# --- the product --------------------------------------------------------------------------------
+
+demo: $(STAMPS)/run
+	@$(PY) examples/demo.py
+
+bench: $(STAMPS)/run
+	@$(PY) benchmarks/engines.py
+
+# --- tests and checks ---------------------------------------------------------------------------
+
+test: $(STAMPS)/dev
+	$(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
+
+fuzz: $(STAMPS)/dev
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n $(JOBS) -m hypothesis --timeout 3600 $(PYTEST_ARGS)
+
+judges: $(STAMPS)/dev
+	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+
+lint: $(STAMPS)/dev
+	@tools/lint.sh $(BIN)
+
+type: $(STAMPS)/dev
+	@$(PY) tools/typecheck.py
+
+sanitize: $(STAMPS)/dev
+	@$(PY) tools/freestanding.py
+	@tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
+
+docs: $(STAMPS)/dev
+	@$(PY) tools/check_docs.py
+
+# The wheel is built from the sdist, so a file missing from the sdist shows here.
+build: $(STAMPS)/dev
+	@rm -rf build dist
+	$(PY) -m build --no-isolation --outdir dist .
+	@$(PY) tools/wheel_check.py dist/*.whl
+
+clean:
+	rm -rf $(VENV) .typetree build dist out *.egg-info .coverage* htmlcov
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f simulators/_kernel*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

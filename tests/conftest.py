@@ -1,0 +1,43 @@
+"""What all tests share: hypothesis profiles and the folder of shared data."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# `default` repeats the same examples in every run; `deep` (make fuzz) looks for new ones.
+settings.register_profile("default", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "deep",
+    derandomize=False,
+    deadline=None,
+    max_examples=2_000,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def find_shared() -> Path | None:
+    """The folder of shared data: $NEUROCHAIN_SHARED, else ../shared; None where absent."""
+    named = os.environ.get("NEUROCHAIN_SHARED")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The shared data folder; a test that asks for it is skipped where there is none."""
+    folder = find_shared()
+    if folder is None:
+        pytest.skip("needs the shared data: put it in ../shared or name it in $NEUROCHAIN_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT

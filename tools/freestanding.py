@@ -1,0 +1,71 @@
+"""Compile the kernel as a freestanding C11 program would: no libc, no warnings, no hidden needs.
+
+Generated C projects ship the very files the simulator uses, so each must compile without a hosted
+environment and need nothing but the four functions that a compiler itself may call. The hosted
+driver (threads) is exempt.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FLAGS = [
+    *("-ffreestanding", "-nostdlib", "-c", "-std=c11", "-O2", "-ffp-contract=off"),
+    *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"),
+]
+COMPILER_MAY_CALL = {"memcpy", "memset", "memmove", "memcmp"}
+HOSTED = {"nc_driver.c"}
+
+
+def kernel_files(csrc: Path) -> list[Path]:
+    """The freestanding files of the kernel."""
+    return sorted(path for path in csrc.glob("nc_*.c") if path.name not in HOSTED)
+
+
+def _symbols(nm_option: str, objects: list[Path]) -> set[str]:
+    listed = subprocess.run(
+        ["nm", "-P", nm_option, *objects], check=True, text=True, capture_output=True
+    )
+    lines = (line.split() for line in listed.stdout.splitlines())
+    return {fields[0] for fields in lines if len(fields) > 1}
+
+
+def problems(csrc: Path, cc: list[str]) -> list[str]:
+    """Compiler messages and undefined symbols of the kernel in `csrc`; empty if all is well."""
+    sources, found = kernel_files(csrc), []
+    with tempfile.TemporaryDirectory() as folder:
+        objects = []
+        for source in sources:
+            target = Path(folder) / f"{source.stem}.o"
+            done = subprocess.run(
+                [*cc, *FLAGS, source, "-o", target], text=True, capture_output=True, check=False
+            )
+            if done.returncode:
+                found.append(done.stderr)
+            else:
+                objects.append(target)
+        if objects:
+            undefined = _symbols("-u", objects) - _symbols("--defined-only", objects)
+            needed = sorted(undefined - COMPILER_MAY_CALL)
+            found += [
+                f"{csrc}: needs {name}(), which a freestanding program lacks" for name in needed
+            ]
+    return found
+
+
+def main() -> int:
+    """Check the kernel of this tree; exit code 1 where something is wrong."""
+    csrc = Path(__file__).resolve().parent.parent / "simulators" / "csrc"
+    if not kernel_files(csrc):
+        print(f"freestanding: no kernel files nc_*.c in {csrc}", file=sys.stderr)
+        return 1
+    found = problems(csrc, shlex.split(os.environ.get("CC", "cc")))
+    print("\n".join(found) or f"freestanding: ok, {len(kernel_files(csrc))} files")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

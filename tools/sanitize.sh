@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The kernel's tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the tree (the
+# build would replace the kernel in use). Usage: tools/sanitize.sh BIN [PYTEST ARGUMENTS]
+# SANITIZE_TESTS chooses the tests; those that import torch are left out.
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+shift
+cd "$(dirname "$0")/.."
+tests=${SANITIZE_TESTS:-tests/simulators}
+cc=${CC:-gcc}
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+if [ -d .git ]; then tools/copy_tree.sh "$copy"; else cp -R . "$copy"; fi
+cd "$copy"
+
+echo "sanitize: building the kernel"
+export NEUROCHAIN_REQUIRE_KERNEL=1
+CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g" \
+    "$bin/python" setup.py --quiet build_ext --inplace --force
+"$bin/python" tools/typetree.py
+
+# Found before the editable install, because .typetree comes first on the path. pytest swallows the
+# sanitizer's message without -s; PYTHONMALLOC=malloc puts Python's own buffers under watch as well.
+run() {
+    LD_PRELOAD="$($cc -print-file-name=libasan.so) $($cc -print-file-name=libubsan.so)" \
+        ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+        PYTHONMALLOC=malloc PYTHONPATH="$copy/.typetree" "$@"
+}
+loaded=$(run "$bin/python" -c 'import neurochain.simulators._kernel as kernel; print(kernel.__file__)')
+case $loaded in
+    "$copy"/*) ;;
+    *) echo "sanitize: the tests would load $loaded, not the sanitized copy" >&2; exit 1 ;;
+esac
+echo "sanitize: $tests"
+run "$bin/pytest" -q -s -p no:xdist -p no:cacheprovider -m "not torch and not judge" $tests "$@"
