@@ -1,7 +1,7 @@
 """Ask what torch the resolver would install, and stop before gigabytes of CUDA packages arrive.
 
-pip's dry run answers. Measured: pip 23.2 fetches the wheel even in a dry run; pip 26.3 (the Makefile
-installs the pip of constraints.txt first) reads only the metadata where the index offers it apart
+pip's dry run answers. Measured: pip 23.2 fetches the wheel even in a dry run; pip 26.3 (the
+Makefile installs the pip of constraints.txt first) reads only the metadata where the index offers it apart
 from the wheel, and fetches the wheel where it does not. So its output is watched, and it is ended
 when it announces a file bigger than any CPU build; a limit on the size of the files it may write
 stands behind that.
@@ -87,7 +87,9 @@ def watch(lines: Iterable[str]) -> tuple[str | None, list[str]]:
 def resolve(pip_arguments: list[str]) -> tuple[int, list[str]]:
     """Run pip's dry run: (its exit code, the reasons to stop)."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_MB * 1_000_000, hard))  # pip inherits it
+    limit = LIMIT_MB * 1_000_000
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # pip inherits it
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps"]
