@@ -227,6 +227,7 @@ class Projection:
     name            the layer it is counted under: the module's qualified name where it has one
     model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
                     changed since (quantised); None where they are the trained ones
+    model_nonzero   number of nonzero weights as trained, in the same cases
     """
 
     name: str
@@ -239,6 +240,7 @@ class Projection:
     bias_from_step: int = 0
     scale: np.float32 | None = None
     model_fanout: I64 | None = None
+    model_nonzero: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,35 +299,54 @@ def _structure_findings(network: Network) -> list[Finding]:
     order = {node.name: k for k, node in enumerate(nodes)}
     if len(order) != len(nodes):
         findings.append(Finding(what="two nodes share a name."))
+    if len({p.name for p in network.projections}) != len(network.projections):
+        findings.append(Finding(what="two projections share a name."))
     shapes = {node.name: node.shape for node in nodes}
     for population in network.populations:
         findings += _population_findings(population)
-    programs = {p.name: p.program for p in network.populations}
     for projection in network.projections:
-        where = f"projection {projection.name}"
-        if projection.source not in order or projection.target not in programs:
-            findings.append(Finding(where=where, what="joins nodes that do not exist."))
-            continue
-        if projection.port not in programs[projection.target].ports:
-            findings.append(Finding(where=where, what=f"enters unknown port {projection.port}."))
-        if (projection.operator.in_shape, projection.operator.out_shape) != (
-            shapes[projection.source],
-            shapes[projection.target],
-        ):
-            findings.append(
-                Finding(
-                    where=where,
-                    what=f"maps {projection.operator.in_shape} -> {projection.operator.out_shape} "
-                    f"between nodes of shapes {shapes[projection.source]} and "
-                    f"{shapes[projection.target]}.",
-                )
-            )
-        forward = order[projection.source] < order[projection.target]
-        if projection.delay < 0 or (projection.delay == 0 and not forward):
-            findings.append(Finding(where=where, what=f"has an illegal delay {projection.delay}."))
+        findings += _projection_findings(network, projection, order, shapes)
     for output in network.outputs:
         if output.node not in order:
             findings.append(Finding(where=f"output {output.name}", what="has no node."))
+    return findings
+
+
+def _projection_findings(
+    network: Network,
+    projection: Projection,
+    order: Mapping[str, int],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> list[Finding]:
+    """A projection joins nodes of the right shapes, enters a port that exists, goes forward."""
+    where = f"projection {projection.name}"
+    target = order.get(projection.target, -1) - len(network.sources)
+    if projection.source not in order or target < 0:
+        return [Finding(where=where, what="joins nodes that do not exist.")]
+    findings = []
+    if projection.port not in network.populations[target].program.ports:
+        findings.append(Finding(where=where, what=f"enters unknown port {projection.port}."))
+    operator = projection.operator
+    ends = (shapes[projection.source], shapes[projection.target])
+    if (operator.in_shape, operator.out_shape) != ends:
+        findings.append(
+            Finding(
+                where=where,
+                what=f"maps {operator.in_shape} -> {operator.out_shape} between nodes of shapes "
+                f"{ends[0]} and {ends[1]}.",
+            )
+        )
+    forward = order[projection.source] < order[projection.target]
+    if projection.delay < 0 or (projection.delay == 0 and not forward):
+        findings.append(Finding(where=where, what=f"has an illegal delay {projection.delay}."))
+    bias = projection.bias
+    if bias is not None and (bias.dtype != np.float32 or bias.shape != (operator.n_out,)):
+        findings.append(
+            Finding(
+                where=where,
+                what=f"has a bias {bias.dtype} {bias.shape}, not float32 ({operator.n_out},).",
+            )
+        )
     return findings
 
 

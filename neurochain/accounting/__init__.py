@@ -1,5 +1,23 @@
 """Exact counts of operations."""
 
+from neurochain.accounting.activity import (
+    LAYER_COUNTS,
+    POPULATION_COUNTS,
+    Activity,
+    LayerActivity,
+    PopulationActivity,
+    count,
+)
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 
-__all__ = ["POPULATION_COLUMNS", "PROJECTION_COLUMNS", "RawCounts"]
+__all__ = [
+    "LAYER_COUNTS",
+    "POPULATION_COLUMNS",
+    "POPULATION_COUNTS",
+    "PROJECTION_COLUMNS",
+    "Activity",
+    "LayerActivity",
+    "PopulationActivity",
+    "RawCounts",
+    "count",
+]

@@ -128,7 +128,7 @@ class _Build:
     def population(self, name: str) -> Population:
         """The population of a standing node; called in execution order."""
         node, shape = self.plan.nodes[name], self.shapes[name]
-        incoming = [path for path in self._paths_into(name)]
+        incoming = self._paths_into(name)
         if not isinstance(node, NeuronNode):
             program = relay_program(self._relay_kind(incoming))
             params: Mapping[str, F32] = {}
@@ -146,7 +146,7 @@ class _Build:
         """Paths into a standing node; a relay that is a map reads through itself."""
         return tuple(path for path in self.plan.paths if path.target == name)
 
-    def _relay_kind(self, incoming: list[Path]) -> PortKind:
+    def _relay_kind(self, incoming: tuple[Path, ...]) -> PortKind:
         kinds = set()
         for path in incoming:
             source = self.kinds.get(path.source, PortKind.ANALOG)
@@ -201,9 +201,8 @@ class _Build:
         late = 1 if is_cut and not self.graph.recurrent_bias_at_0 else 0
         # a delay in front of a map does not hold its bias back
         after = path.after if path.via or node is None else 0
-        name = path.via or (path.target if node is not None else f"{path.source}->{path.target}")
         return Projection(
-            name=name,
+            name=_name(path, node),
             source=path.source,
             target=path.target,
             port="rec" if is_cut and "rec" in self.ports[path.target] else "x",
@@ -212,6 +211,13 @@ class _Build:
             bias=bias,
             bias_from_step=after + late if bias is not None else 0,
         )
+
+
+def _name(path: Path, node: Node | None) -> str:
+    """The map's name, or the two ends of a plain connection."""
+    if node is not None:
+        return path.via or path.target
+    return f"{path.source}->{path.target}" + (f"@{path.delay}" if path.delay else "")
 
 
 def _bias(node: Node | None, out_shape: Shape) -> F32 | None:

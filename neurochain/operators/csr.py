@@ -19,6 +19,7 @@ class Csr(Operator):
 
     indptr (n_in + 1,) int64, targets (nnz,) int32 ascending within a source, weights (nnz,)
     float32, int8 or int16. Stored zeros are connections (nominal), not effective ones.
+    `from_matrix`: the trained layer was a full matrix, whose nominal fan-out is n_out.
     """
 
     kind: ClassVar[str] = "csr"
@@ -27,6 +28,7 @@ class Csr(Operator):
     indptr: NDArray[np.int64]
     targets: NDArray[np.int32]
     weights: NDArray[Any]
+    from_matrix: bool = False
 
     @property
     def weight(self) -> NDArray[Any]:
@@ -52,6 +54,7 @@ class Csr(Operator):
             indptr=indptr,
             targets=target.astype(np.int32),
             weights=np.ascontiguousarray(weights[target, source]),
+            from_matrix=True,
         )
 
     def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:

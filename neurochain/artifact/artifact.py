@@ -1,0 +1,43 @@
+"""Artifact: a compiled network with everything a run, a report or an export needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from neurochain.errors import Finding
+from neurochain.graph import Graph
+from neurochain.network import Network
+
+__all__ = ["Artifact"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Artifact:
+    """What `compile` returns.
+
+    network     the executable network
+    graph       the graph it came from (for NIR), None where there is none
+    encoding    how inputs are made (plain data, `inputs.InputEncoding`), {} if unknown
+    decoding    how outputs are read (plain data, `inputs.OutputDecoding`), {} if unknown
+    provenance  plain data: neurochain's version, source kind and hash, options, verification
+    findings    warnings and infos of the compilation
+    """
+
+    network: Network
+    graph: Graph | None = None
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("encoding", "decoding", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def verified(self) -> bool:
+        """Whether the network was compared with the live module it came from, and was equal."""
+        return self.provenance.get("verification", {}).get("equal") is True

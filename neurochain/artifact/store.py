@@ -1,0 +1,129 @@
+"""model.nchain: one safetensors file, packed tensors and a JSON manifest in its header.
+
+The header's single metadata entry `manifest` holds the schema version, the network, the graph,
+encoding, decoding, provenance, findings, and the SHA-256 of every tensor (its name is its digest).
+The same artefact gives the same bytes: no dates, no paths, tensors in the order of their names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.artifact.artifact import Artifact
+from neurochain.artifact.codec import decode, encode, tensor_digest
+from neurochain.errors import Finding, InputError, InternalError, Severity
+from neurochain.files import atomic_write_bytes
+from neurochain.graph import Graph
+from neurochain.network import Network
+
+__all__ = ["SCHEMA_VERSION", "load_artifact", "save_artifact", "to_bytes"]
+
+SCHEMA_VERSION = 1
+_MAX_HEADER = 100_000_000  # bytes, the limit safetensors itself sets
+
+
+def to_bytes(artifact: Artifact) -> bytes:
+    """The file's bytes."""
+    from safetensors.numpy import save
+
+    tensors: dict[str, NDArray[Any]] = {}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "network": encode(artifact.network, tensors),
+        "graph": encode(artifact.graph, tensors),
+        "encoding": dict(artifact.encoding),
+        "decoding": dict(artifact.decoding),
+        "provenance": dict(artifact.provenance),
+        "findings": [
+            {"what": f.what, "where": f.where, "fix": f.fix, "severity": f.severity.value}
+            for f in artifact.findings
+        ],
+    }
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return save({name: tensors[name] for name in sorted(tensors)}, metadata={"manifest": text})
+
+
+def save_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
+    """Write `path` atomically. Errors: InputError where it cannot be written."""
+    atomic_write_bytes(path, to_bytes(artifact))
+
+
+def load_artifact(path: str | os.PathLike[str]) -> Artifact:
+    """Read `path`, checking every tensor against its digest; runs no code, needs no torch.
+
+    Errors: InputError for files that are missing, truncated, damaged, or of another kind.
+    """
+    file = Path(path)
+    manifest, tensors = _read(file)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{file}: has schema version {version}, this neurochain reads {SCHEMA_VERSION}. "
+            "Compile the model again, or update neurochain."
+        )
+    try:
+        network = decode(manifest["network"], tensors)
+        graph = decode(manifest["graph"], tensors)
+        findings = tuple(
+            Finding(
+                what=str(f["what"]),
+                where=str(f["where"]),
+                fix=str(f["fix"]),
+                severity=Severity(f["severity"]),
+            )
+            for f in manifest["findings"]
+        )
+        extra = {k: manifest[k] for k in ("encoding", "decoding", "provenance")}
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, InternalError) as error:
+        raise InputError(f"{file}: the manifest is damaged ({error!r}). Compile again.") from error
+    if not isinstance(network, Network) or not isinstance(graph, Graph | None):
+        raise InputError(f"{file}: the manifest holds no network. Compile the model again.")
+    return Artifact(network=network, graph=graph, findings=findings, **extra)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
+    try:
+        tensors = load(data)
+        manifest = _manifest(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise InputError(
+            f"{file}: is no neurochain artefact, or is damaged ({str(error)[:120]}). "
+            "Compile the model again."
+        ) from error
+    for name, array in tensors.items():
+        if tensor_digest(array) != name:
+            raise InputError(
+                f"{file}: tensor {name[:12]}... does not match its SHA-256: the file is damaged. "
+                "Compile the model again."
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{file}: tensor {name[:12]}... holds NaN or infinity.")
+        array.setflags(write=False)
+    return manifest, tensors
+
+
+def _manifest(data: bytes) -> dict[str, Any]:
+    (size,) = struct.unpack("<Q", data[:8])
+    if size > min(_MAX_HEADER, len(data)):
+        raise ValueError("header too large")
+    header = json.loads(data[8 : 8 + size])
+    manifest = json.loads(header["__metadata__"]["manifest"])
+    if not isinstance(manifest, dict):
+        raise TypeError("the manifest is no object")
+    return manifest
