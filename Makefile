@@ -17,7 +17,8 @@ PYTEST_ARGS ?=
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
-PIP    := $(PY) -m pip --disable-pip-version-check --quiet
+PIP    := $(PY) -m pip --disable-pip-version-check
+QUIET  := --quiet --quiet
 STAMPS := $(VENV)/.stamps
 GOAL   := $(or $(firstword $(MAKECMDGOALS)),setup)
 KERNEL := setup.py $(wildcard simulators/csrc/*)
@@ -38,8 +39,8 @@ $(STAMPS)/venv: constraints.txt
 	@echo "set-up: virtual environment in $(VENV)"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
 	    { echo "no virtual environment (Debian: apt install python3-venv)" >&2; rm -rf $(VENV); exit 1; }
-	@$(PIP) install --constraint constraints.txt --upgrade pip
-	@$(PIP) install --constraint constraints.txt setuptools cffi
+	@$(PIP) install $(QUIET) --constraint constraints.txt --upgrade pip
+	@$(PIP) install $(QUIET) --constraint constraints.txt setuptools cffi
 	@mkdir -p $(STAMPS) && touch $@
 
 # torch first and by itself, so that a CUDA build is noticed before anything is downloaded.
@@ -54,13 +55,15 @@ $(STAMPS)/torch: $(STAMPS)/venv
 # What the product needs to run ...
 $(STAMPS)/run: $(STAMPS)/torch pyproject.toml $(KERNEL)
 	@echo "set-up: neurochain and the C kernel"
-	@$(PIP) install --no-build-isolation --constraint constraints.txt --editable '.[torch]'
+	@$(PIP) install $(QUIET) --no-build-isolation --constraint constraints.txt --editable '.[torch]'
+	@ls simulators/_kernel*.so > /dev/null 2>&1 || \
+	    echo "set-up: no C kernel was built: the event engine is missing (is a C compiler installed?)" >&2
 	@touch $@
 
 # ... and what its tests and checks need beside that.
 $(STAMPS)/dev: $(STAMPS)/run
 	@echo "set-up: tools of the tests and checks"
-	@$(PIP) install --no-build-isolation --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@$(PIP) install $(QUIET) --no-build-isolation --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 setup: $(STAMPS)/dev

@@ -1,10 +1,10 @@
 """Ask what torch the resolver would install, and stop before gigabytes of CUDA packages arrive.
 
 pip's dry run answers. Measured: pip 23.2 fetches the wheel even in a dry run; pip 26.3 (the
-Makefile installs the pip of constraints.txt first) reads only the metadata where the index offers it apart
-from the wheel, and fetches the wheel where it does not. So its output is watched, and it is ended
-when it announces a file bigger than any CPU build; a limit on the size of the files it may write
-stands behind that.
+Makefile installs the pip of constraints.txt first) reads only the metadata where the index offers
+it apart from the wheel, and fetches the wheel where it does not. So its output is watched, and pip
+is ended when it announces a file bigger than any CPU build; a limit on the size of the files it may
+write stands behind that.
 """
 
 import argparse

@@ -1,0 +1,143 @@
+"""Prove that the checks see: seed faults in a copy of the tree, and require each to be named.
+
+A check that reads only half of the sources is green and worthless. So every fault seeded here must
+turn its `make` target red *and* appear in the output with its file and line.
+Usage: python tools/seeded_faults.py VENV
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE_ROOTS = ("neurochain", "simulators", "exporters", "models")
+
+TANGLED = '"""Seeded."""\n\n\ndef tangled(x: int) -> int:\n    """Seeded."""\n' + "".join(
+    f"    if x == {k}:\n        x += {k}\n" for k in range(12)
+)
+
+Expected = tuple[str, str]
+"""What the fault is, and the pattern that must be found in the output of the check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One run of one make target on a copy with faults."""
+
+    target: str
+    seed: Callable[[Path], list[Expected]]
+    arguments: tuple[str, ...] = ()
+
+
+def append(tree: Path, name: str, text: str) -> int:
+    """Append a line to a file (made where it is absent); return the number of that line."""
+    path = tree / name
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(old + text + "\n", encoding="utf-8")
+    return len(old.splitlines()) + 1
+
+
+def seed_lint(tree: Path) -> list[Expected]:
+    """Wrong imports in two of the folders, an unlisted module, and one fault per linter."""
+    up = append(tree, "neurochain/errors.py", "import neurochain.network")
+    side = append(tree, "simulators/__init__.py", "import neurochain.exporters")
+    append(tree, "neurochain/stray.py", '"""Seeded."""')
+    append(tree, "exporters/tangled.py", TANGLED)
+    line = append(tree, "models/__init__.py", "assert  True")
+    append(tree, "tools/misspelt.py", "# recieve")  # codespell:ignore
+    append(tree, "neurochain/long.py", '"""Seeded."""\n' + "\n" * 600)
+    return [
+        ("wrong import in neurochain/", rf"neurochain\.errors -> neurochain\.network \(l\.{up}\)"),
+        ("wrong import in simulators/", rf"simulators -> neurochain\.exporters \(l\.{side}\)"),
+        ("module missing from the layers", r"\bneurochain\.stray\b|^\s*-? ?stray\b"),
+        ("complexity", r"exporters/tangled\.py:4:\d+: C901"),
+        ("assert in the package", rf"models/__init__\.py:{line}:\d+: S101"),
+        ("format", r"models/__init__\.py[\s\S]*\n-assert  True"),
+        ("spelling", r"tools/misspelt\.py:1: recieve"),  # codespell:ignore
+        ("file size", r"neurochain/long\.py: 60\d lines"),
+    ]
+
+
+def seed_type(tree: Path) -> list[Expected]:
+    """A type error in each source folder, and a folder that mypy cannot see."""
+    expected = []
+    for root in PACKAGE_ROOTS:
+        name = f"{root}/__init__.py"
+        line = append(tree, name, 'SEEDED: int = "text"')
+        inner = name if root == "neurochain" else f"neurochain/{name}"
+        expected.append((f"type error in {root}/", rf"{re.escape(inner)}:{line}: error: "))
+    append(tree, "simulators/loose/module.py", '"""Seeded."""')
+    return [*expected, ("folder without __init__.py", r"typecheck: mypy read \d+ files")]
+
+
+def seed_freestanding(tree: Path) -> list[Expected]:
+    """A narrowing conversion, and a call of the C library."""
+    csrc = tree / "simulators/csrc"
+    first = sorted(path.name for path in csrc.glob("nc_*.c") if path.name != "nc_driver.c")[0]
+    line = append(
+        tree,
+        f"simulators/csrc/{first}",
+        "int nc_seeded(long x);\nint nc_seeded(long x) { return x; }",
+    )
+    hosted = "int puts(const char *);\nvoid nc_seeded_call(void);\n"
+    append(tree, "simulators/csrc/nc_seeded.c", hosted + 'void nc_seeded_call(void) { puts("x"); }')
+    return [
+        ("narrowing in the kernel", rf"{re.escape(first)}:{line + 1}:\d+: error: .*conver"),
+        ("libc in the kernel", r"needs puts\(\)"),
+    ]
+
+
+def seed_overflow(tree: Path) -> list[Expected]:
+    """A write past the end of a buffer of the kernel."""
+    raise NotImplementedError(tree)
+
+
+TRIALS = (
+    Trial(target="lint", seed=seed_lint),
+    Trial(target="type", seed=seed_type),
+    Trial(target="sanitize", seed=seed_freestanding),
+    Trial(target="sanitize", seed=seed_overflow, arguments=("PYTEST_ARGS=-x",)),
+)
+
+
+def run_trial(trial: Trial, venv: Path) -> list[str]:
+    """Seed a copy, run the check on it, and return what it did not see."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        subprocess.run([ROOT / "tools/copy_tree.sh", tree], check=True)
+        expected = trial.seed(tree)
+        # -o: the virtual environment is up to date, whatever the copy's time stamps say
+        make = ["make", "--no-print-directory", f"VENV={venv}", "-o", f"{venv}/.stamps/dev"]
+        done = subprocess.run(
+            [*make, *trial.arguments, trial.target],
+            cwd=tree,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    unseen = [] if done.returncode else [f"make {trial.target} stayed green"]
+    for name, pattern in expected:
+        found = re.search(pattern, done.stdout, re.MULTILINE)
+        print(f"  {'seen  ' if found else 'UNSEEN'} {trial.target}: {name}")
+        if not found:
+            unseen.append(f"{name}: no {pattern!r} in the output")
+    if unseen:
+        print(done.stdout)
+    return unseen
+
+
+def main(venv: str) -> int:
+    """Run all trials; exit code 1 where a fault went unseen."""
+    unseen = [line for trial in TRIALS for line in run_trial(trial, Path(venv).absolute())]
+    print("\n".join(f"seeded faults: {line}" for line in unseen) or "seeded faults: all seen")
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
