@@ -97,8 +97,7 @@ def decode(value: Any, tensors: Mapping[str, NDArray[Any]]) -> Any:
 def _tensor(digest: Any, tensors: Mapping[str, NDArray[Any]]) -> Any:
     if digest not in tensors:
         raise InputError(f"the manifest names tensor {str(digest)[:12]}..., which is missing.")
-    array = tensors[digest]
-    return array
+    return tensors[digest]
 
 
 def _enum(value: Mapping[str, Any]) -> StrEnum:

@@ -93,7 +93,12 @@ def lower_reported(graph: Graph) -> Lowered:
             if isinstance(node, Input)
         ),
         populations=populations,
-        projections=tuple(build.projection(path) for path in plan.paths),
+        projections=tuple(
+            build.projection(path)
+            for name in order.names  # grouped by target; within a target in declared order
+            for path in plan.paths
+            if path.target == name
+        ),
         outputs=_outputs(graph, plan, build),
         dt_s=graph.dt_s,
     )

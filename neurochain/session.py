@@ -1,0 +1,207 @@
+"""Running a compiled network on the user's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.accounting import Activity, count
+from neurochain.artifact import Artifact
+from neurochain.errors import Finding, InputError
+from neurochain.network import F32, Network, Population, PortKind
+from neurochain.simulators import run as run_engine
+from neurochain.simulators.types import HISTORY, EngineResult, Record, State
+
+__all__ = ["RECORD_LIMIT_BYTES", "Run", "prepare_inputs", "simulate"]
+
+RECORD_LIMIT_BYTES = 64 * 2**20
+"""Runs whose spikes take less than this record every population; larger ones the outputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """Result of a simulation.
+
+    spikes[name]     uint8 (sample, step, *shape), names being the module's qualified names
+    outputs[name]    what the network returns: spikes (uint8) or membranes (float32)
+    membranes[name]  float32 (sample, step, *shape), where asked for or an output
+    final_state      name -> {state: (sample, *shape) float32}; pass it on as `initial_state`
+    activity         counts as trained; `activity_deployed` counts as lowered
+    """
+
+    spikes: Mapping[str, NDArray[np.uint8]]
+    outputs: Mapping[str, NDArray[Any]]
+    membranes: Mapping[str, F32]
+    final_state: State
+    activity: Activity
+    activity_deployed: Activity
+    engine: str
+    dt_s: float
+
+
+def simulate(
+    art: Artifact | Network,
+    x: Any,
+    *,
+    engine: str = "event",
+    steps: int | None = None,
+    time_axis: int = 1,
+    record: str | tuple[str, ...] | None = None,
+    membranes: tuple[str, ...] = (),
+    initial_state: State | None = None,
+) -> Run:
+    """Run a network.
+
+    x          (sample, step, *shape) or (step, *shape) by its rank, or a mapping from input name;
+               with time_axis=0, (step, sample, *shape). With `steps`, a static input
+               (sample, *shape) or (*shape) is presented at every step (direct current).
+    record     "all", "outputs", or names of populations; by default all of them for runs whose
+               spikes fit RECORD_LIMIT_BYTES, else the outputs
+    membranes  populations whose membrane is recorded
+    Errors: InputError (wrong shape, rank, dtype, NaN; unknown names).
+    """
+    network = art.network if isinstance(art, Artifact) else art
+    inputs = prepare_inputs(network, x, steps=steps, time_axis=time_axis)
+    batch, length = next(iter(inputs.values())).shape[:2]
+    wanted = _record(network, record, membranes, batch * length)
+    result = run_engine(network, inputs, engine=engine, initial_state=initial_state, record=wanted)
+    return _run(network, result, engine)
+
+
+def prepare_inputs(
+    network: Network, x: Any, *, steps: int | None = None, time_axis: int = 1
+) -> dict[str, F32]:
+    """The user's arrays as {source: (sample, step, n) float32}.
+
+    Errors: InputError naming the input, the shape it got and the shapes it takes.
+    """
+    given = x if isinstance(x, Mapping) else {s.name: x for s in network.sources[:1]}
+    names = [source.name for source in network.sources]
+    if set(given) != set(names):
+        raise InputError(
+            f"inputs: got {sorted(given)}, the network has {names}. Pass a mapping from name to "
+            "array."
+        )
+    arrays = {
+        source.name: _prepare(source.name, given[source.name], source.shape, steps, time_axis)
+        for source in network.sources
+    }
+    if len({a.shape[:2] for a in arrays.values()}) > 1:
+        sizes = {name: a.shape[:2] for name, a in arrays.items()}
+        raise InputError(f"inputs: (sample, step) differ: {sizes}. Give all the same.")
+    return arrays
+
+
+def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_axis: int) -> F32:
+    values = _as_float32(name, x)
+    if steps is not None and steps < 1:
+        raise InputError(f"input {name}: steps is {steps}; it must be at least 1.")
+    rank = len(shape)
+    extra = values.ndim - rank
+    fits = extra >= 0 and values.shape[extra:] == shape
+    if steps is not None and fits and extra in (0, 1):  # static: (sample, ...) or (...)
+        samples = values.reshape(-1, prod(shape))
+        return np.repeat(samples[:, None], steps, axis=1)
+    if not fits or extra not in (1, 2):
+        axes = ", ".join(str(s) for s in shape)
+        raise InputError(
+            Finding(
+                where=f"input {name}",
+                what=f"has shape {values.shape}; the network takes (sample, step, {axes}) or "
+                f"(step, {axes}).",
+                fix="Reshape it; for a static input (sample, ...) give the number of steps.",
+            )
+        )
+    if extra == 1:
+        values = values[None]
+    elif time_axis == 0:
+        values = values.swapaxes(0, 1)
+    if steps is not None and values.shape[1] != steps:
+        raise InputError(
+            f"input {name}: has {values.shape[1]} steps, but {steps} were asked for. Leave out "
+            "the number of steps, or pass a static input."
+        )
+    if 0 in values.shape[:2]:
+        raise InputError(f"input {name}: has shape {values.shape}: no sample or no step.")
+    return np.ascontiguousarray(values.reshape(*values.shape[:2], prod(shape)))
+
+
+def _as_float32(name: str, x: Any) -> F32:
+    try:
+        values = np.asarray(x)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"input {name}: is no array ({error}).") from error
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"input {name}: has dtype {values.dtype}; numbers are needed.")
+    with np.errstate(over="ignore"):
+        result = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(result).all():
+        raise InputError(f"input {name}: holds NaN, infinity or a value above float32's range.")
+    return result
+
+
+def _record(
+    network: Network, record: str | tuple[str, ...] | None, membranes: tuple[str, ...], frames: int
+) -> Record:
+    """What the engine keeps."""
+    spiking = [p for p in network.populations if p.emits is PortKind.EVENT and not p.is_relay]
+    outputs = [o for o in network.outputs if o.signal == "spike"]
+    read = [o.node for o in network.outputs if o.signal == "membrane"]
+    known = {p.name for p in network.populations if p.program.membrane}
+    unknown = [name for name in membranes if name not in known]
+    if isinstance(record, tuple):
+        unknown += [name for name in record if name not in {p.name for p in spiking}]
+    elif record not in (None, "all", "outputs"):
+        unknown.append(str(record))
+    if unknown:
+        raise InputError(
+            f"record: unknown populations {unknown}. Known: {sorted(p.name for p in spiking)}."
+        )
+    small = frames * sum(p.n for p in spiking) < RECORD_LIMIT_BYTES
+    if isinstance(record, tuple):
+        names = list(record)
+    elif record == "all" or (record is None and small):
+        names = [p.name for p in spiking]
+    else:
+        names = []
+    emissions = dict.fromkeys([*names, *(o.node for o in outputs)])
+    return Record(emissions=tuple(emissions), membranes=tuple(dict.fromkeys([*membranes, *read])))
+
+
+def _run(network: Network, result: EngineResult, engine: str) -> Run:
+    shapes = {n.name: n.shape for n in (*network.sources, *network.populations)}
+    spiking = {
+        p.name
+        for p in network.populations
+        if isinstance(p, Population) and p.emits is PortKind.EVENT and not p.is_relay
+    }
+    emitted = {name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.emissions.items()}
+    membranes = {
+        name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.membranes.items()
+    }
+    outputs = {
+        o.name: (membranes if o.signal == "membrane" else emitted)[o.node] for o in network.outputs
+    }
+    state = {
+        node: {
+            name: a.reshape(*(a.shape[:2] if name == HISTORY else a.shape[:1]), *shapes[node])
+            for name, a in entries.items()
+        }
+        for node, entries in result.final_state.items()
+    }
+    return Run(
+        spikes=MappingProxyType({k: v for k, v in emitted.items() if k in spiking}),
+        outputs=MappingProxyType(outputs),
+        membranes=MappingProxyType(membranes),
+        final_state=MappingProxyType(state),
+        activity=count(network, result.counts, deployed=False),
+        activity_deployed=count(network, result.counts, deployed=True),
+        engine=engine,
+        dt_s=network.dt_s,
+    )
