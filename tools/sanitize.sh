@@ -20,12 +20,13 @@ CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-p
     "$bin/python" setup.py --quiet build_ext --inplace --force
 "$bin/python" tools/typetree.py
 
-# Found before the editable install, because .typetree comes first on the path. pytest swallows the
-# sanitizer's message without -s; PYTHONMALLOC=malloc puts Python's own buffers under watch as well.
+# .typetree comes before the editable install, and PYTHONSAFEPATH keeps the current folder (whose
+# neurochain/ lacks the other three) off the path. pytest swallows the sanitizer's message without -s;
+# PYTHONMALLOC=malloc puts Python's own buffers under watch as well.
 run() {
     LD_PRELOAD="$($cc -print-file-name=libasan.so) $($cc -print-file-name=libubsan.so)" \
         ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
-        PYTHONMALLOC=malloc PYTHONPATH="$copy/.typetree" "$@"
+        PYTHONMALLOC=malloc PYTHONSAFEPATH=1 PYTHONPATH="$copy/.typetree" "$@"
 }
 loaded=$(run "$bin/python" -c 'import neurochain.simulators._kernel as kernel; print(kernel.__file__)')
 case $loaded in

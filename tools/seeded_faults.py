@@ -93,8 +93,14 @@ def seed_freestanding(tree: Path) -> list[Expected]:
 
 
 def seed_overflow(tree: Path) -> list[Expected]:
-    """A write past the end of a buffer of the kernel."""
-    raise NotImplementedError(tree)
+    """Every loop of the kernel runs one element too far."""
+    for path in (tree / "simulators/csrc").glob("nc_*.c"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"(\bfor \([^;]*;[^;]*?) < ", r"\1 <= ", text), encoding="utf-8")
+    return [
+        ("overflow in the kernel", r"ERROR: AddressSanitizer: \w+-buffer-overflow"),
+        ("its line", r"^ +#0 .*\bnc_\w+\.c:\d+"),
+    ]
 
 
 TRIALS = (
