@@ -37,8 +37,8 @@ $(STAMPS)/venv: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "neurochain needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
 	@echo "set-up: virtual environment in $(VENV)"
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
-	    { echo "no virtual environment (Debian: apt install python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+	@$(PY) -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || \
+	    { echo "no virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
 	@$(PIP) install $(QUIET) --constraint constraints.txt --upgrade pip
 	@$(PIP) install $(QUIET) --constraint constraints.txt setuptools cffi
 	@mkdir -p $(STAMPS) && touch $@
@@ -52,19 +52,21 @@ $(STAMPS)/torch: $(STAMPS)/venv
 	    --constraint constraints.txt torch
 	@touch $@
 
-# What the product needs to run ...
-$(STAMPS)/run: $(STAMPS)/torch pyproject.toml $(KERNEL)
-	@echo "set-up: neurochain and the C kernel"
-	@$(PIP) install $(QUIET) --no-build-isolation --constraint constraints.txt --editable '.[torch]'
+# What the product needs to run, and (dev) what its tests and checks need beside that.
+define install
+	@echo "set-up: neurochain with the C kernel, extras: $(1)"
+	@$(PIP) install $(QUIET) --no-build-isolation --constraint constraints.txt --editable '.[$(1)]'
 	@ls simulators/_kernel*.so > /dev/null 2>&1 || \
-	    echo "set-up: no C kernel was built: the event engine is missing (is a C compiler installed?)" >&2
+	    echo "set-up: no C kernel was built, so there is no event engine (is a C compiler there?)" >&2
+endef
+
+$(STAMPS)/run: $(STAMPS)/torch pyproject.toml $(KERNEL)
+	$(call install,torch)
 	@touch $@
 
-# ... and what its tests and checks need beside that.
-$(STAMPS)/dev: $(STAMPS)/run
-	@echo "set-up: tools of the tests and checks"
-	@$(PIP) install $(QUIET) --no-build-isolation --constraint constraints.txt --editable '.[$(EXTRAS)]'
-	@touch $@
+$(STAMPS)/dev: $(STAMPS)/torch pyproject.toml $(KERNEL)
+	$(call install,$(EXTRAS))
+	@touch $(STAMPS)/run $@
 
 setup: $(STAMPS)/dev
 
@@ -103,11 +105,12 @@ docs: $(STAMPS)/dev
 # The wheel is built from the sdist, so a file missing from the sdist shows here.
 build: $(STAMPS)/dev
 	@rm -rf build dist
-	$(PY) -m build --no-isolation --outdir dist .
+	$(PY) -m build --quiet --no-isolation --outdir dist .
 	@$(PY) tools/wheel_check.py dist/*.whl
 
 clean:
-	rm -rf $(VENV) .typetree build dist out *.egg-info .coverage* htmlcov
+	test ! -e $(VENV)/pyvenv.cfg || rm -rf $(VENV)
+	rm -rf .typetree build dist out *.egg-info .coverage* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f simulators/_kernel*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -103,9 +103,16 @@ def seed_overflow(tree: Path) -> list[Expected]:
     ]
 
 
+def seed_build(tree: Path) -> list[Expected]:
+    """A folder without `__init__.py`: setuptools leaves it out and says nothing."""
+    append(tree, "neurochain/loose/part.py", '"""Seeded."""')
+    return [("folder missing from the wheel", r"not in the wheel: neurochain/loose/part\.py")]
+
+
 TRIALS = (
     Trial(target="lint", seed=seed_lint),
     Trial(target="type", seed=seed_type),
+    Trial(target="build", seed=seed_build),
     Trial(target="sanitize", seed=seed_freestanding),
     Trial(target="sanitize", seed=seed_overflow, arguments=("PYTEST_ARGS=-x",)),
 )
