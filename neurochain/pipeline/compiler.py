@@ -1,0 +1,288 @@
+"""compile, check, load, save, verify: the road from a source to an artefact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain._version import __version__
+from neurochain.artifact import Artifact, load_artifact
+from neurochain.errors import Finding, InputError, NeurochainError, Severity, VerifyError
+from neurochain.lowering import lower_reported
+from neurochain.network import Network
+from neurochain.pipeline.sources import Loaded, Options, load_source
+from neurochain.quantize import quantize_weights
+
+if TYPE_CHECKING:
+    from neurochain.verification import VerifyReport
+
+__all__ = ["check", "compile", "load", "save", "verify"]
+
+_RATES = (0.05, 0.2, 0.5)
+_STEPS = 50
+_SEED = 20260101
+
+
+def compile(  # noqa: A001 - the verb users type
+    source: Any,
+    sample: Any = None,
+    *,
+    dt: float | None = None,
+    reset: str | None = None,
+    compare: str | None = None,
+    recurrent_bias_at_0: bool | None = None,
+    time_axis: int | None = None,
+    weights: str = "float32",
+    model: str | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    verify: bool = True,
+    encoding: Mapping[str, Any] | None = None,
+    decoding: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """Compile a network and, where its live module is at hand, verify it against that module.
+
+    source     torch module, Graph, or path of a .pt, .pth, .nir or .nchain file
+    sample     one call's input of the module (a step, or a whole sequence or image for loops)
+    dt         time step in seconds
+    reset, compare, recurrent_bias_at_0   for .nir: what NIR leaves open
+    time_axis  0 for (step, sample, ...) where a looping module does not say it itself
+    weights    "float32", "int8" or "int16" (integers times one scale a layer, state in float32)
+    model      "package.module:factory" for a bare state dict; runs that code
+    verify     False leaves the comparison out (the artefact then says so)
+    encoding, decoding   plain data of InputEncoding and OutputDecoding, stored with the artefact
+    Errors: InputError, UnsupportedError (all findings at once), VerifyError where the compiled
+    network's spikes differ from the module's.
+    """
+    options = Options(
+        dt_s=dt,
+        reset=reset,
+        compare=compare,
+        recurrent_bias_at_0=recurrent_bias_at_0,
+        time_axis=time_axis,
+        model=model,
+        input_shape=input_shape,
+    )
+    if isinstance(source, str | os.PathLike) and Path(source).suffix == ".nchain":
+        return _reopened(load_artifact(source), options, weights)
+    loaded = load_source(source, sample, options)
+    lowered = lower_reported(loaded.graph)
+    network = lowered.network
+    verification = _verification(network, loaded, wanted=verify)
+    findings = [*loaded.findings, *lowered.findings, *_verification_findings(verification)]
+    network, cost = _with_weights(network, weights)
+    return Artifact(
+        network=network,
+        graph=loaded.graph,
+        encoding=encoding or loaded.encoding,
+        decoding=decoding or loaded.decoding or _default_decoding(loaded, network),
+        provenance={
+            "neurochain": __version__,
+            "source": {"kind": loaded.kind, "sha256": loaded.sha256},
+            "dt_s": network.dt_s,
+            "weights": network.arithmetic,
+            "quantization": cost,
+            "verification": verification,
+        },
+        findings=tuple(findings),
+    )
+
+
+def check(source: Any, sample: Any = None, **options: Any) -> tuple[Finding, ...]:
+    """Every finding about a source, errors included; nothing is raised for what the source holds.
+
+    Takes the options of `compile`; the comparison with the module is left out.
+    """
+    try:
+        return compile(source, sample, **{**options, "verify": False}).findings
+    except NeurochainError as error:
+        return error.findings
+
+
+def load(source: Any, sample: Any = None, **options: Any) -> Artifact:
+    """An artefact from a .nchain file, or compiled from any other source without verification.
+
+    Takes the options of `compile`.
+    """
+    return compile(source, sample, **{"verify": False, **options})
+
+
+def save(module: Any, path: str | os.PathLike[str], sample: Any, **facts: Any) -> None:
+    """Write a live module as a checkpoint that `compile` can read: see frontends.checkpoint.save."""
+    from neurochain.frontends import checkpoint
+
+    checkpoint.save(module, path, sample, **facts)
+
+
+def verify(
+    art: Artifact | Network,
+    module: Any,
+    x: Any,
+    *,
+    sample: Any = None,
+    time_axis: int | None = None,
+) -> VerifyReport:
+    """Compare a network with the live module it came from.
+
+    x  (sample, step, *shape) or (step, *shape). `sample` is one call's input of the module; by
+    default it is made from x. Returns a VerifyReport: .equal, .ties, .not_exercised,
+    .first_divergence.
+    """
+    from neurochain.frontends.snntorch import to_graph
+    from neurochain.verification import verify_network
+
+    network = art.network if isinstance(art, Artifact) else art
+    one = _call_input(network, x) if sample is None else sample
+    result = to_graph(module, one, dt_s=network.dt_s, time_axis=time_axis)
+    return verify_network(network, result, module, np.asarray(x, dtype=np.float32))
+
+
+def _call_input(network: Network, x: Any) -> NDArray[np.float32]:
+    """A one-step call's input, batch 1, from x (sample, step, ...) or (step, ...)."""
+    shape = network.sources[0].shape
+    values = np.asarray(x, dtype=np.float32)
+    if values.ndim <= len(shape) or values.shape[values.ndim - len(shape) :] != shape:
+        raise InputError(
+            f"x: has shape {values.shape}; (sample, step, ...) or (step, ...) of {shape} is needed."
+        )
+    return values.reshape(-1, *shape)[:1]
+
+
+def _reopened(artifact: Artifact, options: Options, weights: str) -> Artifact:
+    """An artefact that is already compiled; only its weights may still be quantised."""
+    said = {
+        "dt": options.dt_s,
+        "time_axis": options.time_axis,
+        "model": options.model,
+        **options.for_nir_only(),
+    }
+    given = [name for name, value in said.items() if value is not None]
+    if given:
+        raise InputError(
+            f"options: {', '.join(given)} cannot change a compiled artefact. Compile its source "
+            "again."
+        )
+    if weights in ("float32", artifact.network.arithmetic):
+        return artifact
+    network, cost = _with_weights(artifact.network, weights)
+    provenance = {**artifact.provenance, "weights": network.arithmetic, "quantization": cost}
+    return Artifact(
+        network=network,
+        graph=artifact.graph,
+        encoding=artifact.encoding,
+        decoding=artifact.decoding,
+        provenance=provenance,
+        findings=artifact.findings,
+    )
+
+
+def _with_weights(network: Network, weights: str) -> tuple[Network, list[dict[str, Any]]]:
+    if weights == "float32":
+        return network, []
+    quantized, errors = quantize_weights(network, weights)
+    return quantized, [
+        {
+            "layer": e.layer,
+            "scale": e.scale,
+            "largest_error": e.largest,
+            "rms_error": e.rms,
+            "zeroed": e.zeroed,
+        }
+        for e in errors
+    ]
+
+
+def _verification(network: Network, loaded: Loaded, *, wanted: bool) -> dict[str, Any]:
+    """Compare with the live module on the sample and on random spikes at several rates."""
+    if loaded.module is None:
+        return {"equal": None, "reason": loaded.unverified}
+    if not wanted:
+        return {"equal": None, "reason": "left out on request"}
+    from neurochain.verification import verify_network
+
+    ties = 0
+    quiet: set[str] | None = None
+    for x in _trial_inputs(network, loaded):
+        report = verify_network(network, loaded.result, loaded.module, x)
+        if not report.equal:
+            raise VerifyError(f"the compiled network differs from the module: {report}")
+        ties += len(report.ties)
+        names = set(report.not_exercised)
+        quiet = names if quiet is None else quiet & names
+    return {
+        "equal": True,
+        "ties": ties,
+        "rates": list(_RATES),
+        "steps": loaded.result.steps or _STEPS,
+        "not_exercised": sorted(quiet or ()),
+    }
+
+
+def _trial_inputs(network: Network, loaded: Loaded) -> list[NDArray[np.float32]]:
+    """Inputs (1, step, *shape): the sample as a sequence, and Bernoulli spikes."""
+    result = loaded.result
+    shape = network.sources[0].shape
+    steps = result.steps or _STEPS
+    frames = 1 if result.static_input else steps
+    generator = np.random.default_rng(_SEED)
+    trials = [(generator.random((1, frames, *shape)) < rate).astype(np.float32) for rate in _RATES]
+    if loaded.sample is not None:
+        trials.insert(0, _sample_sequence(loaded, shape, frames))
+    if result.static_input:
+        trials = [np.repeat(trial, steps, axis=1) for trial in trials]
+    return trials
+
+
+def _sample_sequence(loaded: Loaded, shape: tuple[int, ...], frames: int) -> NDArray[np.float32]:
+    """The user's sample as (1, step, *shape): its first element along the batch axis."""
+    values = np.asarray(loaded.sample, dtype=np.float32)
+    axis = loaded.result.time_axis
+    if axis is None:
+        first = values.reshape(-1, *shape)[0]
+        return np.ascontiguousarray(np.broadcast_to(first, (1, frames, *shape)))
+    stepwise = np.moveaxis(values, axis, 0)
+    return stepwise.reshape(stepwise.shape[0], -1, prod(shape))[None, :, 0].reshape(
+        1, stepwise.shape[0], *shape
+    )
+
+
+def _verification_findings(verification: Mapping[str, Any]) -> list[Finding]:
+    if verification["equal"] is None:
+        return [
+            Finding(
+                what=f"not verified: {verification['reason']}.",
+                fix="",
+                severity=Severity.WARNING,
+            )
+        ]
+    quiet = verification["not_exercised"]
+    if not quiet:
+        return []
+    return [
+        Finding(
+            where=", ".join(quiet),
+            what="fired below 1 % or above 99 % in every trial of the verification.",
+            fix="Verify on real input: neurochain verify.",
+            severity=Severity.WARNING,
+        )
+    ]
+
+
+def _default_decoding(loaded: Loaded, network: Network) -> dict[str, Any]:
+    """How the module itself reads its first output: count of spikes, or the membrane."""
+    output = network.outputs[0]
+    classes = prod(network.node(output.node).shape)
+    kind = "count"
+    if output.signal == "membrane":
+        kind = "membrane_last"
+        outputs = loaded.result.outputs if loaded.result is not None else ()
+        said = str(outputs[0].decoding) if outputs else "none"
+        kind = {"sum": "membrane_sum", "mean": "membrane_sum", "max": "membrane_max"}.get(
+            said, kind
+        )
+    return {"kind": kind, "classes": classes, "output": output.name, "ties": "lowest"}
