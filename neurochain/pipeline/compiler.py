@@ -113,7 +113,7 @@ def load(source: Any, sample: Any = None, **options: Any) -> Artifact:
 
 
 def save(module: Any, path: str | os.PathLike[str], sample: Any, **facts: Any) -> None:
-    """Write a live module as a checkpoint that `compile` can read: see frontends.checkpoint.save."""
+    """Write a live module as a checkpoint that `compile` reads (frontends.checkpoint.save)."""
     from neurochain.frontends import checkpoint
 
     checkpoint.save(module, path, sample, **facts)
