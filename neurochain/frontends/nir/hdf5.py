@@ -1,0 +1,228 @@
+"""Reading an HDF5 file that may be hostile: every object is looked at before a byte of it is read.
+
+`nir.read` follows external links and storage, allocates from declared shapes and recurses on link
+loops. Here only hard links to plain, local datasets are read, each object once, within the limits
+below. Metadata other than our own is not read at all: it carries no meaning.
+"""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.errors import Finding, InputError
+
+__all__ = ["METADATA_KEY", "Tree", "Value", "load_tree"]
+
+MAX_TOTAL_BYTES = 1 << 30
+"""All arrays of a file together."""
+MAX_EXPANSION = 1100
+"""Declared bytes a stored byte, above FREE_BYTES; deflate itself cannot exceed 1032."""
+FREE_BYTES = 1 << 24
+MAX_TEXT_BYTES = 1 << 26
+MAX_DEPTH = 32
+MAX_OBJECTS = 100_000
+MAX_NAME = 512
+MAX_FILTER = 6
+"""HDF5's own filters have the ids 1 to 6; beyond, only LZF is known, the rest are plug-ins."""
+LZF = 32000
+METADATA_KEY = "neurochain"
+
+Value: TypeAlias = "NDArray[Any] | str | Tree"
+Tree: TypeAlias = "dict[str, Any]"
+"""Name -> array, text or Tree; arrays of text have dtype object."""
+
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    ArithmeticError,
+)
+
+
+def load_tree(path: str | os.PathLike[str]) -> Tree:
+    """Return groups as dicts and datasets as arrays or text.
+
+    Errors: InputError where the file is missing, no HDF5, damaged, unsafe or over a limit; every
+    unsafe object is a finding.
+    """
+    import h5py
+
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"{path}: there is no such file. Check the path.")
+    size = file.stat().st_size
+    if size == 0:
+        raise InputError(f"{path}: the file is empty. Export it again.")
+    try:
+        with h5py.File(file, "r") as h5:
+            walk = _Walk(h5py, size)
+            tree = walk.group(h5, "", 0)
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: not a readable NIR file (HDF5): {printable(reason)}. It may be truncated, "
+            "damaged or of another type; export it again."
+        ) from error
+    if walk.findings:
+        raise InputError(*walk.findings)
+    return tree
+
+
+def printable(text: str) -> str:
+    """`text` without what would disturb a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:300])
+
+
+class _Walk:
+    """The state of one walk: what was counted, seen and found."""
+
+    def __init__(self, h5py: Any, file_size: int) -> None:
+        self.h5py = h5py
+        self.file_size = file_size
+        self.objects = 0
+        self.bytes = 0
+        self.text_bytes = 0
+        self.seen: set[int] = set()
+        self.findings: list[Finding] = []
+
+    def say(self, path: str, what: str, fix: str = "Export the file again.") -> None:
+        """Note a finding about the object at `path`."""
+        self.findings.append(Finding(where=printable(path), what=what, fix=fix))
+
+    def group(self, group: Any, path: str, depth: int) -> Tree:
+        """The contents of a group, as far as they are legal."""
+        tree: Tree = {}
+        if depth > MAX_DEPTH:
+            self.say(path, f"groups are nested deeper than {MAX_DEPTH}.")
+            return tree
+        self.objects += len(group)
+        if self.objects > MAX_OBJECTS:
+            raise InputError(f"{printable(path)}/: the file holds more than {MAX_OBJECTS} objects.")
+        for name in group:
+            if not self._legal(group, name, f"{path}/{name}"):
+                continue
+            item = group[name]
+            if self._is_new(item, f"{path}/{name}"):
+                self._item(tree, group, name, item, f"{path}/{name}", depth)
+        return tree
+
+    def _item(self, tree: Tree, parent: Any, name: str, item: Any, path: str, depth: int) -> None:
+        if isinstance(item, self.h5py.Group):
+            if name == "metadata" and "type" in parent:
+                tree[name] = self._own_metadata(item, path)
+            else:
+                tree[name] = self.group(item, path, depth + 1)
+        elif isinstance(item, self.h5py.Dataset):
+            value = self._dataset(item, path)
+            if value is not None:
+                tree[name] = value
+        else:
+            self.say(path, f"is a {type(item).__name__}; groups and datasets are expected.")
+
+    def _own_metadata(self, group: Any, path: str) -> Tree:
+        """Our own entry if it is plain text; others' metadata may be anything and is not read."""
+        if METADATA_KEY not in group or not self._legal(group, METADATA_KEY, path):
+            return {}
+        item = group[METADATA_KEY]
+        if not isinstance(item, self.h5py.Dataset) or item.shape != ():
+            return {}
+        value = self._dataset(item, f"{path}/{METADATA_KEY}")
+        return {METADATA_KEY: value} if isinstance(value, str) else {}
+
+    def _legal(self, group: Any, name: str, path: str) -> bool:
+        """Only hard links under printable names; links elsewhere could read any local file."""
+        link = group.get(name, getlink=True)
+        if not isinstance(link, self.h5py.HardLink):
+            self.say(
+                path,
+                f"is a {type(link).__name__}; only hard links are read.",
+                "Copy the data into the file itself.",
+            )
+            return False
+        if not name.isprintable() or len(name) > MAX_NAME:
+            self.say(path, "has a name that is not printable or too long.", "Rename it.")
+            return False
+        return True
+
+    def _is_new(self, item: Any, path: str) -> bool:
+        """Each object is read once: loops and repeated links are no NIR."""
+        address = self.h5py.h5o.get_info(item.id).addr
+        if address in self.seen:
+            self.say(path, "is linked more than once.", "Give every node its own data.")
+            return False
+        self.seen.add(address)
+        return True
+
+    def _dataset(self, item: Any, path: str) -> NDArray[Any] | str | None:
+        """Array or text of a plain dataset; None (and a finding) for anything else."""
+        fault = self._storage_fault(item) or self._size_fault(item)
+        if fault:
+            self.say(path, fault)
+            return None
+        if self.h5py.check_string_dtype(item.dtype) is not None:
+            return self._text(item, path)
+        if item.dtype.kind not in "fiubc" or item.dtype.itemsize > 16 or item.dtype.shape:
+            self.say(path, f"has the type {item.dtype}; numbers or text are expected.")
+            return None
+        return np.asarray(item[()])
+
+    def _storage_fault(self, item: Any) -> str:
+        if item.external:
+            return "keeps its data in another file (external storage)."
+        if item.is_virtual:
+            return "is a virtual dataset, made of other datasets."
+        plist = item.id.get_create_plist()
+        filters = [plist.get_filter(k)[0] for k in range(plist.get_nfilters())]
+        foreign = [f for f in filters if f > MAX_FILTER and f != LZF]
+        return f"uses the HDF5 filter plug-in {foreign[0]}." if foreign else ""
+
+    def _size_fault(self, item: Any) -> str:
+        if item.shape is None:
+            return "holds no value."
+        size = prod(item.shape) * item.dtype.itemsize
+        stored = item.id.get_storage_size()
+        if size > FREE_BYTES and size > MAX_EXPANSION * stored:
+            return f"declares {size} bytes but stores {stored}."
+        self.bytes += size
+        if self.bytes > MAX_TOTAL_BYTES:
+            return (
+                f"declares {size} bytes, {self.bytes} with what stands before it; "
+                f"at most {MAX_TOTAL_BYTES} are read."
+            )
+        return ""
+
+    def _text(self, item: Any, path: str) -> NDArray[Any] | str | None:
+        """Text of one or many values, a few at a time: all may point at one long string."""
+        try:
+            view = item.asstr("utf-8", "strict")
+            if item.shape == ():
+                value = str(view[()])
+                self._count_text([value], path)
+                return value
+            rows = max(1, MAX_TEXT_BYTES // (self.file_size * max(1, prod(item.shape[1:]))))
+            parts = []
+            for start in range(0, item.shape[0], rows):
+                part = np.asarray(view[start : start + rows], dtype=object)
+                self._count_text(part.reshape(-1), path)
+                parts.append(part)
+        except UnicodeDecodeError:
+            self.say(path, "is not UTF-8 text.")
+            return None
+        return np.concatenate(parts) if parts else np.empty(item.shape, dtype=object)
+
+    def _count_text(self, values: Any, path: str) -> None:
+        self.text_bytes += sum(len(v) for v in values)
+        if self.text_bytes > MAX_TEXT_BYTES:
+            raise InputError(f"{printable(path)}: more than {MAX_TEXT_BYTES} characters of text.")
