@@ -73,7 +73,7 @@ setup: $(STAMPS)/dev
 # --- the product --------------------------------------------------------------------------------
 
 demo: $(STAMPS)/run
-	@$(PY) examples/demo.py
+	@PATH="$(abspath $(BIN)):$$PATH" $(PY) examples/demo.py
 
 bench: $(STAMPS)/run
 	@$(PY) benchmarks/engines.py

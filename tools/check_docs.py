@@ -24,20 +24,28 @@ def documents(root: Path) -> list[Path]:
     return [*root.glob("*.md"), *sorted((root / "docs").rglob("*.md"))]
 
 
+def command_lines(text: str) -> list[str]:
+    """The lines of all shell blocks that are commands; with prompts, only lines that have one."""
+    found = []
+    for language, body in FENCE.findall(text):
+        if language in SHELL:
+            lines = [line.strip() for line in body.replace("\\\n", " ").splitlines()]
+            prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+            found += prompted or lines
+    return found
+
+
 def shell_commands(text: str) -> list[list[str]]:
     """The simple commands of all shell blocks, split into words."""
     commands = []
-    for language, body in FENCE.findall(text):
-        if language not in SHELL:
-            continue
-        for line in body.replace("\\\n", " ").splitlines():
-            words: list[str] = []
-            for word in [*shlex.split(line.strip().removeprefix("$ "), comments=True), ";"]:
-                if word in ENDS_COMMAND:
-                    commands.append(words)
-                    words = []
-                else:
-                    words.append(word)
+    for line in command_lines(text):
+        words: list[str] = []
+        for word in [*shlex.split(line, comments=True), ";"]:
+            if word in ENDS_COMMAND:
+                commands.append(words)
+                words = []
+            else:
+                words.append(word)
     return [words for words in commands if words]
 
 

@@ -88,7 +88,10 @@ def seed_freestanding(tree: Path) -> list[Expected]:
     hosted = "int puts(const char *);\nvoid nc_seeded_call(void);\n"
     append(tree, "simulators/csrc/nc_seeded.c", hosted + 'void nc_seeded_call(void) { puts("x"); }')
     return [
-        ("narrowing in the kernel", rf"{re.escape(first)}:{line + 1}:\d+: error: .*Werror=conversion"),
+        (
+            "narrowing in the kernel",
+            rf"{re.escape(first)}:{line + 1}:\d+: error: .*Werror=conversion",
+        ),
         ("libc in the kernel", r"needs puts\(\)"),
     ]
 

@@ -134,6 +134,7 @@ def simulate(steps: int | None, path: str) -> None:
     [
         ("```console\n$ neurochain simulate net --steps 3 > run.json\n```\n", None),
         ("```console\nneurochain simulate net \\\n  --steps 3\n```\n", None),
+        ("```console\n$ make test\nneurochain doesn't read output\n```\n", None),
         ("```text\nneurochain nonsense\n```\n", None),
         ("```console\nneurochain nonsense\n```\n", "no such command: nonsense"),
         ("```console\nneurochain simulate net --stepz 3\n```\n", "No such option"),
