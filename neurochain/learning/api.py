@@ -1,0 +1,129 @@
+"""The calls behind `neurochain train`. Importing this module does not import torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neurochain.errors import InputError
+from neurochain.learning.data import TrainingData, load_data
+from neurochain.learning.recipes import Recipe
+from neurochain.learning.recipes import recipe as find_recipe
+from neurochain.learning.results import CrossValidation, ProgressCallback, TrainResult
+
+__all__ = ["cross_validate", "stratified_folds", "train"]
+
+PathLike = str | os.PathLike[str]
+
+
+def train(
+    recipe: Recipe | str,
+    data_path: PathLike,
+    out_dir: PathLike,
+    seed: int,
+    *,
+    resume: bool = True,
+    progress: ProgressCallback | None = None,
+    epochs: int | None = None,
+    check_md5: bool = True,
+    threads: int = 1,
+) -> TrainResult:
+    """Train on the training part, measure once on the test part, write weights and figures.
+
+    recipe     a recipe or its name
+    data_path  folder or zip file with the data set
+    out_dir    gets NAME-seedN.checkpoint.pt (each epoch), .weights.pt and .json
+    seed       fixes initial weights, order, augmentation and training spikes; the test part is
+               encoded with the recipe's own stored seed
+    resume     take up an interrupted run found in out_dir: the final weights are the same bits
+    epochs     another number than the recipe's, for trials; the rate schedule is fitted to it
+    check_md5  refuse other data than the recipe names
+    threads    torch threads; with another number than 1 the last bits may differ
+
+    Errors: InputError for bad data, an unknown name, or a checkpoint of another run.
+    """
+    from neurochain.learning.training import Job, run_job
+
+    chosen, count = _resolve(recipe, seed, epochs)
+    train_data = load_data(chosen, data_path, "train", check_md5=check_md5)
+    test_data = load_data(chosen, data_path, "test", check_md5=check_md5)
+    job = Job(
+        recipe=chosen,
+        seed=seed,
+        epochs=count,
+        train_data=train_data,
+        test_data=test_data,
+        train=np.arange(len(train_data.labels)),
+        test=np.arange(len(test_data.labels)),
+        out=Path(out_dir),
+    )
+    return run_job(job, resume=resume, progress=progress, threads=threads)
+
+
+def cross_validate(
+    recipe: Recipe | str,
+    data_path: PathLike,
+    out_dir: PathLike,
+    seed: int = 0,
+    *,
+    folds: int = 5,
+    resume: bool = True,
+    progress: ProgressCallback | None = None,
+    epochs: int | None = None,
+    check_md5: bool = True,
+    threads: int = 1,
+) -> CrossValidation:
+    """Train `folds` networks, each measured on the fold it has not seen; both parts pooled.
+
+    The folds keep the classes balanced and depend on `seed` alone. Arguments as for `train`.
+    """
+    from neurochain.learning.pooled import pool
+    from neurochain.learning.training import Job, run_job
+
+    chosen, count = _resolve(recipe, seed, epochs)
+    parts: list[TrainingData] = [
+        load_data(chosen, data_path, "train", check_md5=check_md5),
+        load_data(chosen, data_path, "test", check_md5=check_md5),
+    ]
+    data = pool(parts)
+    results: list[TrainResult] = []
+    for fold, held_out in enumerate(stratified_folds(data.labels, folds, seed)):
+        job = Job(
+            recipe=chosen,
+            seed=seed,
+            epochs=count,
+            train_data=data,
+            test_data=data,
+            train=np.setdiff1d(np.arange(len(data.labels)), held_out),
+            test=held_out,
+            out=Path(out_dir),
+            fold=fold,
+        )
+        results.append(run_job(job, resume=resume, progress=progress, threads=threads))
+    return CrossValidation(recipe=chosen.name, seed=seed, folds=tuple(results))
+
+
+def stratified_folds(
+    labels: npt.NDArray[np.int64], folds: int, seed: int
+) -> list[npt.NDArray[np.int64]]:
+    """Sorted sample numbers of each fold: every class dealt out in turn, in shuffled order.
+
+    Errors: InputError for fewer than 2 folds or more folds than samples.
+    """
+    if not 2 <= folds <= len(labels):
+        raise InputError(f"cross-validation: {folds} folds of {len(labels)} samples; 2 or more.")
+    rng = np.random.Generator(np.random.PCG64(seed))
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    return [np.sort(by_class[k::folds]).astype(np.int64) for k in range(folds)]
+
+
+def _resolve(recipe: Recipe | str, seed: int, epochs: int | None) -> tuple[Recipe, int]:
+    chosen = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    count = chosen.epochs if epochs is None else epochs
+    if count < 1 or seed < 0:
+        raise InputError(f"training: epochs={count}, seed={seed}; at least 1 and 0 are needed.")
+    return chosen, count
