@@ -1,12 +1,14 @@
 """model.nchain: one safetensors file, packed tensors and a JSON manifest in its header.
 
-The header's single metadata entry `manifest` holds the schema version, the network, the graph,
-encoding, decoding, provenance, findings, and the SHA-256 of every tensor (its name is its digest).
+The header's metadata entry `manifest` holds the schema version, the network, the graph, encoding,
+decoding, provenance, findings, and the SHA-256 of every tensor (its name is its digest); the entry
+`sha256` is the manifest's own: a file changed in any byte is refused.
 The same artefact gives the same bytes: no dates, no paths, tensors in the order of their names.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -27,6 +29,11 @@ __all__ = ["SCHEMA_VERSION", "load_artifact", "save_artifact", "to_bytes"]
 
 SCHEMA_VERSION = 1
 _MAX_HEADER = 100_000_000  # bytes, the limit safetensors itself sets
+_DAMAGE = (
+    *(ArithmeticError, AttributeError, InternalError, KeyError, RecursionError),
+    *(TypeError, ValueError, struct.error),
+)
+"""What reading or building from damaged data raises."""
 
 
 def to_bytes(artifact: Artifact) -> bytes:
@@ -47,7 +54,17 @@ def to_bytes(artifact: Artifact) -> bytes:
         ],
     }
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return save({name: tensors[name] for name in sorted(tensors)}, metadata={"manifest": text})
+    metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return _canonical(save({name: tensors[name] for name in sorted(tensors)}, metadata=metadata))
+
+
+def _canonical(data: bytes) -> bytes:
+    """The same file with the header's keys in order (safetensors keeps metadata in a hash map)."""
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + size :]
 
 
 def save_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
@@ -83,10 +100,12 @@ def load_artifact(path: str | os.PathLike[str]) -> Artifact:
         extra = {k: manifest[k] for k in ("encoding", "decoding", "provenance")}
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, InternalError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{file}: the manifest is damaged ({error!r}). Compile again.") from error
     if not isinstance(network, Network) or not isinstance(graph, Graph | None):
         raise InputError(f"{file}: the manifest holds no network. Compile the model again.")
+    if not all(isinstance(value, dict) for value in extra.values()):
+        raise InputError(f"{file}: the manifest is damaged. Compile the model again.")
     return Artifact(network=network, graph=graph, findings=findings, **extra)
 
 
@@ -101,7 +120,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         tensors = load(data)
         manifest = _manifest(data)
-    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (SafetensorError, *_DAMAGE) as error:
         raise InputError(
             f"{file}: is no neurochain artefact, or is damaged ({str(error)[:120]}). "
             "Compile the model again."
@@ -122,8 +141,15 @@ def _manifest(data: bytes) -> dict[str, Any]:
     (size,) = struct.unpack("<Q", data[:8])
     if size > min(_MAX_HEADER, len(data)):
         raise ValueError("header too large")
-    header = json.loads(data[8 : 8 + size])
-    manifest = json.loads(header["__metadata__"]["manifest"])
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    text = metadata["manifest"]
+    if hashlib.sha256(text.encode()).hexdigest() != metadata["sha256"]:
+        raise ValueError("the manifest does not match its SHA-256")
+    manifest = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(manifest, dict):
         raise TypeError("the manifest is no object")
     return manifest
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"the manifest holds {name}")
