@@ -120,7 +120,7 @@ class _Walk:
 
     def _item(self, tree: Tree, parent: Any, name: str, item: Any, path: str, depth: int) -> None:
         if isinstance(item, self.h5py.Group):
-            if name == "metadata" and "type" in parent:
+            if name == "metadata" and self._is_node(parent):
                 tree[name] = self._own_metadata(item, path)
             else:
                 tree[name] = self.group(item, path, depth + 1)
@@ -130,6 +130,12 @@ class _Walk:
                 tree[name] = value
         else:
             self.say(path, f"is a {type(item).__name__}; groups and datasets are expected.")
+
+    def _is_node(self, group: Any) -> bool:
+        """Whether a group states a type (and is no list of nodes, one of them called "type")."""
+        if not isinstance(group.get("type", getlink=True), self.h5py.HardLink):
+            return False
+        return group.get("type", getclass=True) is self.h5py.Dataset
 
     def _own_metadata(self, group: Any, path: str) -> Tree:
         """Our own entry if it is plain text; others' metadata may be anything and is not read."""

@@ -18,7 +18,9 @@ import numpy as np
 from neurochain.graph import (
     IF,
     LIF,
+    Affine,
     Compare,
+    Conv,
     CubaLIF,
     Edge,
     Graph,
@@ -86,7 +88,7 @@ def facts_of(graph: Graph, graph_digest: str, metadata: Mapping[str, Any]) -> Fa
         unbiased=[
             name
             for name, node in graph.nodes.items()
-            if isinstance(node, WeightNode) and node.bias is None
+            if isinstance(node, Affine | Conv) and node.bias is None
         ],
         signals={
             name: node.signal

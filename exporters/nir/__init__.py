@@ -1,0 +1,5 @@
+"""Graph -> .nir file that other programs read, and that reads back bit-identical here."""
+
+from neurochain.exporters.nir.writer import write_nir
+
+__all__ = ["write_nir"]

@@ -1,0 +1,119 @@
+"""`write_nir`: Graph -> .nir, refused where others would execute it differently."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from neurochain.errors import Finding, InternalError, Severity, UnsupportedError
+from neurochain.exporters.manifest import Fidelity, Manifest, NodeNote
+from neurochain.exporters.nir.build import build_nir, needs_type_check_off
+from neurochain.exporters.nir.fidelity import judge
+from neurochain.files import atomic_path
+from neurochain.frontends.nir import read_nir
+from neurochain.frontends.nir.hdf5 import METADATA_KEY
+from neurochain.frontends.nir.metadata import digest, encode, facts_of
+from neurochain.frontends.nir.reader import read_plain
+from neurochain.graph import Graph
+
+__all__ = ["write_nir"]
+
+
+def write_nir(graph: Graph, path: str | os.PathLike[str], *, allow_lossy: bool = False) -> Manifest:
+    """Write `graph` to `path`, atomically, and read it back to see that it is the same.
+
+    What NIR has no field for (dt, reset rule and timing, comparison, order, edge delays, membrane
+    outputs) goes into the metadata, with a digest of the graph.
+    allow_lossy: also write neurons and edges that other programs would execute differently.
+
+    Errors: UnsupportedError, one finding a node, for what NIR cannot hold and for lossy nodes
+    unless allowed; InputError for shapes that do not fit or a folder that cannot be written.
+    """
+    import nir
+
+    notes = judge(graph)
+    _refuse(notes, allow_lossy)
+    keep, dropped = _json_part(graph.metadata)
+    built = build_nir(graph)
+    plain = read_plain(_tree(built.to_dict()))
+    facts = facts_of(graph, digest(plain.nodes, plain.edges), keep)
+    built.metadata = {METADATA_KEY: encode(facts)}
+    with atomic_path(path) as temporary:
+        nir.write(temporary, built)
+        _check(temporary, graph)
+    return Manifest(
+        format="nir",
+        files=(Path(path),),
+        notes=notes,
+        findings=(*_notes_on_types(graph), *_notes_on_metadata(dropped)),
+    )
+
+
+def _refuse(notes: tuple[NodeNote, ...], allow_lossy: bool) -> None:
+    fatal = {Fidelity.REFUSED} if allow_lossy else {Fidelity.REFUSED, Fidelity.LOSSY}
+    findings = [note.finding for note in notes if note.fidelity in fatal]
+    if findings:
+        raise UnsupportedError(*findings)
+
+
+def _json_part(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The entries that JSON can hold, and the names of the others."""
+    keep, dropped = {}, []
+    for name, value in metadata.items():
+        try:
+            keep[name] = msgspec.json.decode(msgspec.json.encode(value))
+        except (TypeError, ValueError):
+            dropped.append(name)
+    return keep, dropped
+
+
+def _tree(entry: Any) -> Any:
+    """What a file of these values reads back as."""
+    if isinstance(entry, dict):
+        skipped = {"metadata"} if isinstance(entry.get("type"), str) else set()
+        return {name: _tree(value) for name, value in entry.items() if name not in skipped}
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, list):
+        return np.array(entry, dtype=object)
+    return np.asarray(entry)
+
+
+def _check(path: Path, graph: Graph) -> None:
+    """What was written reads back with its metadata valid. Errors: InternalError."""
+    result = read_nir(path)
+    told = [f for f in result.findings if f.severity is not Severity.INFO]
+    if told or list(result.graph.nodes) != list(graph.nodes) or result.graph.edges != graph.edges:
+        raise InternalError(
+            Finding(where="write_nir", what="the file reads back differently."), *told
+        )
+
+
+def _notes_on_types(graph: Graph) -> list[Finding]:
+    names = needs_type_check_off(graph)
+    if not names:
+        return []
+    return [
+        Finding(
+            where=", ".join(names),
+            what="nir 1.0.8 infers a wrong type for rectangular kernels and for groups.",
+            fix="Others read this file with nir.read(path, type_check=False).",
+            severity=Severity.INFO,
+        )
+    ]
+
+
+def _notes_on_metadata(dropped: list[str]) -> list[Finding]:
+    return [
+        Finding(
+            where=f"metadata '{name}'",
+            what="is no plain data and was not written.",
+            severity=Severity.WARNING,
+        )
+        for name in dropped
+    ]
