@@ -1,5 +1,7 @@
 """What NIR cannot hold is refused by name, and nothing is left half-written."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def graph_of(shape_in, shape_out, **nodes):
     path = ["input", *nodes, "output"]
     return Graph(
         nodes={"input": Input(shape=shape_in), **nodes, "output": Output(shape=shape_out)},
-        edges=tuple(Edge(a, b) for a, b in zip(path, path[1:], strict=False)),
+        edges=tuple(Edge(a, b) for a, b in pairwise(path)),
         dt_s=1e-3,
     )
 

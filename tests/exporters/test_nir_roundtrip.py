@@ -1,6 +1,7 @@
 """Graph -> .nir -> Graph -> Network is bit-identical for every construct NIR can express."""
 
 import hashlib
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -83,7 +84,7 @@ def chain(shape_in, shape_out, *middle, dt=DT, **more):
         "output": Output(shape=shape_out),
     }
     path = ["input", *names, "output"]
-    edges = tuple(Edge(a, b) for a, b in zip(path, path[1:], strict=False))
+    edges = tuple(Edge(a, b) for a, b in pairwise(path))
     return Graph(nodes=nodes, edges=edges, dt_s=dt, **more)
 
 
