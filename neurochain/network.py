@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import prod
+from math import isfinite, prod
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -146,6 +146,10 @@ class Operator(ABC):
         """The stored weights (float32, int8 or int16), None for structural operators."""
         return None
 
+    @abstractmethod
+    def faults(self) -> list[str]:
+        """What is wrong with its sizes and arrays (a Network refuses them); [] if nothing is."""
+
     @property
     @abstractmethod
     def accumulates(self) -> bool:
@@ -272,9 +276,14 @@ class Network:
         if findings:
             raise InternalError(*findings)
 
+    @property
+    def nodes(self) -> tuple[Source | Population, ...]:
+        """Sources, then populations, in execution order."""
+        return (*self.sources, *self.populations)
+
     def node(self, name: str) -> Source | Population:
         """The source or population called `name`; KeyError if there is none."""
-        for item in (*self.sources, *self.populations):
+        for item in self.nodes:
             if item.name == name:
                 return item
         raise KeyError(name)
@@ -294,8 +303,8 @@ class Network:
 
 def _structure_findings(network: Network) -> list[Finding]:
     """Names are unique, shapes agree, zero-delay projections go forward in execution order."""
-    findings: list[Finding] = []
-    nodes = [*network.sources, *network.populations]
+    findings = _size_findings(network)
+    nodes = network.nodes
     order = {node.name: k for k, node in enumerate(nodes)}
     if len(order) != len(nodes):
         findings.append(Finding(what="two nodes share a name."))
@@ -307,9 +316,37 @@ def _structure_findings(network: Network) -> list[Finding]:
     for projection in network.projections:
         findings += _projection_findings(network, projection, order, shapes)
     for output in network.outputs:
-        if output.node not in order:
-            findings.append(Finding(where=f"output {output.name}", what="has no node."))
+        findings += _output_findings(network, output, order)
     return findings
+
+
+def _size_findings(network: Network) -> list[Finding]:
+    """Nodes have elements, time passes, the arithmetic is known."""
+    findings = [
+        Finding(where=node.name, what=f"has shape {node.shape}: nothing in it.")
+        for node in network.nodes
+        if not all(isinstance(size, int) and size > 0 for size in node.shape)
+    ]
+    if not (network.dt_s > 0 and isfinite(network.dt_s)):
+        findings.append(Finding(what=f"dt is {network.dt_s} s."))
+    if network.arithmetic not in ("float32", "int8", "int16"):
+        findings.append(Finding(what=f"arithmetic {network.arithmetic!r} is unknown."))
+    return findings
+
+
+def _output_findings(
+    network: Network, output: OutputPort, order: Mapping[str, int]
+) -> list[Finding]:
+    """An output reads a node that exists and has what is read."""
+    where = f"output {output.name}"
+    if output.node not in order:
+        return [Finding(where=where, what="has no node.")]
+    if output.signal not in ("spike", "membrane"):
+        return [Finding(where=where, what=f"reads an unknown signal {output.signal!r}.")]
+    node = network.node(output.node)
+    if output.signal == "membrane" and not (isinstance(node, Population) and node.program.membrane):
+        return [Finding(where=where, what=f"reads the membrane of {node.name}, which has none.")]
+    return []
 
 
 def _projection_findings(
@@ -336,10 +373,18 @@ def _projection_findings(
                 f"{ends[0]} and {ends[1]}.",
             )
         )
+    else:
+        findings += [Finding(where=where, what=fault) for fault in operator.faults()]
+        findings += _weight_findings(network, projection, where)
     forward = order[projection.source] < order[projection.target]
+    delays = (projection.delay, projection.bias_from_step)
+    if not all(isinstance(steps, int) and steps >= 0 for steps in delays):
+        findings.append(Finding(where=where, what=f"has illegal steps {delays}."))
     if projection.delay < 0 or (projection.delay == 0 and not forward):
         findings.append(Finding(where=where, what=f"has an illegal delay {projection.delay}."))
     bias = projection.bias
+    if bias is not None and not np.isfinite(bias).all():
+        findings.append(Finding(where=where, what="has a bias that is NaN or infinite."))
     if bias is not None and (bias.dtype != np.float32 or bias.shape != (operator.n_out,)):
         findings.append(
             Finding(
@@ -347,6 +392,27 @@ def _projection_findings(
                 what=f"has a bias {bias.dtype} {bias.shape}, not float32 ({operator.n_out},).",
             )
         )
+    return findings
+
+
+def _weight_findings(network: Network, projection: Projection, where: str) -> list[Finding]:
+    """Weights are in the network's arithmetic; integer ones have a scale."""
+    weight = projection.operator.weight
+    if weight is None:
+        return []
+    findings = []
+    if weight.dtype.name != network.arithmetic:
+        findings.append(
+            Finding(where=where, what=f"has {weight.dtype} weights, not {network.arithmetic}.")
+        )
+    scale = projection.scale
+    if scale is not None and not (isfinite(scale) and scale > 0):
+        findings.append(Finding(where=where, what=f"has the scale {scale}."))
+    fanout = projection.model_fanout
+    if fanout is not None and (
+        fanout.dtype != np.int64 or fanout.shape != (projection.operator.n_in,)
+    ):
+        findings.append(Finding(where=where, what="has a trained fan-out of the wrong size."))
     return findings
 
 
@@ -370,4 +436,13 @@ def _population_findings(population: Population) -> list[Finding]:
                     f"({population.n},).",
                 )
             )
+        elif not np.isfinite(value).all():
+            findings.append(Finding(where=population.name, what=f"parameter {name} is not finite."))
+    if population.emits is not population.program.emits:
+        findings.append(
+            Finding(
+                where=population.name,
+                what=f"emits {population.emits}, its program {population.program.emits}.",
+            )
+        )
     return findings

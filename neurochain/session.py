@@ -175,7 +175,7 @@ def _record(
 
 
 def _run(network: Network, result: EngineResult, engine: str) -> Run:
-    shapes = {n.name: n.shape for n in (*network.sources, *network.populations)}
+    shapes = {n.name: n.shape for n in network.nodes}
     spiking = {
         p.name
         for p in network.populations

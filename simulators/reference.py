@@ -62,12 +62,12 @@ class _Run:
         self.network = network
         self.state = state
         self.batch = batch
-        kinds = {node.name: node.emits for node in (*network.sources, *network.populations)}
+        kinds = {node.name: node.emits for node in network.nodes}
         names = record.emissions
         if names is None:
             names = tuple(p.name for p in network.populations if p.emits is PortKind.EVENT)
         shape = (batch, steps)
-        sizes = {n.name: int(np.prod(n.shape)) for n in (*network.sources, *network.populations)}
+        sizes = {n.name: int(np.prod(n.shape)) for n in network.nodes}
         self.emissions: dict[str, NDArray[Any]] = {
             n: np.zeros((*shape, sizes[n]), dtype=emission_dtype(kinds[n])) for n in names
         }

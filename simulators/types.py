@@ -66,7 +66,7 @@ def emission_dtype(kind: PortKind) -> type[np.generic]:
 def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
     """All states and histories zero."""
     state: dict[str, dict[str, F32]] = {}
-    for node in (*network.sources, *network.populations):
+    for node in network.nodes:
         size = int(np.prod(node.shape))
         names = node.program.states if isinstance(node, Population) else ()
         entry = {name: np.zeros((batch, size), dtype=np.float32) for name in names}

@@ -104,7 +104,7 @@ def _enum(value: Mapping[str, Any]) -> StrEnum:
     kind = _ENUMS.get(value["@enum"])
     try:
         if kind is not None:
-            return kind(value.get("value"))
+            return kind(str(value.get("value")))
     except ValueError:
         pass
     raise InputError(f"the manifest holds an unknown value {value.get('value')!r}.")

@@ -96,7 +96,7 @@ def _param(name: str, field: str, value: F64, n: int) -> F32:
             )
         )
     if rounded.size == 1 or (rounded.view(np.uint32) == rounded.view(np.uint32)[0]).all():
-        return rounded[0].reshape(())
+        return np.asarray(rounded[0])
     return np.ascontiguousarray(np.broadcast_to(rounded, (n,)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import weight_faults, window_faults
 from neurochain.operators.windows import Window
 
 __all__ = ["Conv"]
@@ -36,6 +37,19 @@ class Conv(Operator):
     def weight(self) -> NDArray[Any]:
         """The stored weights, (c_out, c_in / groups, *kernel)."""
         return self.weights
+
+    def faults(self) -> list[str]:
+        """Weights of (c_out, c_in / groups, *kernel), and a window that fits."""
+        c_in, c_out = self.in_shape[:1], self.out_shape[:1]
+        kernel = self.weights.shape[2:]
+        faults = window_faults(
+            self.in_shape, self.out_shape, kernel, self.stride, self.padding, self.dilation
+        )
+        if faults:
+            return faults
+        if self.groups < 1 or c_in[0] % self.groups or c_out[0] % self.groups:
+            return [f"{self.groups} groups do not divide {c_in[0]} and {c_out[0]} channels."]
+        return weight_faults(self.weights, (*c_out, c_in[0] // self.groups, *kernel))
 
     @property
     def accumulates(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import weight_faults
 
 __all__ = ["Csr"]
 
@@ -34,6 +35,23 @@ class Csr(Operator):
     def weight(self) -> NDArray[Any]:
         """The stored weights, (nnz,)."""
         return self.weights
+
+    def faults(self) -> list[str]:
+        """Rows that follow one another and targets that exist, ascending within a row."""
+        indptr, targets = self.indptr, self.targets
+        if indptr.dtype != np.dtype(np.int64) or targets.dtype != np.dtype(np.int32):
+            return [f"indptr is {indptr.dtype} and targets {targets.dtype}, not int64 and int32."]
+        if targets.ndim != 1 or indptr.shape != (self.n_in + 1,):
+            return [f"indptr has shape {indptr.shape}, wanted ({self.n_in + 1},)."]
+        faults = weight_faults(self.weights, targets.shape)
+        if indptr[0] != 0 or indptr[-1] != targets.size or (np.diff(indptr) < 0).any():
+            return [*faults, "indptr does not cut the targets into rows."]
+        if targets.size and (targets.min() < 0 or targets.max() >= self.n_out):
+            return [*faults, f"a target lies outside 0..{self.n_out - 1}."]
+        falls = np.flatnonzero(np.diff(targets) <= 0) + 1  # allowed only where a row begins
+        if not np.isin(falls, indptr).all():
+            faults.append("the targets of a row do not ascend.")
+        return faults
 
     @property
     def accumulates(self) -> bool:

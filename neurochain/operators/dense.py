@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import weight_faults
 
 __all__ = ["Dense"]
 
@@ -31,6 +32,10 @@ class Dense(Operator):
         """The stored weights, (n_out, n_in)."""
         return self.weights
 
+    def faults(self) -> list[str]:
+        """Weights of (n_out, n_in)."""
+        return weight_faults(self.weights, (self.n_out, self.n_in))
+
     @property
     def accumulates(self) -> bool:
         """It sums."""
@@ -45,12 +50,13 @@ class Dense(Operator):
 
     def touch(self, active: B8) -> B8:
         """Targets with at least one nonzero weight from an active source."""
-        return (active.astype(np.float32) @ (self.weights != 0).astype(np.float32).T) > 0
+        hits = active.astype(np.float32) @ (self.weights != 0).astype(np.float32).T
+        return np.asarray(hits > 0)
 
     def fanout(self, *, nonzero: bool) -> I64:
         """n_out, or the nonzero weights of each column."""
         if nonzero:
-            return np.count_nonzero(self.weights, axis=0).astype(np.int64)
+            return np.asarray(np.count_nonzero(self.weights, axis=0), dtype=np.int64)
         return np.full(self.n_in, self.n_out, dtype=np.int64)
 
     @property

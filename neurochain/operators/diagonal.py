@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import same_size_faults, weight_faults
 
 __all__ = ["Diagonal"]
 
@@ -26,6 +27,13 @@ class Diagonal(Operator):
     def weight(self) -> NDArray[Any]:
         """The stored weights, (n,)."""
         return self.weights
+
+    def faults(self) -> list[str]:
+        """As many weights as sources and targets."""
+        return [
+            *same_size_faults(self.in_shape, self.out_shape),
+            *weight_faults(self.weights, (self.n_in,)),
+        ]
 
     @property
     def accumulates(self) -> bool:
@@ -45,7 +53,7 @@ class Diagonal(Operator):
     def fanout(self, *, nonzero: bool) -> I64:
         """1 a source, or 0 where its weight is zero."""
         if nonzero:
-            return (self.weights != 0).astype(np.int64)
+            return np.asarray(self.weights != 0, dtype=np.int64)
         return np.ones(self.n_in, dtype=np.int64)
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import same_size_faults
 
 __all__ = ["Identity"]
 
@@ -21,6 +22,10 @@ class Identity(Operator):
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
 
+    def faults(self) -> list[str]:
+        """As many targets as sources."""
+        return same_size_faults(self.in_shape, self.out_shape)
+
     @property
     def accumulates(self) -> bool:
         """It sums (one term)."""
@@ -28,7 +33,7 @@ class Identity(Operator):
 
     def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (batch, n) -> the same values, from an accumulator that starts at 0."""
-        return np.zeros_like(x) + x
+        return np.asarray(np.zeros_like(x) + x)
 
     def touch(self, active: B8) -> B8:
         """The same elements."""

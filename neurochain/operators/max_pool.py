@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import window_faults
 from neurochain.operators.windows import Window
 
 __all__ = ["MaxPool"]
@@ -30,6 +31,19 @@ class MaxPool(Operator):
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
+
+    def faults(self) -> list[str]:
+        """A window that fits, channel by channel, and sees the input at every position."""
+        faults = window_faults(
+            self.in_shape, self.out_shape, self.kernel, self.stride, self.padding, self.dilation
+        )
+        if faults:
+            return faults
+        if self.in_shape[0] != self.out_shape[0]:
+            faults.append(f"{self.in_shape[0]} channels do not become {self.out_shape[0]}.")
+        if self.touch(np.ones((1, self.n_in), dtype=np.bool_)).sum() < self.n_out:
+            faults.append("a window lies on padding alone: it has no maximum.")
+        return faults
 
     @property
     def accumulates(self) -> bool:

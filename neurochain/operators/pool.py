@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
+from neurochain.operators.checks import window_faults
 from neurochain.operators.windows import Window
 
 __all__ = ["Pool"]
@@ -30,6 +31,16 @@ class Pool(Operator):
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     average: bool
+
+    def faults(self) -> list[str]:
+        """A window that fits, channel by channel."""
+        faults = window_faults(
+            self.in_shape, self.out_shape, self.kernel, self.stride, self.padding,
+            (1,) * len(self.kernel),
+        )  # fmt: skip
+        if not faults and self.in_shape[0] != self.out_shape[0]:
+            faults.append(f"{self.in_shape[0]} channels do not become {self.out_shape[0]}.")
+        return faults
 
     @property
     def accumulates(self) -> bool:

@@ -1,0 +1,67 @@
+"""What every operator checks about itself, so that an engine may index without looking."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.operators.windows import output_size
+
+__all__ = ["same_size_faults", "weight_faults", "window_faults"]
+
+_WEIGHT_DTYPES = (np.float32, np.int8, np.int16)
+
+
+def weight_faults(weights: Any, shape: tuple[int, ...]) -> list[str]:
+    """Weights are a row-major array of one of the three dtypes, of the shape wanted, finite."""
+    if not isinstance(weights, np.ndarray) or weights.dtype not in _WEIGHT_DTYPES:
+        return ["weights are not float32, int8 or int16."]
+    faults = []
+    if weights.shape != shape:
+        faults.append(f"weights have shape {weights.shape}, wanted {shape}.")
+    if not weights.flags.c_contiguous:
+        faults.append("weights are not contiguous.")
+    if weights.dtype == np.float32 and not np.isfinite(weights).all():
+        faults.append(f"{_not_finite(weights)} of {weights.size} weights are NaN or infinite.")
+    return faults
+
+
+def _not_finite(values: NDArray[Any]) -> int:
+    return int(values.size - np.count_nonzero(np.isfinite(values)))
+
+
+def same_size_faults(in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> list[str]:
+    """As many targets as sources."""
+    if prod(in_shape) == prod(out_shape):
+        return []
+    return [f"{prod(in_shape)} sources do not go one to one to {prod(out_shape)} targets."]
+
+
+def window_faults(
+    in_shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> list[str]:
+    """One or two axes, legal numbers, and the output size that follows from them."""
+    axes = len(kernel)
+    sizes = {len(in_shape) - 1, len(out_shape) - 1, len(stride), len(padding), len(dilation)}
+    if axes not in (1, 2) or sizes != {axes}:
+        return [f"a window of {axes} axes does not map {in_shape} to {out_shape}."]
+    if not all(type(n) is int for n in (*kernel, *stride, *padding, *dilation)):
+        return ["kernel, stride, padding and dilation must be plain integers."]
+    if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
+        numbers = f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+        return [f"{numbers}: at least 1, padding at least 0."]
+    positions = tuple(
+        output_size(*values)
+        for values in zip(in_shape[1:], kernel, stride, padding, dilation, strict=True)
+    )
+    if positions != out_shape[1:]:
+        return [f"the window takes {positions} positions, not {out_shape[1:]}."]
+    return []
