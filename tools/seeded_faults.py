@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from freestanding import kernel_files
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE_ROOTS = ("neurochain", "simulators", "exporters", "models")
 
@@ -79,7 +81,7 @@ def seed_type(tree: Path) -> list[Expected]:
 def seed_freestanding(tree: Path) -> list[Expected]:
     """A narrowing conversion, and a call of the C library."""
     csrc = tree / "simulators/csrc"
-    first = sorted(path.name for path in csrc.glob("nc_*.c") if path.name != "nc_driver.c")[0]
+    first = kernel_files(csrc)[0].name
     line = append(
         tree,
         f"simulators/csrc/{first}",
@@ -98,7 +100,7 @@ def seed_freestanding(tree: Path) -> list[Expected]:
 
 def seed_overflow(tree: Path) -> list[Expected]:
     """Every loop of the kernel runs one element too far."""
-    for path in (tree / "simulators/csrc").glob("nc_*.c"):
+    for path in kernel_files(tree / "simulators/csrc"):
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"(\bfor \([^;]*;[^;]*?) < ", r"\1 <= ", text), encoding="utf-8")
     return [
