@@ -1,0 +1,5 @@
+"""The front end for live snnTorch modules. Importing it imports torch and snntorch."""
+
+from neurochain.frontends.snntorch.to_graph import DEFAULT_DT_S, to_graph
+
+__all__ = ["DEFAULT_DT_S", "to_graph"]

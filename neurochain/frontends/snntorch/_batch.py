@@ -1,0 +1,44 @@
+"""Whether the values of a trace have a batch axis, told from the ranks that layers want."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from neurochain.errors import Finding
+from neurochain.frontends.snntorch._kinds import label_of
+from neurochain.frontends.snntorch._tracer import Tracer
+
+__all__ = ["is_batched"]
+
+
+def _rank(module: Any) -> int:
+    """Rank of one sample without batch."""
+    if isinstance(module, nn.Linear):
+        return 1
+    return 2 if type(module).__name__.endswith("1d") else 3
+
+
+def is_batched(tracer: Tracer, frame: tuple[int, ...]) -> tuple[bool, list[Finding]]:
+    """True where axis 0 (time left out) is the batch; findings where layers disagree."""
+    evidence: dict[bool, str] = {}
+    for call in tracer.leaf_calls:
+        _note(evidence, call.name, call.module, len(call.argument.shape))
+    for name, calls in tracer.neuron_calls.items():
+        recurrent = getattr(calls[0].module, "recurrent", None)
+        if isinstance(recurrent, (nn.Linear, nn.Conv2d)):
+            _note(evidence, f"{name}.recurrent", recurrent, len(calls[0].current.shape))
+    if len(evidence) == 2:
+        what = f"sees a batch, {evidence[False]} sees none."
+        fix = "Keep the batch axis first in every layer; give a sample of shape (batch, ...)."
+        return True, [Finding(where=evidence[True], what=what, fix=fix)]
+    if evidence:
+        return next(iter(evidence)), []
+    return len(frame) > 1, []
+
+
+def _note(evidence: dict[bool, str], name: str, module: nn.Module, rank: int) -> None:
+    extra = rank - _rank(module)
+    if extra in (0, 1):
+        evidence.setdefault(extra == 1, label_of(name, module))

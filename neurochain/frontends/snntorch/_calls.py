@@ -1,0 +1,170 @@
+"""Calling forward under the tracer: once, and twice more where one call is one step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from neurochain.frontends.snntorch._marks import value_of
+from neurochain.frontends.snntorch._tracer import Tracer
+from neurochain.frontends.snntorch._values import (
+    NeuronCall,
+    ProbeValue,
+    SpikeValue,
+    StateValue,
+    TraceStopError,
+    Value,
+)
+
+__all__ = ["ONE_STEP_CALLS", "Trace", "flat", "trace"]
+
+ONE_STEP_CALLS = 3
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Slot:
+    """Where an argument of forward arrived: a state of the n-th call of a neuron."""
+
+    argument: str
+    name: str
+    call: int
+    state: str
+    returned: int | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Trace:
+    """What one to three calls of forward did. `returned` holds one flat list a call.
+
+    failure is the exception that forward raised by itself, None where it ran.
+    """
+
+    tracer: Tracer
+    returned: list[list[Any]]
+    one_step: bool
+    slots: list[Slot]
+    stopped: bool = False
+    failure: Exception | None = None
+
+
+def flat(item: Any) -> list[Any]:
+    """Leaves of nested tuples, lists and dicts, in order."""
+    if isinstance(item, (tuple, list)):
+        return [leaf for part in item for leaf in flat(part)]
+    if isinstance(item, Mapping):
+        return [leaf for part in item.values() for leaf in flat(part)]
+    return [item]
+
+
+def trace(module: nn.Module, sample: torch.Tensor, states: tuple[torch.Tensor, ...]) -> Trace:
+    """Follow `module` on `sample`. `states` are given values of the further arguments of forward."""
+    needed, optional = _extra_arguments(module)
+    if states:
+        return _run(module, sample, dict(zip([*needed, *optional], states, strict=False)))
+    empty = {name: torch.zeros(0) for name in needed}
+    if optional:
+        with_all = _run(module, sample, empty | {name: torch.zeros(0) for name in optional})
+        arrived = {slot.argument for slot in with_all.slots}
+        if with_all.failure is None and arrived >= set(optional):
+            return with_all
+    return _run(module, sample, empty)
+
+
+def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
+    """Parameters of forward after the first: without a default, and with the default None."""
+    if type(module).__module__.split(".")[0] in ("torch", "snntorch"):
+        return [], []
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    plain = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    needed = [p.name for p in plain if p.default is p.empty]
+    return needed, [p.name for p in plain if p.default is None]
+
+
+def _run(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
+    tracer = Tracer(module)
+    result = Trace(tracer=tracer, returned=[], one_step=False, slots=[])
+    try:
+        with tracer.active():
+            marked = {k: tracer.mark_probe(v.clone(), k) for k, v in arguments.items()}
+            _call(result, module, sample, marked)
+            result.one_step = not _is_loop(tracer)
+            for _ in range(ONE_STEP_CALLS - 1 if result.one_step else 0):
+                _call(result, module, sample, _threaded(result, marked))
+    except TraceStopError:
+        result.stopped = True
+    except Exception as error:  # whatever the user's forward raises is reported as its own
+        result.failure = error
+    return result
+
+
+def _call(
+    result: Trace, module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]
+) -> None:
+    x = result.tracer.mark_input(sample.clone())
+    returned = flat(module(x, **arguments))
+    result.returned.append(returned)
+    if len(result.returned) == 1:
+        result.slots = _slots(result.tracer, returned)
+
+
+def _slots(tracer: Tracer, returned: list[Any]) -> list[Slot]:
+    """Which argument arrived as which state, and where the new value of that state came back."""
+    slots = []
+    for name, calls in tracer.neuron_calls.items():
+        for number, call in enumerate(calls):
+            for state, value in call.states.items():
+                if isinstance(value, ProbeValue):
+                    place = _place(returned, calls[-1] if _chained(calls) else call, state)
+                    slots.append(
+                        Slot(
+                            argument=value.argument,
+                            name=name,
+                            call=number,
+                            state=state,
+                            returned=place,
+                        )
+                    )
+    return slots
+
+
+def _place(returned: list[Any], call: NeuronCall, state: str) -> int | None:
+    for place, item in enumerate(returned):
+        if _is_state(value_of(item), call, state):
+            return place
+    return None
+
+
+def _is_state(value: Value | None, call: NeuronCall, state: str) -> bool:
+    if isinstance(value, SpikeValue):
+        return state == "spk" and value.call is call
+    return isinstance(value, StateValue) and value.call is call and value.state == state
+
+
+def _threaded(result: Trace, first: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Arguments of the next call: the states that the last one returned."""
+    places = {slot.argument: slot.returned for slot in result.slots}
+    arguments = dict(first)
+    for name in first:
+        place = places.get(name)
+        if place is not None:
+            arguments[name] = result.returned[-1][place]
+    return arguments
+
+
+def _chained(calls: list[NeuronCall]) -> bool:
+    """True where a call starts from what an earlier call of the same neuron left."""
+    return any(
+        isinstance(value, (SpikeValue, StateValue)) and value.call.name == call.name
+        for call in calls
+        for value in call.states.values()
+    )
+
+
+def _is_loop(tracer: Tracer) -> bool:
+    """True where forward itself goes over time."""
+    return any(_chained(calls) for calls in tracer.neuron_calls.values())

@@ -1,0 +1,81 @@
+"""Torch functions by what they mean for a traced value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+__all__ = ["ADD", "CASTS", "FRESH", "QUERIES", "REDUCTIONS", "STOPS", "VIEWS", "name_of", "pooling"]
+
+# facts about shape and type; they do not depend on values
+QUERIES = frozenset(
+    "size dim ndim shape numel nelement ndimension stride storage_offset element_size dtype device "
+    "is_contiguous is_floating_point is_complex is_cuda is_leaf layout requires_grad grad_fn grad "
+    "names get_device __len__ __hash__ is_sparse is_quantized is_meta is_tensor is_nested "
+    "__repr__ __format__ retain_grad is_inference itemsize nbytes _is_view data_ptr "
+    "register_hook is_conj is_neg is_mkldnn is_mps is_xpu output_nr _version".split()
+)
+
+# new tensors that take only shape and type from their argument
+FRESH = frozenset(
+    "zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full".split()
+)
+
+# the same value in another type, place or graph
+CASTS = frozenset(
+    "float to type type_as contiguous clone detach detach_ requires_grad_ cpu cuda data "
+    "positive __pos__ alias".split()
+)
+
+# the same elements in another shape or order
+VIEWS = frozenset(
+    "__getitem__ view view_as reshape reshape_as flatten ravel unflatten unsqueeze squeeze permute "
+    "transpose swapaxes swapdims t T mT movedim moveaxis select narrow unbind split chunk tensor_split "
+    "expand expand_as index_select take flip __iter__ __reversed__ broadcast_to repeat "
+    "split_with_sizes".split()
+)
+
+ADD = frozenset("add __add__ __radd__ __iadd__ add_".split())
+
+REDUCTIONS = frozenset("sum mean max amax".split())
+
+# Python gets hold of a value: from here on the program may depend on the data
+STOPS = frozenset(
+    "__bool__ item tolist numpy __float__ __int__ __index__ __array__ __complex__ __contains__ "
+    "nonzero equal allclose __dlpack__ is_nonzero".split()
+)
+
+_POOL_ARGUMENTS = {
+    "max_pool1d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+    "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+    "avg_pool1d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+    "avg_pool2d": (
+        "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override",
+    ),
+}  # fmt: skip
+_POOL_MODULES: dict[str, Callable[..., nn.Module]] = {
+    "max_pool1d": nn.MaxPool1d,
+    "max_pool2d": nn.MaxPool2d,
+    "avg_pool1d": nn.AvgPool1d,
+    "avg_pool2d": nn.AvgPool2d,
+}
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """Short name of a torch function; properties go by the property's name."""
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__"):
+        prop = getattr(getattr(func, "__self__", None), "__name__", "")
+        return prop if name == "__get__" else f"{prop}="
+    return name or repr(func)
+
+
+def pooling(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
+    """The module that does what a functional pooling call does; None if it is not one."""
+    if name not in _POOL_ARGUMENTS:
+        return None
+    given = {k: v for k, v in kwargs.items() if k != "input"}
+    given.update(zip(_POOL_ARGUMENTS[name], args, strict=False))
+    return _POOL_MODULES[name](**given)

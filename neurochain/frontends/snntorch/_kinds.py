@@ -1,0 +1,74 @@
+"""Which modules are known, which are leaves of the trace, and what they are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import snntorch
+from snntorch._neurons.neurons import SpikingNeuron
+from torch import nn
+
+__all__ = [
+    "IGNORED",
+    "LAYERS",
+    "NEURON_STATES",
+    "RESHAPES",
+    "SpikingNeuron",
+    "is_leaf",
+    "label_of",
+    "qualified_class",
+]
+
+# neuron class -> states in the order in which forward takes them (after the input)
+NEURON_STATES: dict[Any, tuple[str, ...]] = {
+    snntorch.Leaky: ("mem",),
+    snntorch.RLeaky: ("spk", "mem"),
+    snntorch.Synaptic: ("syn", "mem"),
+    snntorch.RSynaptic: ("spk", "syn", "mem"),
+}
+
+# layers with a node of their own
+LAYERS: tuple[type[nn.Module], ...] = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.AvgPool1d,
+    nn.AvgPool2d,
+    nn.MaxPool1d,
+    nn.MaxPool2d,
+)
+
+# in eval mode these return their input
+IGNORED: tuple[type[nn.Module], ...] = (
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.AlphaDropout,
+)
+
+RESHAPES: tuple[type[nn.Module], ...] = (nn.Flatten, nn.Unflatten)
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """True where the trace does not look inside: neurons and torch's own layers."""
+    if isinstance(module, SpikingNeuron):
+        return True
+    home = type(module).__module__
+    ours = home.startswith(("torch.", "snntorch."))
+    return ours and not isinstance(module, _CONTAINERS)
+
+
+def qualified_class(module: nn.Module) -> str:
+    """Class name; with its module where it is not torch's or snnTorch's."""
+    kind = type(module)
+    if kind.__module__.startswith(("torch.", "snntorch.")):
+        return kind.__name__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def label_of(name: str, module: nn.Module) -> str:
+    """How findings name a layer: "conv1 (Conv2d)"."""
+    return f"{name or 'the module itself'} ({qualified_class(module)})"

@@ -1,0 +1,146 @@
+"""What forward returns: which value, step by step, and what is done with it over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochain.errors import Finding
+from neurochain.frontends.result import Decoding
+from neurochain.frontends.snntorch._fold import Expressions
+from neurochain.frontends.snntorch._values import (
+    AddValue,
+    ConstValue,
+    ReduceValue,
+    SequenceValue,
+    UnknownValue,
+    Value,
+    ViewValue,
+)
+
+__all__ = ["DecodedOutput", "decode", "step_output"]
+
+_FIX = "Return the stacked values (torch.stack), their sum, mean or maximum over time, or the last."
+
+
+@dataclass(slots=True, kw_only=True)
+class DecodedOutput:
+    """Number of the expression of one step, decoding, place among the returned values."""
+
+    expression: int
+    decoding: Decoding
+    returned: int
+
+
+def decode(
+    value: Value, place: int, steps: int, expressions: Expressions
+) -> DecodedOutput | Finding | None:
+    """Understand one returned value of a module that loops over time; None if it was refused."""
+    items, decoding = _unfold(value, steps)
+    if items is None:
+        if isinstance(value, (UnknownValue, ConstValue)):
+            return None
+        return _finding(place, "is not one value a step, nor their sum, mean, maximum or last.")
+    if decoding is Decoding.LAST:
+        return DecodedOutput(
+            expression=expressions.of(items[-1], steps - 1), decoding=decoding, returned=place
+        )
+    if len(items) != steps:
+        return _finding(place, f"holds {len(items)} values; forward makes {steps} steps.")
+    numbers = [expressions.of(item, step) for step, item in enumerate(items)]
+    odd = [step for step in range(2, steps) if numbers[step] != numbers[1]]
+    if odd or not expressions.starts(numbers[0], numbers[min(1, steps - 1)]):
+        return _finding(place, f"is computed otherwise at step {odd[0] if odd else 1}.")
+    spikes = expressions.forms[numbers[-1]][0] == "spike"
+    if decoding is Decoding.SUM and spikes:
+        decoding = Decoding.COUNT
+    return DecodedOutput(expression=numbers[-1], decoding=decoding, returned=place)
+
+
+def step_output(
+    value: Value, place: int, steps: int, expressions: Expressions
+) -> DecodedOutput | Finding | None:
+    """Understand one returned value of a module that takes one step a call."""
+    if isinstance(value, (SequenceValue, ReduceValue)):
+        return _finding(place, "is computed from spikes by a function that is not compiled.")
+    if isinstance(value, (ConstValue, UnknownValue)):
+        return None
+    return DecodedOutput(
+        expression=expressions.of(value, steps - 1), decoding=Decoding.NONE, returned=place
+    )
+
+
+def _finding(place: int, what: str) -> Finding:
+    return Finding(where=f"returned value {place + 1}", what=what, fix=_FIX)
+
+
+def _unfold(value: Value, steps: int) -> tuple[list[Value] | None, Decoding]:
+    """The value of each step and the decoding; None where it is something else."""
+    if isinstance(value, ReduceValue):
+        return _reduced(value, steps)
+    if isinstance(value, AddValue):
+        chain = _chain(value)
+        if len(chain) == steps and steps > 1:
+            return chain, Decoding.SUM
+        return [value], Decoding.LAST
+    if isinstance(value, ViewValue) and isinstance(value.base, SequenceValue):
+        return _viewed(value, value.base)
+    if isinstance(value, SequenceValue):
+        return _whole(value), Decoding.NONE
+    if isinstance(value, (ConstValue, UnknownValue)):
+        return None, Decoding.NONE
+    return [value], Decoding.LAST
+
+
+def _whole(value: SequenceValue) -> list[Value] | None:
+    items = [item for item in value.items if item is not None]
+    return items if len(items) == len(value.items) else None
+
+
+def _reduced(value: ReduceValue, steps: int) -> tuple[list[Value] | None, Decoding]:
+    if value.op == "divide":
+        items, inner = _unfold(value.base, steps)
+        mean = inner is Decoding.SUM and value.divisor == steps
+        return (items, Decoding.MEAN) if mean else (None, Decoding.NONE)
+    base = value.base
+    if isinstance(base, SequenceValue) and value.dims == (base.dim,):
+        return _whole(base), Decoding(value.op)
+    if isinstance(base, ViewValue) and isinstance(base.base, SequenceValue):
+        axis = _time_axis(base, base.base)
+        if axis is not None and value.dims == (axis,):
+            return _whole(base.base), Decoding(value.op)
+    return None, Decoding.NONE
+
+
+def _viewed(value: ViewValue, base: SequenceValue) -> tuple[list[Value] | None, Decoding]:
+    """stack(...)[-1], or the whole sequence with its axes in another order."""
+    if _time_axis(value, base) is not None and value.index.size == np.prod(base.shape):
+        return _whole(base), Decoding.NONE
+    step = np.unravel_index(value.index, base.shape)[base.dim]
+    last = len(base.items) - 1
+    item = base.items[last]
+    if item is not None and value.shape == item.shape and bool((step == last).all()):
+        return [item], Decoding.LAST
+    return None, Decoding.NONE
+
+
+def _time_axis(value: ViewValue, base: SequenceValue) -> int | None:
+    """Axis of the view along which time runs, None if none does."""
+    step = np.unravel_index(value.index, base.shape)[base.dim].reshape(value.shape)
+    for axis, size in enumerate(value.shape):
+        ramp = np.arange(size).reshape([-1 if a == axis else 1 for a in range(step.ndim)])
+        if size == len(base.items) and bool((step == ramp).all()):
+            return axis
+    return None
+
+
+def _chain(value: Value) -> list[Value]:
+    """Terms of ((0 + s0) + s1) + ..., in order; zeros at the start are left out."""
+    terms: list[Value] = []
+    while isinstance(value, AddValue):
+        terms.append(value.right)
+        value = value.left
+    if not (isinstance(value, ConstValue) and value.zero):
+        terms.append(value)
+    return terms[::-1]

@@ -1,0 +1,239 @@
+"""From a trace to a FrontendResult: every check in order, all findings of a stage at once."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from neurochain.errors import Finding, InputError, Severity, UnsupportedError
+from neurochain.frontends.result import FrontendResult, StateArgument, Style
+from neurochain.frontends.snntorch._batch import is_batched
+from neurochain.frontends.snntorch._build import Builder
+from neurochain.frontends.snntorch._calls import Trace
+from neurochain.frontends.snntorch._fold import Expressions, check_steps, number_calls
+from neurochain.frontends.snntorch._kinds import label_of
+from neurochain.frontends.snntorch._marks import value_of
+from neurochain.frontends.snntorch._outputs import DecodedOutput, decode, step_output
+from neurochain.frontends.snntorch._sample import Sample
+from neurochain.frontends.snntorch._scan import dropped_findings, notes, scan
+from neurochain.frontends.snntorch._time import Timing, input_timing, reachable
+from neurochain.frontends.snntorch._values import InputValue, NeuronCall, Value
+from neurochain.graph import Graph
+
+__all__ = ["Reading"]
+
+
+class Reading:
+    """Turns a trace into a result; raises where something cannot be compiled."""
+
+    def __init__(self, module: nn.Module, sample: Sample, trace: Trace, dt_s: float) -> None:
+        self.module = module
+        self.sample = sample
+        self.trace = trace
+        self.calls = trace.tracer.neuron_calls
+        self.dt_s = dt_s
+        self.findings: list[Finding] = list(trace.tracer.findings)
+        last = trace.returned[-1] if trace.returned else []
+        values = [(place, value_of(item)) for place, item in enumerate(last)]
+        self.returned: list[tuple[int, Value]] = [(p, v) for p, v in values if v is not None]
+
+    def result(self) -> FrontendResult:
+        """The whole road."""
+        self._check_failure()
+        self._raise()
+        timing, steps = self._timing(self._input())
+        self.findings += number_calls(self.calls, steps)
+        self._raise()
+        expressions = Expressions(timing)
+        self.findings += check_steps(self.calls, expressions, self.trace.one_step)
+        batched, problems = is_batched(self.trace.tracer, timing.frame)
+        self.findings += problems
+        self._raise()
+        builder = self._build(expressions, timing, steps, batched)
+        self.findings += dropped_findings(self.trace, self._roots())
+        self._raise()
+        self._raise_broken(builder)
+        self.findings += notes(self.module, self.trace, self.sample.was_training)
+        return self._assemble(builder, timing, steps, batched)
+
+    def _raise(self) -> None:
+        if any(f.severity is Severity.ERROR for f in self.findings):
+            raise UnsupportedError(*self.findings)
+
+    def _raise_broken(self, builder: Builder) -> None:
+        if builder.broken:
+            raise InputError(*builder.broken)
+
+    def _check_failure(self) -> None:
+        """Raise where forward failed by itself; look further where the trace was stopped."""
+        failure = self.trace.failure
+        if failure is None and not self.trace.stopped:
+            return
+        self.findings += scan(self.module, self.findings)
+        if failure is None:
+            return
+        finding = Finding(
+            where=label_of("", self.module),
+            what=f"forward fails on a sample of shape {tuple(self.sample.x.shape)}: "
+            f"{type(failure).__name__}: {str(failure).rstrip('.')}.",
+            fix="Give one call's input: a step where a call is a step, the whole sequence where "
+            "forward loops over time.",
+        )
+        if self.findings:
+            raise UnsupportedError(*self.findings, finding) from failure
+        raise InputError(finding) from failure
+
+    def _input(self) -> InputValue:
+        """The sample's value; raises where there is nothing to compile."""
+        if not self.calls:
+            raise UnsupportedError(
+                Finding(
+                    where=label_of("", self.module),
+                    what="has no spiking neuron between input and output.",
+                    fix="neurochain compiles spiking networks; put snntorch.Leaky, RLeaky, "
+                    "Synaptic or RSynaptic after the layers.",
+                )
+            )
+        sample = self.trace.tracer.input
+        uses = [v for v in reachable(self._roots()) if v is sample]
+        if sample is None or not (uses or self._reads(sample)):
+            raise UnsupportedError(
+                Finding(where="forward", what="does not use its input.", fix="Use it.")
+            )
+        return sample
+
+    def _reads(self, sample: InputValue) -> bool:
+        return any(getattr(v, "base", None) is sample for v in reachable(self._roots()))
+
+    def _roots(self) -> list[Value]:
+        """What is computed for neurons and for the caller."""
+        calls = [call for made in self.calls.values() for call in made]
+        roots = [value for _, value in self.returned]
+        return roots + [v for call in calls for v in (call.current, *call.states.values())]
+
+    def _timing(self, sample: InputValue) -> tuple[Timing, int]:
+        """Time axis and number of steps."""
+        uses = [call.argument for call in self.trace.tracer.leaf_calls if call.argument is not None]
+        timing, problems = input_timing(reachable([*self._roots(), *uses]), sample)
+        self.findings += problems
+        self._raise()
+        if self.trace.one_step:
+            return timing, len(self.trace.returned)
+        if timing.axis is not None:
+            return timing, timing.steps
+        return timing, min(len(made) for made in self.calls.values())
+
+    def _build(
+        self, expressions: Expressions, timing: Timing, steps: int, batched: bool
+    ) -> Builder:
+        """The graph of the last step: neurons in the order they ran, then outputs."""
+        builder = Builder(expressions=expressions, batched=batched, dt_s=self.dt_s)
+        builder.add_input(timing.frame, list(self.trace.tracer.names.values()))
+        last = [c for c in self.trace.tracer.order if c.step == steps - 1]
+        builder.name_neurons(last)
+        for call in last:
+            builder.add_neuron(call)
+        for output in self._outputs(expressions, steps, last):
+            builder.add_output(output)
+        self.findings += builder.findings
+        self.findings += builder.loose_ends()
+        return builder
+
+    def _outputs(
+        self, expressions: Expressions, steps: int, last: list[NeuronCall]
+    ) -> list[DecodedOutput]:
+        """What forward returns, without states that only go into the next call."""
+        threaded = {slot.returned for slot in self.trace.slots}
+        found: list[DecodedOutput] = []
+        carried: list[DecodedOutput] = []
+        for place, value in self.returned:
+            if self.trace.one_step:
+                output = step_output(value, place, steps, expressions)
+            else:
+                output = decode(value, place, steps, expressions)
+            if isinstance(output, Finding):
+                self.findings.append(output)
+            elif output is not None:
+                (carried if place in threaded else found).append(output)
+        ends = _ends(expressions, last)
+        found += [o for o in carried if expressions.forms[o.expression][1:3] in ends]
+        found = [o for o in found if not _is_inner_state(expressions, o)]
+        found.sort(key=lambda output: output.returned)
+        if not found and not self.findings:
+            self.findings.append(
+                Finding(
+                    where="forward",
+                    what="returns nothing that a network computes.",
+                    fix="Return the spikes of the last layer.",
+                )
+            )
+        return _spikes_first(expressions, found)
+
+    def _assemble(
+        self, builder: Builder, timing: Timing, steps: int, batched: bool
+    ) -> FrontendResult:
+        loop = not self.trace.one_step
+        style = Style.TIME_LOOP
+        if not loop:
+            style = Style.EXPLICIT_STATE if self.trace.slots else Style.ONE_STEP
+        graph = Graph(
+            nodes=builder.nodes, edges=tuple(builder.edges), dt_s=self.dt_s, source="snntorch"
+        )
+        return FrontendResult(
+            graph=graph,
+            style=style,
+            time_axis=timing.axis,
+            batched=batched,
+            static_input=loop and timing.axis is None,
+            steps=steps if loop else None,
+            input_shape=timing.frame[1:] if batched else timing.frame,
+            sample_shape=tuple(self.sample.x.shape),
+            populations=tuple(builder.populations),
+            state_arguments=self._state_arguments(builder),
+            outputs=tuple(builder.outputs),
+            findings=tuple(self.findings),
+        )
+
+    def _state_arguments(self, builder: Builder) -> tuple[StateArgument, ...]:
+        facts = {(fact.module, fact.site): fact for fact in builder.populations}
+        arguments = []
+        for slot in self.trace.slots:
+            fact = facts[slot.name, slot.call % facts[slot.name, 0].sites]
+            arguments.append(
+                StateArgument(
+                    argument=slot.argument,
+                    node=fact.node,
+                    state=slot.state,
+                    shape=fact.shape,
+                    returned=slot.returned,
+                )
+            )
+        return tuple(arguments)
+
+
+def _ends(expressions: Expressions, last: list[NeuronCall]) -> set[tuple[str, int]]:
+    """(module, site) of the neurons whose spikes no other neuron reads."""
+    read: set[tuple[str, int]] = set()
+    for call in last:
+        stack = [expressions.of(call.current, call.step)]
+        while stack:
+            form = expressions.forms[stack.pop()]
+            if form[0] == "spike":
+                read.add(form[1:3])
+            elif form[0] == "leaf":
+                stack.append(form[3])
+            elif form[0] == "add":
+                stack += form[1:3]
+            elif form[0] == "view":
+                stack.append(form[1])
+    return {(call.name, call.site) for call in last} - read
+
+
+def _is_inner_state(expressions: Expressions, output: DecodedOutput) -> bool:
+    """A synaptic current handed back by a neuron is a state, not an output."""
+    form = expressions.forms[output.expression]
+    return bool(form[0] == "state" and form[4] != "mem")
+
+
+def _spikes_first(expressions: Expressions, outputs: list[DecodedOutput]) -> list[DecodedOutput]:
+    """The main output first: what is no membrane, in the order returned."""
+    return sorted(outputs, key=lambda o: expressions.forms[o.expression][0] == "state")

@@ -1,0 +1,101 @@
+"""Findings that do not come from the values: what a stopped trace missed, what is left unused."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from neurochain.errors import Finding, Severity
+from neurochain.frontends.snntorch._calls import Trace
+from neurochain.frontends.snntorch._kinds import (
+    IGNORED,
+    LAYERS,
+    NEURON_STATES,
+    RESHAPES,
+    SpikingNeuron,
+    is_leaf,
+    label_of,
+)
+from neurochain.frontends.snntorch._stubs import refusal
+from neurochain.frontends.snntorch._time import reachable
+from neurochain.frontends.snntorch._values import LeafValue, Value
+
+__all__ = ["dropped_findings", "notes", "scan"]
+
+
+def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
+    """Unsupported layers anywhere in `module`: what a trace that ended early did not reach."""
+    named = {finding.where for finding in known}
+    found = []
+    for name, part in _leaves(module):
+        fine = type(part) in (*NEURON_STATES, *LAYERS, *IGNORED, *RESHAPES)
+        if not fine and label_of(name, part) not in named:
+            what, fix = refusal(part)
+            found.append(Finding(where=label_of(name, part), what=what, fix=fix))
+    return found
+
+
+def _leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Leaf modules by name, without what is inside neurons."""
+    found = []
+    inside: set[nn.Module] = set()
+    for name, part in module.named_modules():
+        if isinstance(part, SpikingNeuron):
+            inside |= set(part.modules()) - {part}
+        if is_leaf(part) and part not in inside:
+            found.append((name, part))
+    return found
+
+
+def dropped_findings(trace: Trace, roots: list[Value]) -> list[Finding]:
+    """Layers whose result is used nowhere. roots: currents of neurons and returned values."""
+    used = {id(v.call) for v in reachable(roots) if isinstance(v, LeafValue)}
+    findings = []
+    for call in trace.tracer.leaf_calls:
+        if id(call) not in used:
+            finding = Finding(
+                where=label_of(call.name, call.module),
+                what="its result is used nowhere.",
+                fix="Use it, or remove the call.",
+            )
+            if finding not in findings:
+                findings.append(finding)
+    return findings
+
+
+def notes(module: nn.Module, trace: Trace, was_training: bool) -> list[Finding]:
+    """Warnings and notes about a module that was read."""
+    findings = []
+    tracer = trace.tracer
+    if was_training:
+        findings.append(
+            Finding(
+                where=label_of("", module),
+                what="is in training mode; it is compiled as in evaluation mode.",
+                fix="Call .eval() to say that this is meant.",
+                severity=Severity.WARNING,
+            )
+        )
+    called = {call.module for call in tracer.leaf_calls}
+    called |= {calls[0].module for calls in tracer.neuron_calls.values()}
+    for name, part in _leaves(module):
+        if part not in called and next(part.parameters(), None) is not None:
+            findings.append(
+                Finding(
+                    where=label_of(name, part),
+                    what="is never called by forward and is not compiled.",
+                    severity=Severity.INFO,
+                )
+            )
+    if not trace.one_step:
+        for name, calls in tracer.neuron_calls.items():
+            if calls[0].from_rest:
+                findings.append(
+                    Finding(
+                        where=label_of(name, calls[0].module),
+                        what="keeps its state from one call of forward to the next; here every "
+                        "sample starts from rest.",
+                        fix="Reset it at the start of forward to make both the same.",
+                        severity=Severity.INFO,
+                    )
+                )
+    return findings

@@ -1,0 +1,100 @@
+"""Leaving a module as it was: mode, buffers, attributes, hooks, and the random generators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from neurochain.frontends.snntorch._kinds import NEURON_STATES, SpikingNeuron
+from neurochain.frontends.snntorch._marks import REST_MARK
+
+__all__ = ["at_rest", "preserved"]
+
+
+@contextmanager
+def preserved(module: nn.Module) -> Iterator[None]:
+    """Inside, `module` may be run and changed; afterwards it is what it was.
+
+    Tensors keep their identity and get their bits back; lists, dicts and sets that hang on a module
+    get their content back. snnTorch's utils.reset reaches every neuron of the process, so the
+    neurons of SpikingNeuron.instances are kept too.
+    """
+    instances = SpikingNeuron.instances
+    listed = list(instances)
+    modules = list({id(m): m for m in [*module.modules(), *_neurons(listed)]}.values())
+    saved = [(m, _attributes(m)) for m in modules]
+    tensors = [(t, t.detach().clone()) for t in _tensors(modules)]
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the user's generator is put back
+    python_state = random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        for owner, attributes in saved:
+            _restore(owner, attributes)
+        with torch.no_grad():
+            for tensor, bits in tensors:
+                if tensor.shape != bits.shape:
+                    tensor.set_(bits)
+                elif not torch.equal(tensor, bits):
+                    tensor.copy_(bits)
+        SpikingNeuron.instances = instances
+        instances[:] = listed
+
+
+@contextmanager
+def at_rest(module: nn.Module) -> Iterator[None]:
+    """Inside, `module` is in eval mode and its neurons hold no state; afterwards as it was."""
+    with preserved(module):
+        module.eval()
+        for part in module.modules():
+            for state in NEURON_STATES.get(type(part), ()):
+                rest = torch.zeros(0)
+                setattr(rest, REST_MARK, True)
+                setattr(part, state, rest)
+        yield
+
+
+def _neurons(listed: list[Any]) -> list[nn.Module]:
+    return [item for item in listed if isinstance(item, nn.Module)]
+
+
+def _attributes(module: nn.Module) -> dict[str, tuple[Any, Any]]:
+    """Every attribute with a shallow copy of its content, where it is a container."""
+    return {name: (value, _content(value)) for name, value in vars(module).items()}
+
+
+def _content(value: Any) -> Any:
+    return value.copy() if isinstance(value, (list, dict, set)) else None
+
+
+def _restore(module: nn.Module, attributes: dict[str, tuple[Any, Any]]) -> None:
+    current = vars(module)
+    for name in [n for n in current if n not in attributes]:
+        del current[name]
+    for name, (value, content) in attributes.items():
+        current[name] = value
+        if isinstance(value, list):
+            value[:] = content
+        elif isinstance(value, (dict, set)):
+            value.clear()
+            value.update(content)
+
+
+def _tensors(modules: list[nn.Module]) -> list[torch.Tensor]:
+    """Every tensor that hangs on a module: parameters, buffers, plain attributes."""
+    found: dict[int, torch.Tensor] = {}
+    for module in modules:
+        places = [vars(module), module._parameters, module._buffers]
+        for item in [value for place in places for value in place.values()]:
+            if isinstance(item, torch.Tensor):
+                found[id(item)] = item
+    return list(found.values())

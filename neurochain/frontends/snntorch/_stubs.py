@@ -1,0 +1,212 @@
+"""What stands in for a layer during the trace: silence of the right shape, and a note."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from neurochain.frontends.snntorch._kinds import (
+    IGNORED,
+    LAYERS,
+    NEURON_STATES,
+    RESHAPES,
+    SpikingNeuron,
+    label_of,
+)
+from neurochain.frontends.snntorch._marks import REST_MARK, mark, tracked, value_of, view_of
+from neurochain.frontends.snntorch._values import (
+    ConstValue,
+    LeafCall,
+    LeafValue,
+    NeuronCall,
+    ProbeValue,
+    SpikeValue,
+    StateValue,
+    UnknownValue,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from neurochain.frontends.snntorch._tracer import Tracer
+
+__all__ = ["refusal", "run_leaf", "stateless"]
+
+Original = Callable[..., Any]
+
+
+def run_leaf(
+    tracer: Tracer,
+    original: Original,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Stand in for one call of a leaf module."""
+    name = _name(tracer, module)
+    if type(module) in NEURON_STATES:
+        return _neuron(tracer, name, module, args, kwargs)
+    if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
+        source = args[0]
+        if value_of(source) is None:  # silence before the first step goes through like a value
+            source = mark(source.clone(), tracer.operand(source))
+        return stateless(tracer, original, name, module, source, ())
+    if not tracked((args, kwargs)):
+        with tracer.asleep():
+            return original(module, *args, **kwargs)
+    if args and isinstance(args[0], tuple):
+        tracer.stop(
+            label_of(name, module),
+            "receives a tuple: the neuron before it returns its states beside its spikes.",
+            "Make that neuron with init_hidden=True (and output=False), or unpack the tuple.",
+        )
+    tracer.refuse(label_of(name, module), *refusal(module))
+    with tracer.asleep():
+        return tracer.unknown(original(module, *args, **kwargs))
+
+
+def _name(tracer: Tracer, module: nn.Module) -> str:
+    """Qualified name; a layer made on the fly goes by its class, if it has nothing to lose."""
+    name = tracer.names.get(module)
+    if name is not None:
+        return name
+    name = type(module).__name__.lower()
+    if next(module.parameters(), None) is not None or isinstance(module, SpikingNeuron):
+        tracer.refuse(
+            label_of(name, module),
+            "is made inside forward and is no submodule.",
+            "Make it in __init__ and assign it to an attribute.",
+        )
+    return name
+
+
+def stateless(
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    source: torch.Tensor,
+    key: tuple[Any, ...],
+) -> Any:
+    """Stand in for a layer without state."""
+    if type(module) in IGNORED:
+        return source
+    value = tracer.operand(source)
+    if type(module) in RESHAPES:
+        with tracer.asleep():
+            index = torch.arange(source.numel()).reshape(source.shape)
+            return mark(original(module, source), view_of(value, original(module, index), name))
+    if type(module) not in LAYERS:
+        tracer.refuse(label_of(name, module), *refusal(module))
+        with tracer.asleep():
+            return tracer.unknown(original(module, source))
+    call = LeafCall(name=name, module=module, argument=value, key=key)
+    tracer.leaf_calls.append(call)
+    shape_key = (name, (*key, tuple(source.shape)))
+    if shape_key not in tracer.shapes:
+        with tracer.asleep():
+            tracer.shapes[shape_key] = tuple(original(module, source).shape)
+    shape = tracer.shapes[shape_key]
+    return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+
+
+def refusal(module: nn.Module) -> tuple[str, str]:
+    """Reason and way out for a module that is not supported."""
+    kind = type(module).__name__
+    if isinstance(module, SpikingNeuron):
+        known = ", ".join(k.__name__ for k in NEURON_STATES)
+        return (
+            f"{kind} neurons are not supported.",
+            f"Supported: {known} (the classes themselves, not subclasses).",
+        )
+    if "BatchNorm" in kind:
+        return (
+            f"{kind} is not supported.",
+            "Fold it into the layer before it (torch.nn.utils.fusion.fuse_conv_bn_eval).",
+        )
+    known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
+    return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
+
+
+def _neuron(
+    tracer: Tracer, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Stand in for a neuron: no spikes, and states that are followed."""
+    bound = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
+    current = bound["input_"]
+    if isinstance(current, tuple):
+        tracer.stop(
+            label_of(name, module),
+            "receives a tuple: the neuron before it returns its states beside its spikes.",
+            "Make that neuron with init_hidden=True (and output=False), or unpack the tuple.",
+        )
+    shape = tuple(current.shape)
+    names = NEURON_STATES[type(module)]
+    given = {state: bound.get(state) for state in names}
+    call = NeuronCall(
+        name=name,
+        module=module,
+        current=tracer.operand(current),
+        states={
+            state: _state(tracer, tensor if tensor is not None else getattr(module, state), shape)
+            for state, tensor in given.items()
+        },
+        passed={state: tensor is not None for state, tensor in given.items()},
+        from_rest=getattr(module.mem, REST_MARK, False) and given["mem"] is None,
+    )
+    _check_call(tracer, call, given, shape)
+    tracer.neuron_calls.setdefault(name, []).append(call)
+    tracer.order.append(call)
+    spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
+    returned = [spikes]
+    for state in names:
+        if state == "spk":
+            module.spk = spikes
+            continue
+        tensor = mark(torch.zeros(shape), StateValue(shape=shape, call=call, state=state))
+        setattr(module, state, tensor)
+        returned.append(tensor)
+    if module.init_hidden and not module.output:
+        return spikes
+    return tuple(returned)
+
+
+def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:
+    """What a neuron starts from; a state of another shape is replaced by zeros, as snnTorch does."""
+    value = value_of(tensor)
+    if isinstance(value, (ProbeValue, UnknownValue)):
+        return value
+    if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape:
+        return ConstValue(shape=shape, zero=True)
+    return value if value is not None else tracer.operand(tensor)
+
+
+def _check_call(
+    tracer: Tracer, call: NeuronCall, given: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    """Calls that snnTorch itself rejects."""
+    module: Any = call.module
+    label = label_of(call.name, module)
+    if module.init_hidden and any(call.passed.values()):
+        tracer.refuse(
+            label,
+            "is made with init_hidden=True and is given its state; snnTorch raises TypeError.",
+            "Make it with init_hidden=False, or do not pass the state.",
+        )
+    if type(module).__name__ != "RSynaptic" or module.reset_delay:
+        return
+    whole = all(
+        isinstance(value_of(given[s]), ProbeValue)
+        or (isinstance(given[s], torch.Tensor) and tuple(given[s].shape) == shape)
+        for s in ("spk", "mem")
+    )
+    if not whole:
+        tracer.refuse(
+            label,
+            "cannot run in snnTorch 1.0: RSynaptic with reset_delay=False needs spk and mem passed "
+            f"to it as tensors of the full shape {shape}.",
+            "Use reset_delay=True, or pass states made by torch.zeros.",
+        )
