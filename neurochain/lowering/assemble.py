@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import Finding, InputError, Severity
+from neurochain.errors import Finding, InputError, Severity, UnsupportedError
 from neurochain.graph import (
     Affine,
     AvgPool,
@@ -22,15 +22,15 @@ from neurochain.graph import (
     MaxPool,
     NeuronNode,
     Node,
-    Output,
     Scale,
     SumPool,
+    Threshold,
     WeightNode,
 )
 from neurochain.lowering.infer import infer_shapes
 from neurochain.lowering.neurons import discretise
 from neurochain.lowering.order import Link, execution_order
-from neurochain.lowering.paths import Path, Plan, make_plan
+from neurochain.lowering.paths import Path, Plan, free_name, make_plan
 from neurochain.lowering.shapes import Shape
 from neurochain.network import (
     F32,
@@ -75,12 +75,15 @@ def lower_reported(graph: Graph) -> Lowered:
     """
     plan = make_plan(graph)
     shapes, problems = infer_shapes(plan.nodes, plan.edges)
+    problems += [*_value_findings(graph), *_output_findings(graph, plan)]
     if problems:
         raise InputError(*problems)
     links = {path: Link(path.source, path.target, path.delay) for path in plan.paths}
     nodes = {name: plan.nodes[name] for name in plan.standing}
     order = execution_order(nodes, tuple(links.values()))
     cut = {path for path, link in links.items() if link in order.cut}
+    if graph.recurrent_bias_at_0:
+        _refuse_lost_bias(plan, cut)
     findings = [_cut_finding(path) for path in plan.paths if path in cut]
     build = _Build(graph, plan, shapes, cut, findings)
     populations = tuple(
@@ -99,7 +102,7 @@ def lower_reported(graph: Graph) -> Lowered:
             for path in plan.paths
             if path.target == name
         ),
-        outputs=_outputs(graph, plan, build),
+        outputs=_outputs(graph, plan),
         dt_s=graph.dt_s,
     )
     return Lowered(network=network, findings=tuple(findings))
@@ -110,6 +113,77 @@ def _cut_finding(path: Path) -> Finding:
         where=path.via or f"{path.source} -> {path.target}",
         what=f"closes a cycle: what {path.source} emits reaches {path.target} one step later.",
         severity=Severity.INFO,
+    )
+
+
+def _value_findings(graph: Graph) -> list[Finding]:
+    """Weights and biases that are no finite float32."""
+    findings = []
+    for name, node in graph.nodes.items():
+        for field in ("weight", "bias", "scale"):
+            values = getattr(node, field, None)
+            if values is None:
+                continue
+            with np.errstate(over="ignore", under="ignore"):
+                bad = int(np.count_nonzero(~np.isfinite(values.astype(np.float32))))
+            if bad:
+                findings.append(
+                    Finding(
+                        where=f"{name} ({type(node).__name__})",
+                        what=f"{bad} of {values.size} values of {field} are NaN, infinite or "
+                        "above float32's range.",
+                        fix="Train or export the model again.",
+                    )
+                )
+    return findings
+
+
+def _output_findings(graph: Graph, plan: Plan) -> list[Finding]:
+    """A membrane is read from one neuron that has one."""
+    findings = []
+    for name, source in _read_by_outputs(graph, plan).items():
+        signal = getattr(graph.nodes[name], "signal", "")
+        node = plan.nodes[source]
+        neuron = isinstance(node, NeuronNode) and not isinstance(node, Threshold)
+        if signal not in ("spike", "membrane") or (signal == "membrane" and not neuron):
+            findings.append(
+                Finding(
+                    where=f"{name} (Output)",
+                    what=f"reads the {signal!r} of {source} ({type(node).__name__}).",
+                    fix='Read "spike", or the "membrane" of one neuron, without delay.',
+                )
+            )
+    if not plan.paths:
+        findings.append(Finding(what="the graph holds no layer: outputs read inputs."))
+    return findings
+
+
+def _refuse_lost_bias(plan: Plan, cut: set[Path]) -> None:
+    """Where a cycle is cut behind a relay with a bias, step 0 would miss it: refuse."""
+    findings = [
+        Finding(
+            where=path.via or f"{path.source} -> {path.target}",
+            what=f"closes a cycle behind {path.source}, whose bias would be missing at step 0.",
+            fix="Merge the linear maps of the recurrent branch into one, close the cycle with a "
+            "Delay in front of them, or lower with recurrent_bias_at_0 = no.",
+        )
+        for path in plan.paths
+        if path in cut and _has_bias(plan, path.source, set())
+    ]
+    if findings:
+        raise UnsupportedError(*findings)
+
+
+def _has_bias(plan: Plan, name: str, seen: set[str]) -> bool:
+    """Whether a relay emits something where nothing comes in."""
+    if name in seen or isinstance(plan.nodes[name], NeuronNode | Input):
+        return False
+    seen.add(name)
+    return any(
+        getattr(plan.nodes[path.via or name], "bias", None) is not None
+        or (path.delay == 0 and _has_bias(plan, path.source, seen))
+        for path in plan.paths
+        if path.target == name
     )
 
 
@@ -129,6 +203,8 @@ class _Build:
         self.kinds: dict[str, PortKind] = {}
         self.ports: dict[str, tuple[str, ...]] = {}
         self.operators: dict[Path, Operator] = {}
+        # a plain connection is called a->b, never like a map or another connection
+        self.named = {n for n in plan.nodes if type(plan.nodes[n]) in _OPERATORS}
 
     def population(self, name: str) -> Population:
         """The population of a standing node; called in execution order."""
@@ -183,19 +259,30 @@ class _Build:
 
     def _note_rounding(self, path: Path, node: Node) -> None:
         """Say so where float64 weights do not fit float32."""
-        weights = getattr(node, "weight", getattr(node, "scale", None))
-        if weights is None:
-            return
-        changed = int(np.count_nonzero(weights.astype(np.float32) != weights))
-        if changed:
-            self.findings.append(
-                Finding(
-                    where=path.via or path.target,
-                    what=f"{changed} of {weights.size} {weights.dtype} weights were rounded to "
-                    "float32.",
-                    severity=Severity.WARNING,
+        for field in ("weight", "bias", "scale"):
+            values = getattr(node, field, None)
+            if values is None:
+                continue
+            with np.errstate(over="ignore", under="ignore"):
+                changed = int(np.count_nonzero(values.astype(np.float32) != values))
+            if changed:
+                self.findings.append(
+                    Finding(
+                        where=path.via or path.target,
+                        what=f"{changed} of {values.size} {values.dtype} values of {field} were "
+                        "rounded to float32.",
+                        severity=Severity.WARNING,
+                    )
                 )
-            )
+
+    def _name(self, path: Path, node: Node | None) -> str:
+        """The map's name, or the two ends of a plain connection."""
+        if node is not None:
+            return path.via or path.target
+        plain = f"{path.source}->{path.target}" + (f"@{path.delay}" if path.delay else "")
+        name = free_name(plain, self.named)
+        self.named.add(name)
+        return name
 
     def projection(self, path: Path) -> Projection:
         """The projection of a path."""
@@ -207,7 +294,7 @@ class _Build:
         # a delay in front of a map does not hold its bias back
         after = path.after if path.via or node is None else 0
         return Projection(
-            name=_name(path, node),
+            name=self._name(path, node),
             source=path.source,
             target=path.target,
             port="rec" if is_cut and "rec" in self.ports[path.target] else "x",
@@ -218,13 +305,6 @@ class _Build:
         )
 
 
-def _name(path: Path, node: Node | None) -> str:
-    """The map's name, or the two ends of a plain connection."""
-    if node is not None:
-        return path.via or path.target
-    return f"{path.source}->{path.target}" + (f"@{path.delay}" if path.delay else "")
-
-
 def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
     """The bias of every target, (n_out,) float32; convolutions spread theirs over positions."""
     if not isinstance(node, WeightNode) or node.bias is None:
@@ -233,18 +313,24 @@ def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
     return np.repeat(bias, prod(out_shape) // bias.size)
 
 
-def _outputs(graph: Graph, plan: Plan, build: _Build) -> tuple[OutputPort, ...]:
+def _outputs(graph: Graph, plan: Plan) -> tuple[OutputPort, ...]:
     """What each Output node reads."""
+    return tuple(
+        OutputPort(name=name, node=source, signal=getattr(graph.nodes[name], "signal", "spike"))
+        for name, source in _read_by_outputs(graph, plan).items()
+    )
+
+
+def _read_by_outputs(graph: Graph, plan: Plan) -> dict[str, str]:
+    """The standing node behind every Output."""
     index: dict[str, Edge] = {edge.target: edge for edge in plan.edges}
-    outputs = []
-    for name, node in graph.nodes.items():
-        if not isinstance(node, Output):
-            continue
+    read = {}
+    for name in graph.outputs:
         source = index[name].source
         while source not in plan.standing:
             source = index[source].source
-        outputs.append(OutputPort(name=name, node=source, signal=node.signal))
-    return tuple(outputs)
+        read[name] = source
+    return read
 
 
 def _weights(node: WeightNode) -> NDArray[Any]:

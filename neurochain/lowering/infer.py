@@ -36,7 +36,10 @@ def infer_shapes(
             progress = True
             arriving[name] = known[0] if known else ()
             try:
-                emitted[name] = emitted_shape(node, arriving[name])
+                shape = emitted_shape(node, arriving[name])
+                if min(shape, default=1) < 1:
+                    raise ShapeError(f"has shape {shape}: nothing is in it.")
+                emitted[name] = shape
             except ShapeError as error:
                 failed.add(name)
                 findings.append(error.finding(f"{name} ({type(node).__name__})"))

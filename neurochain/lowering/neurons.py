@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import Finding, InputError
+from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.graph import (
     IF,
     LI,
@@ -26,7 +26,9 @@ from neurochain.graph import (
     CubaLIF,
     I,
     NeuronNode,
+    Reset,
     ResetKind,
+    ResetTiming,
     Threshold,
 )
 from neurochain.network import F32, Program
@@ -56,7 +58,23 @@ def discretise(name: str, node: NeuronNode, n: int, dt_s: float, *, recurrent: b
 
     Errors: InputError where a time constant is not positive, dt exceeds it, or a value overflows.
     """
+    reset = getattr(node, "reset", None)
+    if isinstance(reset, Reset):
+        _check_reset(name, reset)
     return _RULES[type(node)](name, node, n, dt_s, recurrent)
+
+
+def _check_reset(name: str, reset: Reset) -> None:
+    """A rule that no program has is refused."""
+    if reset.kind is ResetKind.VALUE and reset.timing is not ResetTiming.SAME_STEP:
+        raise UnsupportedError(
+            Finding(
+                where=name,
+                what=f"resets to a value with timing {reset.timing.value}; it acts in the same "
+                "step only.",
+                fix="Use the timing same_step.",
+            )
+        )
 
 
 def _rate(name: str, field: str, tau: Any, dt_s: float) -> F64:

@@ -7,8 +7,9 @@ operator of one projection. Flatten and Delay never stand: they change a path's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -28,7 +29,10 @@ from neurochain.graph import (
     SumPool,
 )
 
-__all__ = ["Path", "Plan", "Sum", "make_plan"]
+__all__ = ["MAX_DELAY", "Path", "Plan", "Sum", "free_name", "make_plan"]
+
+MAX_DELAY = 65_535
+"""Steps: each delayed node keeps its emissions of that many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +76,7 @@ _WINDOWED = (Conv, SumPool, AvgPool, MaxPool, Flatten)
 def make_plan(graph: Graph) -> Plan:
     """Decide what stands. Errors: UnsupportedError for delays that are no whole number of steps."""
     nodes, edges = _with_sums(graph)
+    _refuse_empty_loops(nodes, edges)
     delays = _delay_steps(nodes, graph.dt_s)
     standing = tuple(name for name in nodes if _stands(name, nodes, edges))
     index = {edge.target: edge for edge in edges if not _adds(nodes[edge.target])}
@@ -89,21 +94,64 @@ def _adds(node: Node) -> bool:
 
 
 def _with_sums(graph: Graph) -> tuple[dict[str, Node], tuple[Edge, ...]]:
-    """Put a Sum in front of every node that is no neuron and has several incoming edges."""
-    count: dict[str, int] = {}
+    """Put a Sum in front of every node that is no neuron and has several incoming edges.
+
+    An Output behind a delay gets one too: something has to stand there that is late.
+    """
+    arriving: dict[str, int] = {}
     for edge in graph.edges:
-        count[edge.target] = count.get(edge.target, 0) + 1
+        late = isinstance(graph.nodes[edge.target], Output) and _is_late(graph, edge)
+        arriving[edge.target] = arriving.get(edge.target, 0) + (2 if late else 1)
     nodes: dict[str, Node] = {}
     renamed: dict[str, str] = {}
     extra: list[Edge] = []
     for name, node in graph.nodes.items():
-        if count.get(name, 0) > 1 and not _adds(node):
-            renamed[name] = f"{name}.sum"
+        if arriving.get(name, 0) > 1 and not _adds(node):
+            renamed[name] = free_name(f"{name}.sum", {*graph.nodes, *nodes})
             nodes[renamed[name]] = Sum()
             extra.append(Edge(renamed[name], name))
         nodes[name] = node
     edges = [Edge(e.source, renamed.get(e.target, e.target), e.delay_steps) for e in graph.edges]
     return nodes, (*edges, *extra)
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """`wanted`, with a number where another node has that name."""
+    if wanted not in taken:
+        return wanted
+    return next(name for k in count(2) if (name := f"{wanted}#{k}") not in taken)
+
+
+def _is_late(graph: Graph, edge: Edge) -> bool:
+    """Whether only delays and reshapes, at least one of them a delay, lie before this edge."""
+    seen: set[str] = set()
+    while not edge.delay_steps:
+        node = graph.nodes[edge.source]
+        if isinstance(node, Delay):
+            return True
+        if not isinstance(node, Flatten) or edge.source in seen:
+            return False
+        seen.add(edge.source)
+        edge = next(e for e in graph.edges if e.target == edge.source)
+    return True
+
+
+def _refuse_empty_loops(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> None:
+    """Delays and reshapes that only read each other carry nothing."""
+    source = {e.target: e.source for e in edges if isinstance(nodes[e.target], Delay | Flatten)}
+    for name, first in source.items():
+        walk, at = [name], first
+        while at in source and at not in walk:
+            walk.append(at)
+            at = source[at]
+        if at == name:
+            raise UnsupportedError(
+                Finding(
+                    where=" -> ".join([*reversed(walk), walk[-1]]),
+                    what="is a cycle of delays and reshapes: nothing ever enters it.",
+                    fix="Connect it to an input, or remove it.",
+                )
+            )
 
 
 def _delay_steps(nodes: Mapping[str, Node], dt_s: float) -> dict[str, int]:
@@ -113,14 +161,15 @@ def _delay_steps(nodes: Mapping[str, Node], dt_s: float) -> dict[str, int]:
         if not isinstance(node, Delay):
             continue
         values = np.unique(np.asarray(node.delay, dtype=np.float64))
-        count = values / dt_s
-        whole = np.rint(count)
-        if values.size != 1 or (values < 0).any() or abs(count - whole).max() > 1e-6:
+        steps_of = values / dt_s
+        whole = np.rint(steps_of)
+        whole_number = np.abs(steps_of - whole).max(initial=0.0) <= 1e-6  # false for NaN
+        if values.size != 1 or values[0] < 0 or not whole_number or whole[0] > MAX_DELAY:
             findings.append(
                 Finding(
                     where=f"{name} (Delay)",
-                    what=f"delays {values[:4].tolist()} s are {count[:4].tolist()} steps of "
-                    f"{dt_s:g} s; one whole, non-negative number is supported.",
+                    what=f"delays {values[:4].tolist()} s are {steps_of[:4].tolist()} steps of "
+                    f"{dt_s:g} s; one whole number from 0 to {MAX_DELAY} is supported.",
                     fix="Choose dt so that it divides the delay; split elements of unequal delay.",
                 )
             )

@@ -73,9 +73,7 @@ def _matrix(node: Affine | Linear, arriving: Shape) -> Shape:
 
 
 def _conv(node: Conv, arriving: Shape) -> Shape:
-    axes = len(node.stride)
-    if len(arriving) != axes + 1:
-        raise ShapeError(f"takes (channels, {axes} axes), but {arriving} arrives.")
+    _axes(arriving, node.weight.shape[2:], node, node.dilation)
     c_out, c_group = node.weight.shape[:2]
     if node.groups < 1 or c_out % node.groups or arriving[0] != c_group * node.groups:
         raise ShapeError(
@@ -90,14 +88,32 @@ def _conv(node: Conv, arriving: Shape) -> Shape:
 
 def _pool(node: Any, arriving: Shape) -> Shape:
     axes = len(node.kernel_size)
-    if len(arriving) != axes + 1:
-        raise ShapeError(f"takes (channels, {axes} axes), but {arriving} arrives.")
     dilation = node.dilation if isinstance(node, MaxPool) else (1,) * axes
+    _axes(arriving, node.kernel_size, node, dilation)
     if isinstance(node, MaxPool) and any(
         2 * p > k for p, k in zip(node.padding, node.kernel_size, strict=True)
     ):
         raise ShapeError(f"padding {node.padding} is more than half of {node.kernel_size}.")
-    return (arriving[0], *_positions(arriving[1:], node.kernel_size, node, dilation))
+    positions = _positions(arriving[1:], node.kernel_size, node, dilation)
+    if isinstance(node, MaxPool) and any(
+        p and d > size for p, d, size in zip(node.padding, dilation, arriving[1:], strict=True)
+    ):
+        raise ShapeError(f"dilation {dilation} steps over all of {arriving[1:]}: empty windows.")
+    return (arriving[0], *positions)
+
+
+def _axes(arriving: Shape, kernel: Shape, node: Any, dilation: Shape) -> None:
+    """One or two axes, the same number everywhere."""
+    axes = len(node.stride)
+    if axes not in (1, 2):
+        raise ShapeError(f"slides along {axes} axes; 1 or 2 are supported.")
+    if {len(kernel), len(node.padding), len(dilation)} != {axes}:
+        raise ShapeError(
+            f"kernel {kernel}, stride {node.stride}, padding {node.padding}, dilation {dilation} "
+            "do not have the same number of axes."
+        )
+    if len(arriving) != axes + 1:
+        raise ShapeError(f"takes (channels, {axes} axes), but {arriving} arrives.")
 
 
 def _positions(space: Shape, kernel: Shape, node: Any, dilation: Shape) -> Shape:
