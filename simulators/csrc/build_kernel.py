@@ -1,0 +1,35 @@
+"""Build the C kernel as neurochain.simulators._kernel (cffi API mode, stable ABI).
+
+The declarations are read from the headers themselves, between their `cdef` marks.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from cffi import FFI
+
+CSRC = Path(os.path.relpath(Path(__file__).resolve().parent))
+HEADERS = ("nc_kernel.h", "nc_driver.h")
+FLAGS = ["-O3", "-std=c11", "-ffp-contract=off"]  # one rounding an operation: never -ffast-math
+
+
+def declarations(header: Path) -> str:
+    """What a header declares for Python."""
+    text = header.read_text(encoding="utf-8")
+    marked = re.findall(r"/\* cdef begin \*/(.*?)/\* cdef end \*/", text, re.DOTALL)
+    return re.sub(r"/\*.*?\*/", "", "".join(marked), flags=re.DOTALL)
+
+
+ffibuilder = FFI()
+for name in HEADERS:
+    ffibuilder.cdef(declarations(CSRC / name))
+ffibuilder.set_source(
+    "neurochain.simulators._kernel",
+    '#include "nc_driver.h"',
+    sources=[(CSRC / path.name).as_posix() for path in sorted(CSRC.glob("nc_*.c"))],
+    depends=[(CSRC / name).as_posix() for name in HEADERS],
+    include_dirs=[CSRC.as_posix()],
+    extra_compile_args=FLAGS,
+    py_limited_api=True,
+)

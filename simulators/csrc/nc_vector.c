@@ -1,0 +1,76 @@
+/* Whole vectors: adding parts, scaling, counting flags, finding events. */
+#include "nc_kernel.h"
+
+#include <string.h>
+
+void nc_add_f32(size_t n, const float *restrict part, float *restrict total) {
+    for (size_t j = 0; j < n; j++) total[j] += part[j];
+}
+
+void nc_divide_f32(size_t n, float divisor, float *restrict total) {
+    for (size_t j = 0; j < n; j++) total[j] /= divisor;
+}
+
+void nc_scale_f32(size_t n, float scale, float *restrict total) {
+    for (size_t j = 0; j < n; j++) total[j] *= scale;
+}
+
+void nc_scale_i32(size_t n, float scale, const int32_t *restrict acc, float *restrict out) {
+    for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
+}
+
+void nc_scale_i64(size_t n, float scale, const int64_t *restrict acc, float *restrict out) {
+    for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
+}
+
+void nc_or_u8(size_t n, const uint8_t *restrict flags, uint8_t *restrict touched) {
+    for (size_t j = 0; j < n; j++) touched[j] |= flags[j];
+}
+
+size_t nc_count_u8(size_t n, const uint8_t *restrict flags) {
+    size_t total = 0;
+    for (size_t j = 0; j < n;) { /* chunks that cannot overflow a narrow sum, which vectorises */
+        const size_t end = n - j < 32768 ? n : j + 32768;
+        uint16_t some = 0;
+        for (; j < end; j++) some = (uint16_t)(some + flags[j]);
+        total += some;
+    }
+    return total;
+}
+
+int nc_within_f32(size_t n, const float *restrict val, float limit) {
+    int within = 1;
+    for (size_t j = 0; j < n; j++) within &= val[j] <= limit && val[j] >= -limit; /* NaN: 0 */
+    return within;
+}
+
+size_t nc_events_of_u8(size_t n, const uint8_t *restrict fired, uint32_t *restrict idx) {
+    size_t count = 0, j = 0;
+    for (; j + 8 <= n; j += 8) {
+        uint64_t eight;
+        memcpy(&eight, fired + j, sizeof eight);
+        if (eight == 0) continue;
+        for (size_t b = j; b < j + 8; b++) {
+            idx[count] = (uint32_t)b;
+            count += fired[b];
+        }
+    }
+    for (; j < n; j++) {
+        idx[count] = (uint32_t)j; /* count <= j < n: never past the end */
+        count += fired[j];
+    }
+    return count;
+}
+
+size_t nc_events_of_f32(size_t n, const float *restrict dense, uint32_t *restrict idx,
+                        float *restrict val) {
+    size_t count = 0;
+    for (size_t j = 0; j < n; j++) {
+        if (dense[j] != 0.0f) {
+            idx[count] = (uint32_t)j;
+            val[count] = dense[j];
+            count++;
+        }
+    }
+    return count;
+}

@@ -1,0 +1,57 @@
+"""Dense arrays as event lists: (frames, n) float32 -> indices and values, frame after frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import F32, I64
+from neurochain.simulators.event.kernel import Memory
+
+__all__ = ["Frames"]
+
+_MINUS_ZERO = np.uint32(0x80000000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frames:
+    """Events of many frames: frame f has idx (and val) from start[f] to start[f + 1].
+
+    start (frames + 1,) int64, idx (events,) uint32 ascending within a frame. Where every element is
+    +0 or 1 that is all; otherwise val (events,) float32 and dense, the array itself.
+    """
+
+    start: I64
+    idx: NDArray[np.uint32]
+    val: F32 | None
+    dense: F32 | None
+
+    @classmethod
+    def of(cls, array: F32) -> Frames:
+        """array (..., n) float32; every leading axis counts as frames."""
+        n = array.shape[-1]
+        flat = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
+        places = np.flatnonzero(flat)
+        start = np.searchsorted(places, np.arange(0, flat.size + 1, max(n, 1)))
+        val = flat[places]
+        binary = bool((val == 1).all()) and not (flat.view(np.uint32) == _MINUS_ZERO).any()
+        return cls(
+            start=start.astype(np.int64),
+            idx=(places % max(n, 1)).astype(np.uint32),
+            val=None if binary else val,
+            dense=None if binary else flat,
+        )
+
+    def pack(self, memory: Memory, into: object) -> None:
+        """Fill one nc_frames."""
+        values = {
+            "start": memory.view("int64_t", self.start),
+            "idx": memory.view("uint32_t", self.idx),
+        }
+        if self.val is not None and self.dense is not None:
+            values["val"] = memory.view("float", self.val)
+            values["dense"] = memory.view("float", self.dense)
+        for name, pointer in values.items():
+            setattr(into, name, pointer)

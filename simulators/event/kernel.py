@@ -1,0 +1,61 @@
+"""The compiled kernel, and buffers handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Memory", "kernel"]
+
+
+@cache
+def kernel() -> tuple[Any, Any]:
+    """(ffi, lib). Raises ImportError where the extension was not built."""
+    from neurochain.simulators import _kernel
+
+    return _kernel.ffi, _kernel.lib
+
+
+class Memory:
+    """C pointers to NumPy arrays and small C arrays, all kept alive as long as this object."""
+
+    def __init__(self) -> None:
+        self.ffi, self.lib = kernel()
+        self._kept: list[Any] = []
+
+    def view(self, ctype: str, array: NDArray[Any]) -> Any:
+        """Pointer to the elements of an array, which is copied where it is not contiguous.
+
+        `ctype` is the C element type; the caller sees to it that the dtype agrees.
+        """
+        contiguous = np.ascontiguousarray(array)
+        pointer = self.ffi.cast(f"{ctype} *", self.ffi.from_buffer(contiguous))
+        self._kept.append(contiguous)
+        return pointer
+
+    def writable(self, ctype: str, array: NDArray[Any]) -> Any:
+        """Pointer to the elements of a contiguous array that the kernel writes."""
+        pointer = self.ffi.cast(f"{ctype} *", self.ffi.from_buffer(array, require_writable=True))
+        self._kept.append(array)
+        return pointer
+
+    def scratch(self, ctype: str, dtype: type[np.generic], count: int) -> Any:
+        """Pointer to `count` zeroed elements (at least one is allocated)."""
+        return self.writable(ctype, np.zeros(max(count, 1), dtype=dtype))
+
+    def new(self, ctype: str, values: Iterable[Any]) -> Any:
+        """A C array of the given values ("uint32_t[]", "float *[]", ...)."""
+        items = list(values)
+        made = self.ffi.new(ctype, items if items else 1)
+        self._kept.append(made)
+        return made
+
+    def structs(self, ctype: str, count: int) -> Any:
+        """A zeroed array of `count` structures (at least one is allocated)."""
+        made = self.ffi.new(f"{ctype}[]", max(count, 1))
+        self._kept.append(made)
+        return made
