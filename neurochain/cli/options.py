@@ -1,0 +1,195 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = [
+    "PATH",
+    "CompileOptions",
+    "InputOptions",
+    "compile_options",
+    "engine_option",
+    "input_options",
+    "json_option",
+    "source_argument",
+    "time_axis_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def _shape(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """784, 2x34x34 or 2,34,34 as a tuple. Errors: click.BadParameter."""
+    if value is None:
+        return None
+    parts = value.replace("x", ",").split(",")
+    if not all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
+        raise click.BadParameter(f"{value!r} is no shape; write 784 or 2x34x34.", ctx, param)
+    return tuple(int(p) for p in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileOptions:
+    """What a command line says about a source."""
+
+    model: str | None = None
+    sample: Path | None = None
+    input_shape: tuple[int, ...] | None = None
+    dt: float | None = None
+    reset: str | None = None
+    compare: str | None = None
+    recurrent_bias_at_0: str | None = None
+    weights: str = "float32"
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
+        from neurochain.inputs.npy import read_npy
+
+        bias = self.recurrent_bias_at_0
+        return {
+            "sample": None if self.sample is None else read_npy(self.sample),
+            "model": self.model,
+            "input_shape": self.input_shape,
+            "dt": self.dt,
+            "reset": self.reset,
+            "compare": self.compare,
+            "recurrent_bias_at_0": None if bias is None else bias == "yes",
+            "weights": self.weights,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOptions:
+    """What a command line says about input."""
+
+    input: str
+    steps: int | None = None
+    time_axis: int = 1
+    limit: int | None = None
+    part: str | None = None
+    encode: str | None = None
+    bin_us: int | None = None
+    seed: int | None = None
+    labels_file: Path | None = None
+
+
+def source_argument(function: F) -> F:
+    """SOURCE: a path or the name of a shipped model."""
+    return click.argument("source")(function)
+
+
+def json_option(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def time_axis_option(function: F) -> F:
+    """--time-axis of a module that loops over time."""
+    return click.option(
+        "--time-axis",
+        type=click.Choice(["0", "1"]),
+        help="Axis of time in the module's input, where its forward does not say it.",
+    )(function)
+
+
+def engine_option(function: F) -> F:
+    """--engine."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["event", "reference"]),
+        default="event",
+        show_default=True,
+        help="event: the C kernel; reference: plain NumPy. Same spikes, same counts.",
+    )(function)
+
+
+_COMPILE = (
+    click.option(
+        "--model",
+        metavar="PKG.MOD:FACTORY",
+        help="For a bare state dict: what builds the module. Runs that code.",
+    ),
+    click.option(
+        "--sample", type=PATH, metavar="X.NPY", help="One call's input of the module, as .npy."
+    ),
+    click.option(
+        "--input-shape", callback=_shape, metavar="SHAPE", help="Shape of one call's input: 784."
+    ),
+    click.option("--dt", type=float, metavar="SECONDS", help="Time step in seconds."),
+    click.option(
+        "--reset",
+        type=click.Choice(["zero", "subtract", "none", "value"]),
+        help="For .nir: what a spike does to the membrane.",
+    ),
+    click.option(
+        "--compare",
+        type=click.Choice([">", ">="]),
+        help="For .nir: how the membrane is compared with the threshold.",
+    ),
+    click.option(
+        "--recurrent-bias-at-0",
+        type=click.Choice(["yes", "no"]),
+        help="For .nir: whether a recurrent layer delivers its bias at step 0.",
+    ),
+    click.option(
+        "--weights",
+        type=click.Choice(["float32", "int8", "int16"]),
+        default="float32",
+        show_default=True,
+        help="Integer weights times one scale a layer; the state stays float32.",
+    ),
+)
+
+_INPUT = (
+    click.option(
+        "--input",
+        "--data",
+        "input",
+        required=True,
+        metavar="FILE|demo",
+        help=".npy, .npz, recordings (.bin, .bs2, .zip, folder), IDX images; demo: the sample "
+        "shipped with a model.",
+    ),
+    click.option(
+        "--steps", type=click.IntRange(min=1), help="Present a static input for so many steps."
+    ),
+    click.option(
+        "--time-axis",
+        "input_time_axis",
+        type=click.Choice(["0", "1"]),
+        default="1",
+        show_default=True,
+        help="1: input is (sample, step, ...); 0: (step, sample, ...).",
+    ),
+    click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples."),
+    click.option("--part", metavar="NAME", help="Part of a data set: train, test, test100."),
+    click.option(
+        "--encode",
+        type=click.Choice(["rate", "direct", "latency", "events"]),
+        help="Another input encoding than the stored one.",
+    ),
+    click.option("--bin-us", type=click.IntRange(min=1), help="Length of a bin of recordings."),
+    click.option("--seed", type=click.IntRange(min=0), help="Seed of a rate code."),
+)
+
+
+def compile_options(function: F) -> F:
+    """Options that end up in CompileOptions."""
+    for option in reversed(_COMPILE):
+        function = option(function)
+    return function
+
+
+def input_options(function: F) -> F:
+    """Options that end up in InputOptions."""
+    for option in reversed(_INPUT):
+        function = option(function)
+    return function

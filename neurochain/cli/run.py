@@ -1,0 +1,88 @@
+"""What simulate, evaluate and report share: options in, a run and its record out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from neurochain.cli.data import RunInput, check_labels, open_data
+from neurochain.cli.options import CompileOptions, InputOptions
+from neurochain.cli.output import note, note_findings
+from neurochain.cli.progress import bar
+from neurochain.cli.runner import Outcome, decoding_of, make_meta, run_all
+from neurochain.cli.sources import Opened, open_source
+from neurochain.inputs import OutputDecoding
+from neurochain.reporting import RunRecord, run_record
+
+__all__ = ["Done", "report_run", "split_options"]
+
+_INPUT = ("input", "steps", "limit", "part", "encode", "bin_us", "seed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Done:
+    """A finished run."""
+
+    opened: Opened
+    data: RunInput
+    decoding: OutputDecoding | None
+    outcome: Outcome
+    record: RunRecord
+
+
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], InputOptions]:
+    """Separate what is said about the source from what is said about the input."""
+    rest = dict(options)
+    axis = int(rest.pop("input_time_axis"))
+    return rest, InputOptions(**{k: rest.pop(k) for k in _INPUT}, time_axis=axis)
+
+
+def report_run(
+    source: str,
+    compiling: CompileOptions,
+    options: InputOptions,
+    *,
+    engine: str,
+    decode: str | None = None,
+    need_labels: bool = False,
+    keep_spikes: bool = False,
+    date: bool = False,
+) -> Done:
+    """Open, run, put the record together. Errors: InputError, UnsupportedError."""
+    opened = open_source(source, compiling)
+    note_findings(f for f in opened.artifact.findings if "not verified:" not in f.what)
+    data = open_data(opened, options)
+    note(f"input: {data.samples} samples, {data.axes}")
+    for text in data.notes:
+        note(f"warning: {text}")
+    decoding = decoding_of(opened, decode)
+    if need_labels:
+        check_labels(data, decoding)
+    with bar(opened.name, data.samples) as advance:
+        outcome = run_all(
+            opened,
+            data,
+            engine=engine,
+            decoding=decoding,
+            keep_spikes=keep_spikes,
+            advance=advance,
+        )
+    record = run_record(
+        make_meta(opened, data, outcome, engine=engine, date=_today() if date else None),
+        outcome.model,
+        outcome.deployed,
+        predictions=None if outcome.decided is None else outcome.decided.tolist(),
+        warnings=[*_warnings(opened), *data.notes],
+    )
+    return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
+
+
+def _warnings(opened: Opened) -> list[str]:
+    found = (f for f in opened.artifact.findings if f.severity.value == "warning")
+    return [" ".join(str(f).split()) for f in found]
+
+
+def _today() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()

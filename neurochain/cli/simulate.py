@@ -1,0 +1,68 @@
+"""neurochain simulate SOURCE --input FILE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurochain.cli.options import (
+    PATH,
+    CompileOptions,
+    compile_options,
+    engine_option,
+    input_options,
+    json_option,
+    source_argument,
+)
+
+__all__ = ["command"]
+
+
+@click.command(
+    "simulate",
+    epilog="\b\nneurochain simulate mnist-mlp --input demo\n"
+    "neurochain simulate model.nchain --input x.npy --json > run.json\n"
+    "neurochain simulate net.nir --dt 1e-4 --input image.npy --steps 100",
+)
+@source_argument
+@input_options
+@engine_option
+@click.option(
+    "--save-spikes", type=PATH, metavar="OUT.NPZ", help="Write every population's spikes."
+)
+@click.option("--date", is_flag=True, help="Put today's date into the JSON.")
+@compile_options
+@json_option
+def command(
+    source: str,
+    engine: str,
+    save_spikes: Path | None,
+    date: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run a network on input, and count its operations.
+
+    Counts are exact integers, the same for every engine and batch size. --json prints the report
+    that `neurochain report` and other tools read.
+    """
+    from neurochain.cli.output import emit, note, terminal_width
+    from neurochain.cli.run import report_run, split_options
+    from neurochain.cli.spikes import write_arrays
+    from neurochain.reporting import render_text, to_json
+
+    compiling, data = split_options(options)
+    done = report_run(
+        source,
+        CompileOptions(**compiling),
+        data,
+        engine=engine,
+        keep_spikes=save_spikes is not None,
+        date=date,
+    )
+    if save_spikes is not None:
+        write_arrays(save_spikes, done.outcome.spikes)
+        note(f"wrote {save_spikes}")
+    emit(to_json(done.record) if as_json else render_text(done.record, width=terminal_width()))

@@ -1,0 +1,103 @@
+"""neurochain train NAME --data PATH --out DIR."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurochain.cli.options import PATH, json_option
+
+if TYPE_CHECKING:
+    from neurochain.learning import CrossValidation, TrainResult
+    from neurochain.learning.results import ProgressCallback
+
+__all__ = ["command"]
+
+
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """0 or 0,1,2. Errors: click.BadParameter."""
+    parts = value.split(",")
+    if not all(p.isascii() and p.isdigit() for p in parts):
+        raise click.BadParameter(f"{value!r}: write 0 or 0,1,2.", ctx, param)
+    return tuple(int(p) for p in parts)
+
+
+@click.command(
+    "train",
+    epilog="\b\nneurochain train mnist-mlp --data mnist/ --out runs --seeds 0,1,2\n"
+    "neurochain train nmnist-conv --data nmnist.zip --out runs --cv",
+)
+@click.argument("name")
+@click.option("--data", type=PATH, required=True, help="Folder or zip file with the data set.")
+@click.option("--out", type=PATH, required=True, help="Folder for checkpoints and results.")
+@click.option("--seed", "--seeds", "seeds", callback=_seeds, default="0", show_default=True)
+@click.option("--cv", is_flag=True, help="Cross-validate in 5 folds instead.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Another number than the recipe's.")
+@click.option("--restart", is_flag=True, help="Start anew where an interrupted run lies in --out.")
+@click.option(
+    "--any-data", is_flag=True, help="Accept other data than that the recipe was measured on."
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@json_option
+def command(
+    name: str,
+    data: Path,
+    out: Path,
+    seeds: tuple[int, ...],
+    cv: bool,
+    epochs: int | None,
+    restart: bool,
+    any_data: bool,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Train one of the shipped models again.
+
+    Takes up an interrupted run found in --out. Prints the figure of every seed; none is chosen by
+    its test accuracy.
+    """
+    from neurochain.cli.output import emit, emit_json
+    from neurochain.learning import cross_validate, recipe, train
+
+    chosen = recipe(name)
+    results: list[TrainResult | CrossValidation] = []
+    with _progress() as report:
+        more: dict[str, Any] = {
+            "resume": not restart,
+            "progress": report,
+            "epochs": epochs,
+            "check_md5": not any_data,
+            "threads": threads,
+        }
+        for seed in seeds:
+            call = cross_validate if cv else train
+            results.append(call(chosen, data, out, seed, **more))
+    if as_json:
+        emit_json("train", {"name": name, "runs": [r.to_dict() for r in results]})
+        return
+    for result in results:
+        emit(_line(result))
+    if len(results) > 1:
+        values = [100 * r.accuracy for r in results]
+        emit(f"mean {sum(values) / len(values):.2f} %, {min(values):.2f} to {max(values):.2f} %")
+
+
+def _line(result: TrainResult | CrossValidation) -> str:
+    from neurochain.learning import CrossValidation
+
+    if isinstance(result, CrossValidation):
+        folds = ", ".join(f"{100 * f.accuracy:.2f}" for f in result.folds)
+        figure = f"{100 * result.accuracy:.2f} %"
+        return f"{result.recipe} seed {result.seed}: cross-validated {figure} (folds {folds})"
+    counts = f"{result.evaluation.correct:,} of {result.evaluation.total:,}"
+    figure = f"{100 * result.accuracy:.2f} %"
+    return f"{result.recipe} seed {result.seed}: {figure} ({counts}), {result.weights}"
+
+
+def _progress() -> AbstractContextManager[ProgressCallback]:
+    from neurochain.cli.training_progress import training_progress
+
+    return training_progress()

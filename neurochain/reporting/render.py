@@ -1,0 +1,217 @@
+"""The layer table as text, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from neurochain.reporting.records import CountSet, LayerRecord, RunRecord, Spread
+from neurochain.reporting.rows import Row, rows, totals
+
+__all__ = ["cell", "footer", "render_csv", "render_markdown", "render_text", "text_table"]
+
+WIDE = (
+    ("layer", "layer"),
+    ("kind", "type"),
+    ("out_shape", "out shape"),
+    ("params", "params"),
+    ("nonzero_percent", "nnz%"),
+    ("events_in", "events_in"),
+    ("ac", "AC"),
+    ("mac", "MAC"),
+    ("effective_percent", "eff/dense%"),
+    ("bias_adds", "bias adds"),
+    ("pool_adds", "pool adds"),
+    ("updates", "upd"),
+    ("spikes_out", "spikes_out"),
+    ("rate", "rate"),
+)
+NARROW = tuple(
+    (key, title)
+    for key, title in WIDE
+    if key in ("layer", "events_in", "ac", "mac", "updates", "spikes_out")
+)
+_LEFT = ("layer", "kind")
+_OF_POPULATION = (
+    "neurons",
+    "neuron_updates_dense",
+    "neuron_updates_input",
+    "neuron_updates_changed",
+    "spikes_out",
+    "rate",
+)
+
+
+def render_text(record: RunRecord, counting: str = "model", width: int = 120) -> str:
+    """The table for a terminal of `width` columns; a narrow one gets fewer columns."""
+    counts = record.counts(counting)
+    table = [*rows(counts), totals(counts)]
+    lines = text_table(table, WIDE)
+    if max(map(len, lines)) > width:
+        lines = text_table(table, NARROW)
+        excess = max(map(len, lines)) - width
+        if excess > 0:
+            lines = text_table(table, NARROW, name_limit=max(8, _name_width(table) - excess))
+    parts = [*lines, "", *footer(record, counts)]
+    if record.evaluation is not None:
+        parts += ["", *_evaluation_lines(record)]
+    return "\n".join(parts)
+
+
+def render_markdown(record: RunRecord, counting: str = "model") -> str:
+    """A Markdown table with the footer as a list."""
+    counts = record.counts(counting)
+    head = "| " + " | ".join(title for _, title in WIDE) + " |"
+    rule = "|" + "|".join("---" if key in _LEFT else "---:" for key, _ in WIDE) + "|"
+    body = [
+        "| " + " | ".join(cell(row, key).replace("|", "\\|") for key, _ in WIDE) + " |"
+        for row in (*rows(counts), totals(counts))
+    ]
+    notes = [f"- {line}" for line in footer(record, counts)]
+    parts = [f"# {record.meta.model}", "", head, rule, *body, "", *notes]
+    if record.evaluation is not None:
+        parts += ["", "```", *_evaluation_lines(record), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def render_csv(record: RunRecord, counting: str = "model") -> str:
+    """One line per layer: every count of the layer, then those of the population it feeds."""
+    counts = record.counts(counting)
+    own = [f for f in LayerRecord.__struct_fields__ if f != "per_timestep"]
+    populations = {p.name: p for p in counts.populations}
+    last = {layer.target: layer.name for layer in counts.layers}
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["counting", *own, *(f"population_{name}" for name in _OF_POPULATION)])
+    for layer in counts.layers:
+        fed = populations.get(layer.target) if last[layer.target] == layer.name else None
+        tail = ["" if fed is None else getattr(fed, name) for name in _OF_POPULATION]
+        writer.writerow([counting, *(_plain(getattr(layer, name)) for name in own), *tail])
+    return stream.getvalue()
+
+
+def text_table(
+    table: Sequence[Row], columns: Sequence[tuple[str, str]], name_limit: int | None = None
+) -> list[str]:
+    """Aligned lines: head, rule, rows; the last row is set apart as the total."""
+    cells = [[cell(row, key) for key, _ in columns] for row in table]
+    if name_limit is not None:
+        for line in cells:
+            line[0] = _shortened(line[0], name_limit)
+    widths = [
+        max(len(title), *(len(line[k]) for line in cells)) for k, (_, title) in enumerate(columns)
+    ]
+
+    def aligned(values: Sequence[str]) -> str:
+        parts = [
+            value.ljust(size) if key in _LEFT else value.rjust(size)
+            for value, size, (key, _) in zip(values, widths, columns, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [aligned(line) for line in cells]
+    return [aligned([title for _, title in columns]), rule, *body[:-1], rule, body[-1]]
+
+
+def cell(row: Row, key: str) -> str:
+    """One value as text: integers with separators, "-" where there is none."""
+    value = getattr(row, key)
+    if value is None:
+        return "-"
+    if key == "out_shape":
+        return "x".join(map(str, value))
+    if key == "rate":
+        return f"{value:.4f}"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def footer(record: RunRecord, counts: CountSet) -> list[str]:
+    """Totals per sample and per step, and what the figures stand for."""
+    total = totals(counts)
+    meta = record.meta
+    size = f"{counts.samples:,} samples x {counts.steps:,} steps, dt {meta.dt_s:g} s"
+    origin = f"model {meta.model} {meta.model_hash[:12]}, input {meta.input} {meta.input_hash[:12]}"
+    return [
+        f"per sample: {_shares(total, counts.samples)}",
+        f"per step:   {_shares(total, counts.samples * counts.steps)}",
+        f"{size}; engine {meta.engine}, weights {meta.weights}; counts {_SETS[counts.counting]}",
+        _LEGEND,
+        f"{origin}, {_VERIFIED[meta.verified]}, neurochain {meta.tool_version}",
+        *(f"warning: {text}" for text in record.warnings),
+        "counts only, no energy",
+    ]
+
+
+_LEGEND = (
+    "AC: an event of value -1 or 1 meets a nonzero weight; MAC: an event of another value; "
+    "upd: neuron updates caused by input"
+)
+_VERIFIED = {
+    True: "verified against its PyTorch module",
+    False: "differs from its PyTorch module",
+    None: "not verified",
+}
+_SETS = {
+    "model": "as trained (model set)",
+    "deployed": "as lowered (deployed set)",
+}
+
+
+def _shares(total: Row, parts: int) -> str:
+    values = (
+        ("AC", total.ac),
+        ("MAC", total.mac),
+        ("bias adds", total.bias_adds),
+        ("pool adds", total.pool_adds),
+        ("updates", total.updates),
+        ("spikes", total.spikes_out),
+    )
+    return ", ".join(f"{name} {(value or 0) / parts:,.1f}" for name, value in values)
+
+
+def _evaluation_lines(record: RunRecord) -> list[str]:
+    evaluation = record.evaluation
+    if evaluation is None:
+        return []
+    size = max(3, *(len(str(n)) for line in evaluation.confusion for n in line))
+    head = "true \\ decided " + " ".join(
+        str(k).rjust(size) for k in range(len(evaluation.confusion))
+    )
+    share = f"{evaluation.correct:,} of {evaluation.samples:,}"
+    return [
+        f"accuracy: {100 * evaluation.accuracy:.2f} % ({share}), decoding {evaluation.decoding}",
+        _spread_line("synops per sample", evaluation.synops_per_sample),
+        _spread_line("spikes per sample", evaluation.spikes_per_sample),
+        "",
+        head,
+        *(
+            f"{k:>14} " + " ".join(str(n).rjust(size) for n in line)
+            for k, line in enumerate(evaluation.confusion)
+        ),
+    ]
+
+
+def _spread_line(name: str, spread: Spread) -> str:
+    return (
+        f"{name}: mean {spread.mean:,.1f}, sd {spread.sd:,.1f}, min {spread.min:,}, median "
+        f"{spread.median:,.1f}, max {spread.max:,}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    return "x".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _name_width(table: Sequence[Row]) -> int:
+    return max(len(row.layer) for row in table)
+
+
+def _shortened(name: str, limit: int) -> str:
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 2]}.."
