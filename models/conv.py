@@ -25,7 +25,10 @@ def nmnist_conv() -> nn.Sequential:
     from torch import nn
 
     def leaky() -> nn.Module:
-        return snn.Leaky(beta=_BETA, threshold=_THRESHOLD, reset_mechanism="zero", init_hidden=True)
+        neuron: nn.Module = snn.Leaky(
+            beta=_BETA, threshold=_THRESHOLD, reset_mechanism="zero", init_hidden=True
+        )
+        return neuron
 
     return nn.Sequential(
         OrderedDict(

@@ -32,7 +32,10 @@ def _mlp(reset: str) -> nn.Sequential:
     from torch import nn
 
     def leaky() -> nn.Module:
-        return snn.Leaky(beta=_BETA, threshold=_THRESHOLD, reset_mechanism=reset, init_hidden=True)
+        neuron: nn.Module = snn.Leaky(
+            beta=_BETA, threshold=_THRESHOLD, reset_mechanism=reset, init_hidden=True
+        )
+        return neuron
 
     return nn.Sequential(
         OrderedDict(

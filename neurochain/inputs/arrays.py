@@ -214,8 +214,7 @@ def _idx(
         file = mnist_file(file, f"{prefix}-images-idx3-ubyte")
     images = read_idx(file)
     _same_shape(file, encoding, shape)
-    beside = file.with_name(file.name.replace("images-idx3", "labels-idx1"))
-    labels = read_idx(beside).astype(np.int64) if beside != file and beside.is_file() else None
+    labels = _labels_beside(file)
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
         return encode_static(images[start:stop], encoding, range(start, stop))
@@ -224,6 +223,14 @@ def _idx(
     axes = f"(sample, step, {inner}), images, code '{encoding.kind}' over {encoding.steps} steps"
     source = InputSource(samples=len(images), labels=labels, axes=axes, _make=make)
     return _with_labels(str(file), source)
+
+
+def _labels_beside(images: Path) -> npt.NDArray[np.int64] | None:
+    """The labels file of the same part, plain or packed; None where there is none."""
+    name = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
+    plain = images.with_name(name)
+    found = [p for p in (plain, images.with_name(f"{name}.gz")) if p.is_file() and p != images]
+    return read_idx(found[0]).astype(np.int64) if found else None
 
 
 def _recordings(

@@ -34,19 +34,19 @@ def class_scores(values: npt.NDArray[Any], decoding: OutputDecoding) -> npt.NDAr
         )
     match decoding.kind:
         case "count":
-            return values.sum(axis=1, dtype=np.int64)
+            return np.asarray(values.sum(axis=1, dtype=np.int64))
         case "first_spike":
             return -first_spike_steps(values)
         case "membrane_max":
-            return values.max(axis=1)
+            return np.asarray(values.max(axis=1))
         case "membrane_last":
-            return values[:, -1]
+            return np.asarray(values[:, -1])
         case "membrane_sum":
-            return values.sum(axis=1, dtype=np.float64)
+            return np.asarray(values.sum(axis=1, dtype=np.float64))
 
 
 def first_spike_steps(spikes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Step of the first non-zero entry along axis 1; the number of steps where there is none."""
     fired = spikes != 0
     first = np.where(fired.any(axis=1), fired.argmax(axis=1), spikes.shape[1])
-    return first.astype(np.int64)
+    return np.asarray(first, np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,9 @@ def train(
 
     Errors: InputError for bad data, an unknown name, or a checkpoint of another run.
     """
+    chosen, count = _resolve(recipe, seed, epochs)
     from neurochain.learning.training import Job, run_job
 
-    chosen, count = _resolve(recipe, seed, epochs)
     train_data = load_data(chosen, data_path, "train", check_md5=check_md5)
     test_data = load_data(chosen, data_path, "test", check_md5=check_md5)
     job = Job(
@@ -80,10 +81,10 @@ def cross_validate(
 
     The folds keep the classes balanced and depend on `seed` alone. Arguments as for `train`.
     """
+    chosen, count = _resolve(recipe, seed, epochs)
     from neurochain.learning.pooled import pool
     from neurochain.learning.training import Job, run_job
 
-    chosen, count = _resolve(recipe, seed, epochs)
     parts: list[TrainingData] = [
         load_data(chosen, data_path, "train", check_md5=check_md5),
         load_data(chosen, data_path, "test", check_md5=check_md5),
@@ -126,4 +127,8 @@ def _resolve(recipe: Recipe | str, seed: int, epochs: int | None) -> tuple[Recip
     count = chosen.epochs if epochs is None else epochs
     if count < 1 or seed < 0:
         raise InputError(f"training: epochs={count}, seed={seed}; at least 1 and 0 are needed.")
+    if missing := [name for name in ("torch", "snntorch") if find_spec(name) is None]:
+        raise InputError(
+            f"training: {' and '.join(missing)} not installed. Run: pip install 'neurochain[torch]'"
+        )
     return chosen, count

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +81,7 @@ def load_state_dict(path: Path) -> dict[str, Any]:
 def _load(path: Path) -> Any:
     try:
         return torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # torch's unpickler meets damaged bytes with any kind of error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: cannot be read ({reason}). Delete it to start afresh."

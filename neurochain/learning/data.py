@@ -33,8 +33,13 @@ Indices = npt.NDArray[np.int64]
 class TrainingData(Protocol):
     """Samples of one part, or of both parts one after the other."""
 
-    labels: npt.NDArray[np.int64]  # (sample,)
-    md5: dict[str, str]
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Class numbers (sample,)."""
+
+    @property
+    def md5(self) -> dict[str, str]:
+        """Digests of the data, by name."""
 
     def clean(self, indices: Indices) -> npt.NDArray[Any]:
         """Inputs (sample, step, ...) exactly as the stored encoding makes them."""
