@@ -117,7 +117,6 @@ def _silence_stdout() -> list[str]:
 @contextmanager
 def _messages_on_stderr() -> Iterator[None]:
     """Warnings and log records as single lines, for as long as the command runs."""
-
     said: set[str] = set()  # a library may both log and warn
 
     def say(level: str, text: str) -> None:

@@ -11,8 +11,10 @@ from neurochain.cli.output import note, note_findings
 from neurochain.cli.progress import bar
 from neurochain.cli.runner import Outcome, decoding_of, make_meta, run_all
 from neurochain.cli.sources import Opened, open_source
+from neurochain.errors import Finding, Severity
 from neurochain.inputs import OutputDecoding
 from neurochain.reporting import RunRecord, run_record
+from neurochain.reporting.render import counted
 
 __all__ = ["Done", "report_run", "split_options"]
 
@@ -50,9 +52,9 @@ def report_run(
 ) -> Done:
     """Open, run, put the record together. Errors: InputError, UnsupportedError."""
     opened = open_source(source, compiling)
-    note_findings(f for f in opened.artifact.findings if "not verified:" not in f.what)
+    note_findings(_told(opened))
     data = open_data(opened, options)
-    note(f"input: {data.samples} samples, {data.axes}")
+    note(f"input: {counted(data.samples, 'sample')}, {data.axes}")
     for text in data.notes:
         note(f"warning: {text}")
     decoding = decoding_of(opened, decode)
@@ -77,8 +79,13 @@ def report_run(
     return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
 
 
+def _told(opened: Opened) -> list[Finding]:
+    """All findings but the one that the report itself states."""
+    return [f for f in opened.artifact.findings if not f.what.startswith("not verified")]
+
+
 def _warnings(opened: Opened) -> list[str]:
-    found = (f for f in opened.artifact.findings if f.severity.value == "warning")
+    found = (f for f in _told(opened) if f.severity is Severity.WARNING)
     return [" ".join(str(f).split()) for f in found]
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from neurochain.reporting.records import CountSet, LayerRecord, RunRecord, Spread
 from neurochain.reporting.rows import Row, rows, totals
 
-__all__ = ["cell", "footer", "render_csv", "render_markdown", "render_text", "text_table"]
+__all__ = [
+    "cell",
+    "counted",
+    "footer",
+    "render_csv",
+    "render_markdown",
+    "render_text",
+    "text_table",
+]
 
 WIDE = (
     ("layer", "layer"),
@@ -54,7 +63,11 @@ def render_text(record: RunRecord, counting: str = "model", width: int = 120) ->
         excess = max(map(len, lines)) - width
         if excess > 0:
             lines = text_table(table, NARROW, name_limit=max(8, _name_width(table) - excess))
-    parts = [*lines, "", *footer(record, counts)]
+    notes = [
+        textwrap.fill(line, max(40, width), subsequent_indent="  ")
+        for line in footer(record, counts)
+    ]
+    parts = [*lines, "", *notes]
     if record.evaluation is not None:
         parts += ["", *_evaluation_lines(record)]
     return "\n".join(parts)
@@ -134,7 +147,8 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
     """Totals per sample and per step, and what the figures stand for."""
     total = totals(counts)
     meta = record.meta
-    size = f"{counts.samples:,} samples x {counts.steps:,} steps, dt {meta.dt_s:g} s"
+    frames = f"{counted(counts.samples, 'sample')} x {counted(counts.steps, 'step')}"
+    size = f"{frames}, dt {meta.dt_s:g} s"
     origin = f"model {meta.model} {meta.model_hash[:12]}, input {meta.input} {meta.input_hash[:12]}"
     return [
         f"per sample: {_shares(total, counts.samples)}",
@@ -163,15 +177,24 @@ _SETS = {
 
 
 def _shares(total: Row, parts: int) -> str:
+    """Totals over `parts`; what does not occur at all is left out, except AC and MAC."""
     values = (
         ("AC", total.ac),
         ("MAC", total.mac),
         ("bias adds", total.bias_adds),
         ("pool adds", total.pool_adds),
+        ("adds", total.adds),
+        ("comparisons", total.comparisons),
         ("updates", total.updates),
         ("spikes", total.spikes_out),
     )
-    return ", ".join(f"{name} {(value or 0) / parts:,.1f}" for name, value in values)
+    shown = [(name, value or 0) for name, value in values if value or name in ("AC", "MAC")]
+    return ", ".join(f"{name} {value / parts:,.1f}" for name, value in shown)
+
+
+def counted(number: int, noun: str) -> str:
+    """1 sample, 2 samples."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _evaluation_lines(record: RunRecord) -> list[str]:

@@ -32,6 +32,8 @@ class Row:
     effective_percent: float | None = None
     bias_adds: int | None = None
     pool_adds: int | None = None
+    adds: int | None = None
+    comparisons: int | None = None
     updates: int | None = None
     spikes_out: int | None = None
     rate: float | None = None
@@ -69,6 +71,8 @@ def totals(counts: CountSet) -> Row:
         effective_percent=_percent(_effective(x for x in layers if x.params), dense),
         bias_adds=sum(x.bias_adds for x in layers),
         pool_adds=sum(x.pool_adds for x in layers),
+        adds=sum(x.adds for x in layers),
+        comparisons=sum(x.comparisons for x in layers),
         updates=sum(p.neuron_updates_input for p in populations),
         spikes_out=spikes,
         rate=spikes / updates if updates else None,

@@ -1,0 +1,137 @@
+"""neurochain verify ART SOURCE --input FILE."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurochain.cli.options import PATH, InputOptions, input_options, json_option, time_axis_option
+
+if TYPE_CHECKING:
+    from neurochain.cli.sources import Opened
+    from neurochain.pipeline import Loaded
+    from neurochain.verification import VerifyReport
+
+__all__ = ["command"]
+
+
+@click.command(
+    "verify",
+    epilog="\b\nneurochain verify model.nchain model.pt --input x.npy\n"
+    "neurochain verify model.nchain weights.pt --model mynet:make --input-shape 784 --input x.npy\n"
+    "neurochain verify mnist-mlp --input demo --limit 2",
+)
+@click.argument("art", metavar="ART")
+@click.argument("source", metavar="[SOURCE]", required=False)
+@input_options
+@time_axis_option
+@click.option("--model", metavar="PKG.MOD:FACTORY", help="For a bare state dict: runs that code.")
+@click.option("--sample", type=PATH, metavar="X.NPY", help="One call's input of the module.")
+@click.option("--strict", is_flag=True, help="Answer no also where a population hardly fired.")
+@json_option
+def command(
+    art: str,
+    source: str | None,
+    time_axis: str | None,
+    model: str | None,
+    sample: Path | None,
+    strict: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Compare a compiled network with its PyTorch module, on every layer and step.
+
+    SOURCE holds the module: a .pt by neurochain.save, or a state dict with --model. Shipped models
+    know theirs. Exit code 1 where they differ; the first difference is printed with step, node,
+    neuron and values.
+    """
+    from neurochain.cli.output import emit, emit_json
+    from neurochain.cli.run import split_options
+
+    _, data = split_options(options)
+    report = _verify(art, source, _module_options(model, sample, time_axis), data)
+    ok = report.equal and not (strict and report.not_exercised)
+    if as_json:
+        emit_json("verify", {"ok": ok, **_plain(report)})
+        return 0 if ok else 1
+    for line in _lines(report):
+        emit(line)
+    return 0 if ok else 1
+
+
+def _module_options(
+    model: str | None, sample: Path | None, time_axis: str | None
+) -> dict[str, Any]:
+    from neurochain.inputs.npy import read_npy
+
+    return {
+        "model": model,
+        "sample": None if sample is None else read_npy(sample),
+        "time_axis": None if time_axis is None else int(time_axis),
+    }
+
+
+def _verify(
+    art: str, source: str | None, module: dict[str, Any], data: InputOptions
+) -> VerifyReport:
+    import numpy as np
+
+    from neurochain.cli.data import open_data
+    from neurochain.cli.options import CompileOptions
+    from neurochain.cli.sources import open_source
+    from neurochain.verification import verify_network
+
+    opened = open_source(art, CompileOptions())
+    found = open_data(opened, data)
+    x = np.concatenate(list(found.batches())).astype(np.float32)
+    loaded = _load_module(opened, source, module, x)
+    return verify_network(opened.artifact.network, loaded.result, loaded.module, x)
+
+
+def _load_module(opened: Opened, source: str | None, module: dict[str, Any], x: Any) -> Loaded:
+    """The live module. Errors: InputError where there is none."""
+    from neurochain.errors import InputError
+    from neurochain.pipeline import Options, load_source
+
+    if source is None and opened.zoo is None:
+        raise InputError(f"{opened.name}: give the file that holds its module as well.")
+    path = opened.zoo.checkpoint if source is None and opened.zoo else Path(source or "")
+    sample = module["sample"]
+    if sample is None and module["model"] is not None:
+        sample = x[:1, 0]
+    options = Options(
+        dt_s=opened.artifact.network.dt_s if module["model"] else None,
+        model=module["model"],
+        time_axis=module["time_axis"],
+    )
+    loaded = load_source(path, sample, options)
+    if loaded.module is None:
+        raise InputError(f"{path}: {loaded.unverified}, so there is nothing to compare with.")
+    return loaded
+
+
+def _plain(report: VerifyReport) -> dict[str, Any]:
+    divergence = report.first_divergence
+    found = asdict(divergence) if is_dataclass(divergence) else divergence
+    return {
+        "equal": report.equal,
+        "ties": len(report.ties),
+        "not_exercised": list(report.not_exercised),
+        "first_divergence": found,
+    }
+
+
+def _lines(report: VerifyReport) -> list[str]:
+    lines = []
+    if report.equal:
+        lines.append(f"equal on every layer and step; ties: {len(report.ties)}")
+    else:
+        lines.append(f"different: first at {report.first_divergence}")
+    lines += [f"tie: {tie}" for tie in report.ties]
+    if report.not_exercised:
+        names = ", ".join(report.not_exercised)
+        lines.append(f"warning: fired below 1 % or above 99 %: {names}")
+    return lines
