@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from neurochain.frontends.snntorch import _functions as functions
-from neurochain.frontends.snntorch._marks import mark, tracked, users_line, value_of, view_of
+from neurochain.frontends.snntorch._marks import mark, users_line, value_of, view_of
 from neurochain.frontends.snntorch._stubs import stateless
 from neurochain.frontends.snntorch._values import (
     AddValue,

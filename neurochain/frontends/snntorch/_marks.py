@@ -61,7 +61,7 @@ def users_line(name: str) -> str:
     frame = inspect.currentframe()
     while frame is not None:
         home = str(frame.f_globals.get("__name__", ""))
-        if home.split(".")[0] not in ("neurochain", "torch", "snntorch"):
+        if home.split(".", maxsplit=1)[0] not in ("neurochain", "torch", "snntorch"):
             return f"{name}() in {frame.f_code.co_qualname}, line {frame.f_lineno}"
         frame = frame.f_back
     return f"{name}()"

@@ -138,7 +138,7 @@ class _Reader:
         return Compare.GREATER
 
     def reset(self) -> Reset:
-        """The rule that runs: the bound state function, then the value that the correction reads."""
+        """The rule that runs: the bound state function, and the value the correction reads."""
         module = self.module
         function = module.state_function
         kind = _KINDS.get(getattr(function, "__name__", ""))

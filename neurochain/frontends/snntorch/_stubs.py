@@ -175,7 +175,7 @@ def _neuron(
 
 
 def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:
-    """What a neuron starts from; a state of another shape is replaced by zeros, as snnTorch does."""
+    """What a neuron starts from; a state of another shape becomes zeros, as in snnTorch."""
     value = value_of(tensor)
     if isinstance(value, (ProbeValue, UnknownValue)):
         return value

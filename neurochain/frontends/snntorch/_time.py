@@ -36,7 +36,7 @@ class InputUse:
 
 @dataclass(slots=True, kw_only=True)
 class Timing:
-    """axis: time axis of the sample, None where it has none; steps read; uses by id of the value."""
+    """axis: time axis of the sample, None if it has none; steps read; uses by id of the value."""
 
     axis: int | None
     steps: int

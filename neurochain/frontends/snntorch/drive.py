@@ -1,0 +1,226 @@
+"""Running the live module beside the network: its own spikes, states and currents, by hooks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurochain.errors import InputError
+from neurochain.frontends.result import FrontendResult, PopulationFact, Style
+from neurochain.frontends.snntorch._calls import flat
+from neurochain.frontends.snntorch._kinds import NEURON_STATES
+from neurochain.frontends.snntorch._snapshot import at_rest
+
+__all__ = ["PopulationRecord", "Recording", "record"]
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class PopulationRecord:
+    """What one population did, each (step, n) float32.
+
+    current    what its module was given; recurrent: what its recurrent weights delivered, or None
+    spikes     what it emitted
+    before     its states (mem, syn, spk) at the start of each step; after: at the end
+    """
+
+    current: F32
+    spikes: F32
+    recurrent: F32 | None
+    before: Mapping[str, F32]
+    after: Mapping[str, F32]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Recording:
+    """A run of the module on one sample. layers: outputs of layers that are network outputs."""
+
+    steps: int
+    populations: Mapping[str, PopulationRecord]
+    layers: Mapping[str, F32] = field(default_factory=dict)
+
+
+def record(module: nn.Module, result: FrontendResult, x: NDArray[Any]) -> Recording:
+    """Run the untouched `module` at batch 1 on x (step, *shape), from rest, and write down all.
+
+    The module is left as it was. Errors: InputError where x does not fit what the module takes.
+    """
+    values = np.ascontiguousarray(x, dtype=np.float32)
+    _check_input(result, values)
+    with at_rest(module), torch.no_grad():
+        parts = dict(module.named_modules())
+        _check_same(parts, result)
+        with _hooked(parts, result) as notes:
+            _run(module, result, values)
+        return notes.recording(result, values.shape[0])
+
+
+def _check_input(result: FrontendResult, x: F32) -> None:
+    if x.ndim != len(result.input_shape) + 1 or x.shape[1:] != result.input_shape or not len(x):
+        raise InputError(
+            f"x: one sample has shape {x.shape}, the module takes (step, *{result.input_shape}). "
+            "Reshape it."
+        )
+    if result.static_input and not bool((x == x[:1]).all()):
+        raise InputError(
+            "x: the module shows one static input at every step, but the steps of x differ. "
+            "Repeat one frame."
+        )
+
+
+def _check_same(parts: Mapping[str, nn.Module], result: FrontendResult) -> None:
+    """The module must be of the kind that was read."""
+    for fact in result.populations:
+        part = parts.get(fact.module)
+        if part is None or type(part).__name__ != fact.kind:
+            got = "nothing" if part is None else type(part).__name__
+            raise InputError(
+                f"module: has {got} at '{fact.module}', where the network comes from {fact.kind}. "
+                "Verify against the module it was compiled from."
+            )
+
+
+@dataclass(slots=True, eq=False)
+class _Notes:
+    """What the hooks wrote, a list of calls for each module."""
+
+    calls: dict[str, list[dict[str, F32]]]
+    layers: dict[str, list[F32]]
+
+    def recording(self, result: FrontendResult, steps: int) -> Recording:
+        populations = {f.node: _population(f, self.calls, steps) for f in result.populations}
+        layers = {}
+        for name, made in self.layers.items():
+            if len(made) != steps:
+                continue  # used several times a step: which is which is not known
+            layers[name] = np.stack(made)
+        return Recording(steps=steps, populations=populations, layers=layers)
+
+
+def _population(
+    fact: PopulationFact, calls: Mapping[str, list[dict[str, F32]]], steps: int
+) -> PopulationRecord:
+    made = calls[fact.module][fact.site :: fact.sites]
+    if len(calls[fact.module]) != steps * fact.sites:
+        raise InputError(
+            f"module: {fact.module} ({fact.kind}) was called {len(calls[fact.module])} times for "
+            f"{steps} steps. Give x the number of steps that forward makes."
+        )
+    stacked = {key: np.stack([call[key] for call in made]) for key in made[0]}
+    return PopulationRecord(
+        current=stacked["current"],
+        spikes=stacked["spikes"],
+        recurrent=stacked.get("recurrent"),
+        before={s: stacked[f"before.{s}"] for s in fact.states},
+        after={s: stacked[f"after.{s}"] for s in fact.states},
+    )
+
+
+@contextmanager
+def _hooked(parts: Mapping[str, nn.Module], result: FrontendResult) -> Iterator[_Notes]:
+    """Hooks on neurons, their recurrent branches, and layers that are outputs."""
+    notes = _Notes({}, {})
+    handles = []
+    try:
+        for name in dict.fromkeys(fact.module for fact in result.populations):
+            handles += _watch_neuron(parts[name], notes.calls.setdefault(name, []))
+        known = set(notes.calls)
+        for output in result.outputs:
+            name = output.module
+            if name is not None and name in parts and name not in known:
+                made = notes.layers.setdefault(name, [])
+                known.add(name)
+                handles.append(parts[name].register_forward_hook(_layer_hook(made)))
+        yield notes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _layer_hook(made: list[F32]) -> Callable[..., None]:
+    def hook(part: nn.Module, args: Any, output: Any) -> None:
+        made.append(_flat(output))
+
+    return hook
+
+
+def _watch_neuron(part: nn.Module, calls: list[dict[str, F32]]) -> list[Any]:
+    states = NEURON_STATES[type(part)]
+    signature = inspect.signature(type(part).forward)
+    note: dict[str, F32] = {}
+
+    def before(module: Any, args: Any, kwargs: Any) -> None:
+        note.clear()
+        bound = signature.bind(module, *args, **kwargs).arguments
+        current = bound["input_"]
+        note["current"] = _flat(current)
+        for state in states:
+            tensor = bound.get(state)
+            tensor = getattr(module, state) if tensor is None else tensor
+            if tuple(tensor.shape) == tuple(current.shape):
+                note[f"before.{state}"] = _flat(tensor)
+            else:  # snnTorch starts anew from zeros
+                note[f"before.{state}"] = np.zeros_like(note["current"])
+
+    def branch(module: nn.Module, args: Any, output: Any) -> None:
+        note["recurrent"] = _flat(output)
+
+    def after(module: Any, args: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        note["spikes"] = _flat(spikes)
+        for state in states:
+            note[f"after.{state}"] = _flat(getattr(module, state))
+        calls.append(dict(note))
+
+    handles = [
+        part.register_forward_pre_hook(before, with_kwargs=True),
+        part.register_forward_hook(after),
+    ]
+    recurrent = getattr(part, "recurrent", None)
+    if isinstance(recurrent, nn.Module):
+        handles.append(recurrent.register_forward_hook(branch))
+    return handles
+
+
+def _flat(tensor: torch.Tensor) -> F32:
+    """A copy as (n,) float32; batch 1 has no axis of its own."""
+    return np.array(tensor.detach().reshape(-1).to(torch.float32).cpu().numpy())
+
+
+def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:
+    if result.style is Style.TIME_LOOP:
+        module(torch.from_numpy(_sequence(result, x)), **_first_states(result))
+        return
+    arguments = _first_states(result)
+    for frame in x:
+        step = frame[None] if result.batched else frame
+        returned = flat(module(torch.from_numpy(np.array(step)), **arguments))
+        for argument in result.state_arguments:
+            if argument.returned is not None:
+                arguments[argument.argument] = returned[argument.returned]
+
+
+def _first_states(result: FrontendResult) -> dict[str, torch.Tensor]:
+    """Full-size zeros for states that forward takes."""
+    batch = (1,) if result.batched else ()
+    return {
+        a.argument: torch.zeros((*batch, *a.shape), dtype=torch.float32)
+        for a in result.state_arguments
+    }
+
+
+def _sequence(result: FrontendResult, x: F32) -> F32:
+    """x (step, *shape) as one call's input: batch axis first beside time, time on its axis."""
+    if result.static_input:
+        return np.ascontiguousarray(x[:1] if result.batched else x[0])
+    with_batch = x[:, None] if result.batched else x
+    return np.ascontiguousarray(np.moveaxis(with_batch, 0, result.time_axis or 0))

@@ -1,0 +1,224 @@
+"""Values with proven bounds of what float32 rounding can do to them.
+
+An enclosure is (value, error): the value computed in float64, and a bound on how far any float32
+evaluation, in any order of summation, can be from the exact value. u = 2^-24, and a sum of k
+products costs at most gamma_k = k u / (1 - k u) times the sum of their magnitudes (Higham, Accuracy
+and Stability of Numerical Algorithms, section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import Op, Operator, Program
+from neurochain.operators import MaxPool, Pool
+
+__all__ = ["Enclosure", "Inflow", "enclose", "exact", "flow", "gamma", "quantum", "total"]
+
+F64 = NDArray[np.float64]
+
+_U = 2.0**-24
+_U64 = 2.0**-52
+_TINY = 2.0**-149
+
+
+def gamma(terms: F64) -> F64:
+    """gamma_k for float32."""
+    return terms * _U / (1.0 - terms * _U)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enclosure:
+    """value and error, float64 arrays of one shape."""
+
+    value: F64
+    error: F64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inflow:
+    """What one projection brings: value, carried error, sum of magnitudes, number of terms.
+
+    quantum: every product is a whole multiple of it, and of a power of two (0: unknown).
+    """
+
+    value: F64
+    carried: F64
+    magnitude: F64
+    terms: F64
+    quantum: float
+
+
+def exact(value: NDArray[Any]) -> Enclosure:
+    """A float32 number that both executions share."""
+    values = np.asarray(value, dtype=np.float64)
+    return Enclosure(values, np.zeros_like(values))
+
+
+def flow(operator: Operator, x: Enclosure, scale: Any = None) -> Inflow:
+    """Send enclosures (row, n_in) through an operator; nothing is rounded here yet."""
+    factor = 1.0 if scale is None else float(scale)
+    if isinstance(operator, MaxPool):
+        value = operator.reference_step(x.value)
+        carried = operator.reference_step(x.error)
+        return Inflow(value, carried, np.abs(value), np.ones_like(value), quantum(x.value))
+    size = np.abs(x.value) + x.error
+    if isinstance(operator, Pool):
+        value = operator.reference_step(x.value)
+        ones = replace(operator, average=False)
+        terms = ones.reference_step((size != 0).astype(np.float64)) + operator.average
+        carried = operator.reference_step(x.error)
+        magnitude = operator.reference_step(size)
+        return Inflow(
+            value, carried, magnitude, terms, _divided(quantum(x.value), operator.divisor)
+        )
+    weight = operator.weight
+    value = operator.reference_step(x.value) * factor
+    if weight is None:
+        return Inflow(value, x.error, size, np.ones_like(value), quantum(x.value))
+    absolute = _with_weights(operator, np.abs(weight.astype(np.float64)))
+    counting = _with_weights(operator, (weight != 0).astype(np.float64))
+    return Inflow(
+        value,
+        absolute.reference_step(x.error) * abs(factor),
+        absolute.reference_step(size) * abs(factor),
+        counting.reference_step((size != 0).astype(np.float64)) + (scale is not None),
+        0.0 if scale is not None else quantum(weight) * quantum(x.value),
+    )
+
+
+def quantum(values: NDArray[Any]) -> float:
+    """The largest power of two that divides every value (float32 numbers); 1 if all are zero."""
+    nonzero = np.unique(np.abs(np.asarray(values, dtype=np.float64)))
+    nonzero = nonzero[nonzero > 0]
+    if not nonzero.size:
+        return 1.0
+    mantissa, exponent = np.frexp(nonzero)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    lowest = (whole & -whole).astype(np.float64)
+    return float(np.ldexp(lowest, exponent - 53).min())
+
+
+def _divided(value: float, divisor: int) -> float:
+    """Quantum of a mean: known where the divisor is a power of two."""
+    return value / divisor if divisor & (divisor - 1) == 0 else 0.0
+
+
+def _with_weights(operator: Operator, weights: F64) -> Operator:
+    """The same operator with other weights."""
+    names = {field.name for field in fields(operator)}  # type: ignore[arg-type]
+    if "weights" not in names:
+        raise TypeError(f"{type(operator).__name__} has no field 'weights'")
+    changed: Operator = replace(operator, weights=weights)  # type: ignore[type-var]
+    return changed
+
+
+def total(inflows: list[Inflow], biases: list[F64], shape: tuple[int, ...]) -> Enclosure:
+    """The sum of all that comes in, rounded in float32 in any order."""
+    value, carried, magnitude, terms = (np.zeros(shape) for _ in range(4))
+    for part in inflows:
+        value = value + part.value
+        carried = carried + part.carried
+        magnitude = magnitude + part.magnitude
+        terms = terms + part.terms
+    for bias in biases:
+        value = value + bias
+        magnitude = magnitude + np.abs(bias)
+        terms = terms + (bias != 0)
+    size = magnitude + carried
+    error = carried + gamma(terms) * size + (terms + 1.0) * (_U64 * size + _TINY)
+    # nothing is rounded: one addend that is a float32, or multiples of one quantum that fit 24 bits
+    step = min([part.quantum for part in inflows] + [quantum(bias) for bias in biases], default=1.0)
+    lone = (terms <= 1) & (value.astype(np.float32) == value)
+    whole = size <= step * 2.0**24
+    return Enclosure(value, np.where((carried == 0) & (lone | whole), 0.0, error))
+
+
+Known = Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
+"""comparison register -> (its value, where both executions are known to agree on it)"""
+
+
+def enclose(
+    program: Program, registers: Mapping[str, Enclosure], known: Known | None = None
+) -> dict[str, Enclosure]:
+    """Run one step of a program on enclosures. Returns every register."""
+    values = dict(registers)
+    for name, constant in program.constants:
+        values[name] = exact(np.float64(constant))
+    for step in program.body:
+        a = [values[name] for name in step.args]
+        result = _OPERATIONS[step.op](*a)
+        if known and step.out in known:
+            agreed, where = known[step.out]
+            result = Enclosure(
+                np.where(where, agreed, result.value), np.where(where, 0.0, result.error)
+            )
+        values[step.out] = result
+    return values
+
+
+def _rounded(value: F64, carried: F64) -> Enclosure:
+    """A float32 operation: what was carried in, and one rounding.
+
+    Operands that are the same in both executions give the same result, and float64 rounded to
+    float32 is that result: no error then.
+    """
+    size = np.abs(value) + carried
+    with np.errstate(over="ignore"):
+        same = value.astype(np.float32).astype(np.float64)
+    error = carried + _U * size + _U64 * size + _TINY
+    return Enclosure(np.where(carried == 0, same, value), np.where(carried == 0, 0.0, error))
+
+
+def _add(a: Enclosure, b: Enclosure) -> Enclosure:
+    return _rounded(a.value + b.value, a.error + b.error)
+
+
+def _sub(a: Enclosure, b: Enclosure) -> Enclosure:
+    return _rounded(a.value - b.value, a.error + b.error)
+
+
+def _mul(a: Enclosure, b: Enclosure) -> Enclosure:
+    carried = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+    return _rounded(a.value * b.value, carried)
+
+
+def _compared(outcome: NDArray[Any], a: Enclosure, b: Enclosure) -> Enclosure:
+    reach = a.error + b.error
+    unsure = (np.abs(a.value - b.value) <= reach) & (reach > 0)
+    return Enclosure(outcome.astype(np.float64), unsure.astype(np.float64))
+
+
+def _gt(a: Enclosure, b: Enclosure) -> Enclosure:
+    return _compared(np.greater(a.value, b.value), a, b)
+
+
+def _ge(a: Enclosure, b: Enclosure) -> Enclosure:
+    return _compared(np.greater_equal(a.value, b.value), a, b)
+
+
+def _select(a: Enclosure, b: Enclosure, c: Enclosure) -> Enclosure:
+    value = np.where(a.value != 0, b.value, c.value)
+    own = np.where(a.value != 0, b.error, c.error)
+    either = np.abs(b.value - c.value) + np.maximum(b.error, c.error)
+    return Enclosure(value, np.where(a.error > 0, either, own))
+
+
+def _copy(a: Enclosure) -> Enclosure:
+    return a
+
+
+_OPERATIONS: Mapping[Op, Callable[..., Enclosure]] = {
+    Op.ADD: _add,
+    Op.SUB: _sub,
+    Op.MUL: _mul,
+    Op.GT: _gt,
+    Op.GE: _ge,
+    Op.SELECT: _select,
+    Op.COPY: _copy,
+}

@@ -1,0 +1,130 @@
+"""Teacher forcing: every population one step from the module's own spikes and states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.errors import InputError
+from neurochain.network import F32, Network, Population, Projection, Source
+from neurochain.programs import evaluate
+from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
+
+__all__ = ["STATE_NAMES", "Forced"]
+
+STATE_NAMES = {"v": "mem", "i": "syn"}
+"""state of a neuron program -> state of the module"""
+
+_CHUNK = 2**21  # values a register at a time
+
+
+class Forced:
+    """A network whose populations are fed what the module recorded, steps side by side.
+
+    emitted[name] (step, n) float32: sources, and the spikes that the module emitted. Relays are
+    computed. before[name][state] (step, n) float32: states of the program before each step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        emitted: Mapping[str, F32],
+        before: Mapping[str, Mapping[str, F32]],
+    ) -> None:
+        self.network = network
+        self.before = before
+        self.emitted: dict[str, F32] = dict(emitted)
+        self.steps = len(next(iter(self.emitted.values())))
+        self.nodes: dict[str, Source | Population] = {
+            node.name: node for node in (*network.sources, *network.populations)
+        }
+        for population in network.populations:
+            if population.name in self.emitted:
+                continue
+            if not population.is_relay:
+                raise InputError(
+                    f"{population.name}: the module has no neuron of that name. Verify against the "
+                    "module the network was compiled from."
+                )
+            self.emitted[population.name] = self.port(population, "x", 0, self.steps)
+
+    def port(self, population: Population, port: str, first: int, last: int) -> F32:
+        """The current of one port at steps first .. last - 1, in the engines' order."""
+        sum_so_far: F32 | None = None
+        incoming = self.network.incoming(population.name, port)
+        for projection in incoming:
+            part = _accumulate(projection, self._delivered(projection, first, last))
+            sum_so_far = part if sum_so_far is None else sum_so_far + part
+        if sum_so_far is None:
+            sum_so_far = np.zeros((last - first, population.n), dtype=np.float32)
+        for projection in incoming:
+            if projection.bias is not None:
+                on = np.arange(first, last) >= projection.bias_from_step
+                sum_so_far = np.where(on[:, None], sum_so_far + projection.bias, sum_so_far)
+        return sum_so_far
+
+    def _delivered(self, projection: Projection, first: int, last: int) -> F32:
+        """What the source emitted `delay` steps before each of the steps."""
+        emitted = self.emitted[projection.source]
+        rows = np.arange(first, last) - projection.delay
+        values = emitted[np.maximum(rows, 0)]
+        return np.where(rows[:, None] >= 0, values, np.float32(0))
+
+    def chunks(self, population: Population) -> list[tuple[int, int]]:
+        """Ranges of steps small enough to hold every register."""
+        size = max(1, _CHUNK // max(1, population.n))
+        return [(a, min(a + size, self.steps)) for a in range(0, self.steps, size)]
+
+    def run(self, population: Population, first: int, last: int) -> dict[str, F32]:
+        """Every register of a population at steps first .. last - 1."""
+        registers: dict[str, NDArray[Any]] = dict(population.params)
+        for port in population.program.ports:
+            registers[port] = self.port(population, port, first, last)
+        for state in population.program.states:
+            registers[state] = self.before[population.name][state][first:last]
+        return evaluate(population.program, registers)
+
+    def enclose(self, population: Population, rows: NDArray[np.intp]) -> dict[str, Enclosure]:
+        """Enclosures of every register at some steps."""
+        registers = {name: exact(value) for name, value in population.params.items()}
+        for port in population.program.ports:
+            registers[port] = self.enclose_port(population, port, rows)
+        for state in population.program.states:
+            registers[state] = exact(self.before[population.name][state][rows])
+        return enclose(population.program, registers)
+
+    def enclose_port(self, population: Population, port: str, rows: NDArray[np.intp]) -> Enclosure:
+        """Enclosure of one port's current at some steps."""
+        inflows, biases = [], []
+        for projection in self.network.incoming(population.name, port):
+            source = self._enclose_emission(projection.source, rows - projection.delay)
+            inflows.append(flow(projection.operator, source, projection.scale))
+            if projection.bias is not None:
+                on = (rows >= projection.bias_from_step)[:, None]
+                biases.append(np.where(on, projection.bias.astype(np.float64), 0.0))
+        return total(inflows, biases, (rows.size, population.n))
+
+    def _enclose_emission(self, name: str, rows: NDArray[np.intp]) -> Enclosure:
+        """Recorded emissions are exact; a relay's carry the rounding of their own sum."""
+        node = self.nodes[name]
+        past = (rows < 0)[:, None]
+        if isinstance(node, Population) and node.is_relay:
+            inner = self.enclose_port(node, "x", np.maximum(rows, 0))
+            return Enclosure(np.where(past, 0.0, inner.value), np.where(past, 0.0, inner.error))
+        values = self.emitted[name][np.maximum(rows, 0)].astype(np.float64)
+        return exact(np.where(past, 0.0, values))
+
+
+def _accumulate(projection: Projection, x: F32) -> F32:
+    """One projection's contribution, float32, as the engines compute it."""
+    weight = projection.operator.weight
+    if weight is None or weight.dtype == np.float32:
+        return np.asarray(projection.operator.reference_step(x), dtype=np.float32)
+    whole = bool((x == np.rint(x)).all())
+    given = x.astype(np.int64) if whole else x
+    result = projection.operator.reference_step(given).astype(np.float32)
+    scale = np.float32(1.0) if projection.scale is None else projection.scale
+    return np.asarray(result * scale, dtype=np.float32)

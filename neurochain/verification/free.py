@@ -1,0 +1,139 @@
+"""The network run by itself, compared with the module up to the first difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.network import F32, Population
+from neurochain.simulators import Record, run
+from neurochain.verification.enclosure import Enclosure, enclose, exact
+from neurochain.verification.forced import Forced
+from neurochain.verification.judge import Verdict
+from neurochain.verification.report import Divergence, FreeRun, Tie
+
+if TYPE_CHECKING:
+    from neurochain.frontends.snntorch import PopulationRecord, Recording
+
+__all__ = ["free_run"]
+
+
+def free_run(
+    verdict: Verdict, sample: int, forced: Forced, recording: Recording, x: F32, engine: str
+) -> FreeRun:
+    """Run one sample from rest; judge the first difference by the rounding gathered until then."""
+    network = forced.network
+    inputs = {network.sources[0].name: x.reshape(1, len(x), -1)}
+    names = tuple(recording.populations)
+    emitted = run(network, inputs, engine=engine, record=Record(emissions=names)).emissions
+    first = _first_difference(forced, recording, emitted)
+    if first is None:
+        return FreeRun(sample=sample, steps=len(x), equal_steps=len(x))
+    step, population = first
+    record = recording.populations[population.name]
+    membranes = run(
+        network,
+        {name: values[:, : step + 1] for name, values in inputs.items()},
+        engine=engine,
+        record=Record(emissions=(), membranes=(population.name,)),
+    ).membranes[population.name][0]
+    v = _gathered(forced, population, record, membranes, step)
+    got = emitted[population.name][0, step].astype(np.float32)
+    tie = _judge(verdict, sample, step, population, record.spikes[step], got, v)
+    return FreeRun(sample=sample, steps=len(x), equal_steps=step, tie=tie)
+
+
+def _first_difference(
+    forced: Forced, recording: Recording, emitted: Any
+) -> tuple[int, Population] | None:
+    """Earliest step, and there the first population in execution order, that differs."""
+    best: tuple[int, Population] | None = None
+    for population in forced.network.populations:
+        if population.name not in recording.populations:
+            continue
+        wanted = recording.populations[population.name].spikes
+        rows = (emitted[population.name][0] != wanted).any(axis=1)
+        if rows.any():
+            step = int(np.argmax(rows))
+            if best is None or step < best[0]:
+                best = step, population
+    return best
+
+
+def _gathered(
+    forced: Forced,
+    population: Population,
+    record: PopulationRecord,
+    membranes: F32,
+    step: int,
+) -> tuple[Enclosure, NDArray[np.float64]]:
+    """Enclosure of v at `step`, from rest: the rounding of every step before is carried along.
+
+    Up to here both executions saw the same spikes. Where a comparison before the spike had the same
+    outcome in both (each knows its own membrane), it is not open.
+    """
+    program = population.program
+    rows = np.arange(step + 1)
+    ports = {port: forced.enclose_port(population, port, rows) for port in program.ports}
+    states = {name: exact(np.zeros((1, population.n))) for name in program.states}
+    params = {name: exact(value) for name, value in population.params.items()}
+    theirs = np.concatenate([np.zeros_like(record.after["mem"][:1]), record.after["mem"]])
+    ours = np.concatenate([np.zeros_like(membranes[:1]), membranes])
+    register, limit, compare = program.threshold or ("", "", "")
+    theta = population.params[limit]
+    fired = (np.greater if compare == ">" else np.greater_equal, theta)
+    values: dict[str, Enclosure] = {}
+    for t in rows:
+        registers = {**params, **states}
+        registers |= {
+            port: Enclosure(e.value[t : t + 1], e.error[t : t + 1]) for port, e in ports.items()
+        }
+        a, b = fired[0](theirs[t : t + 1], theta), fired[0](ours[t : t + 1], theta)
+        known = {"fired_before": (a, a == b)}
+        if t < step:
+            known["z"] = (record.spikes[t : t + 1], np.ones_like(a, dtype=bool))
+        values = enclose(program, registers, known)
+        states = {name: values[new] for name, new in program.next_state}
+    limits = np.broadcast_to(values[limit].value, values[register].value.shape)[0]
+    v = values[register]
+    return Enclosure(v.value[0], v.error[0]), limits
+
+
+def _judge(
+    verdict: Verdict,
+    sample: int,
+    step: int,
+    population: Population,
+    wanted: F32,
+    got: F32,
+    found: tuple[Enclosure, NDArray[np.float64]],
+) -> Tie | None:
+    """A tie if every neuron that differs at this step is open, else a mismatch."""
+    v, theta = found
+    tie = None
+    closed = None
+    for j in np.flatnonzero(wanted != got):
+        facts: dict[str, Any] = {
+            "sample": sample,
+            "step": step,
+            "neuron": int(j),
+            "v": float(v.value[j]),
+            "theta": float(theta[j]),
+            "bound": float(v.error[j]),
+        }
+        if abs(v.value[j] - theta[j]) <= v.error[j]:
+            tie = Tie(population=population.name, kind="free-running", **facts)
+            verdict.ties.append(tie)
+        elif closed is None:
+            closed = Divergence(
+                node=population.name,
+                what="spike",
+                expected=float(wanted[j]),
+                got=float(got[j]),
+                **facts,
+            )
+            verdict.mismatches += 1
+            verdict.divergences.append(closed)
+    return None if closed is not None else tie
