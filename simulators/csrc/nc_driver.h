@@ -35,7 +35,6 @@ typedef struct {
     const int32_t *targets;
     const nc_window *window;
     uint32_t pool_stride[2], pool_padding[2], pool_dilation[2]; /* max pool */
-    const float *base;   /* max pool: what a window without events gives */
     float divisor;       /* average pool: kernel elements; 0 for a sum */
     const uint8_t *nonzero;  /* flags in the layout of the weights; NULL: every weight is nonzero */
     const uint8_t *row_full; /* dense: [n_in], and the rows' bits [n_in][words] */

@@ -135,9 +135,8 @@ void nc_conv_touch(const nc_window *g, const uint8_t *nonzero, const uint32_t *i
 void nc_pool_sum_f32(const nc_window *g, const uint32_t *idx, const float *val, size_t count,
                      float *acc);
 void nc_pool_touch(const nc_window *g, const uint32_t *idx, size_t count, uint8_t *touched);
-/* Binary events: base[n_out] is 0 (-inf where a window lies on padding only), hit windows give 1. */
-void nc_max_pool_events(const nc_window *g, const float *base, const uint32_t *idx, size_t count,
-                        float *out);
+/* Binary events: out is 1 where a window holds one, else 0. */
+void nc_max_pool_events(const nc_window *g, const uint32_t *idx, size_t count, float *out);
 /* Any values x[c_in][h][w]: the first of equals is kept, padding never wins. */
 void nc_max_pool_f32(const nc_window *g, const uint32_t *stride, const uint32_t *padding,
                      const uint32_t *dilation, const float *x, float *out);

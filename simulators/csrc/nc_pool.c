@@ -30,9 +30,9 @@ void nc_pool_touch(const nc_window *restrict g, const uint32_t *restrict idx, si
     for (size_t k = 0; k < count; k++) NC_FOR_WINDOWS(g, idx[k], { touched[j] = 1; });
 }
 
-void nc_max_pool_events(const nc_window *restrict g, const float *restrict base,
-                        const uint32_t *restrict idx, size_t count, float *restrict out) {
-    memcpy(out, base, (size_t)g->c_out * g->oh * g->ow * sizeof *out);
+void nc_max_pool_events(const nc_window *restrict g, const uint32_t *restrict idx, size_t count,
+                        float *restrict out) {
+    memset(out, 0, (size_t)g->c_out * g->oh * g->ow * sizeof *out);
     for (size_t k = 0; k < count; k++) NC_FOR_WINDOWS(g, idx[k], { out[j] = 1.0f; });
 }
 

@@ -150,7 +150,7 @@ static void pool(const nc_projection *p, nc_events events, float *out) {
 
 static void max_pool(const nc_projection *p, nc_events events, float *out) {
     if (events.val == NULL)
-        nc_max_pool_events(p->window, p->base, events.idx, events.count, out);
+        nc_max_pool_events(p->window, events.idx, events.count, out);
     else
         nc_max_pool_f32(p->window, p->pool_stride, p->pool_padding, p->pool_dilation,
                         events.dense, out);

@@ -52,11 +52,12 @@ def pack_inputs(network: Network, inputs: Mapping[str, F32]) -> PackedInputs:
         array = inputs.get(source.name)
         n = int(np.prod(source.shape))
         if array is None or array.ndim != 3 or array.shape[2] != n or len(sizes) != 1:
+            got = "missing" if array is None else f"of shape {array.shape}"
             raise InputError(
                 Finding(
                     where=f"input {source.name}",
-                    what=f"is {None if array is None else array.shape}, wanted (sample, step, {n}), "
-                    "samples and steps the same for every input.",
+                    what=f"is {got}; wanted (sample, step, {n}), samples and steps the same for "
+                    "every input.",
                 )
             )
         arrays[source.name] = np.ascontiguousarray(array, dtype=np.float32)

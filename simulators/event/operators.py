@@ -12,10 +12,11 @@ from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import I64, Operator, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
 from neurochain.simulators.event.kernel import Memory
-from neurochain.simulators.event.windows import covered, pack_window
+from neurochain.simulators.event.windows import pack_window
 
 __all__ = ["PACKERS", "out_elements", "pack_projection"]
 
+_WEIGHT_TYPES = {"float32": "NC_F32", "int8": "NC_I8", "int16": "NC_I16"}
 _MAX_I32 = 2**31 - 1
 _MAX_I64 = 2**63 - 1
 
@@ -25,18 +26,22 @@ def pack_projection(
 ) -> None:
     """Fill one nc_projection. `source` is the index of the source node, `kind` what it emits.
 
-    Errors: UnsupportedError for an operator, a weight dtype or weights the kernel cannot take.
+    Errors: UnsupportedError for an operator the kernel does not have.
     """
     operator = projection.operator
     packer = PACKERS.get(type(operator))
     if packer is None:
-        raise _unsupported(
-            projection,
-            f"the event engine has no loop for operator {type(operator).__name__}.",
-            "Use engine='reference'.",
+        raise UnsupportedError(
+            Finding(
+                where=f"projection {projection.name}",
+                what=f"the event engine has no loop for operator {type(operator).__name__}.",
+                fix="Use engine='reference'.",
+            )
         )
     into.source, into.delay, into.n_out = source, projection.delay, operator.n_out
-    into.weight_type = _weight_type(memory, projection)
+    weights = operator.weight
+    dtype = "float32" if weights is None else weights.dtype.name
+    into.weight_type = getattr(memory.lib, _WEIGHT_TYPES[dtype])
     into.scale = 1.0
     if into.weight_type != memory.lib.NC_F32:
         into.exact = kind is not PortKind.ANALOG
@@ -54,27 +59,6 @@ def out_elements(projection: Projection) -> int:
 
 def _padded(n: int) -> int:
     return -(-n // 16) * 16  # NC_ROW_MULTIPLE
-
-
-def _unsupported(projection: Projection, what: str, fix: str) -> UnsupportedError:
-    return UnsupportedError(Finding(where=f"projection {projection.name}", what=what, fix=fix))
-
-
-def _weight_type(memory: Memory, projection: Projection) -> int:
-    weights = projection.operator.weight
-    if weights is None:
-        return int(memory.lib.NC_F32)
-    codes = {"float32": memory.lib.NC_F32, "int8": memory.lib.NC_I8, "int16": memory.lib.NC_I16}
-    code = codes.get(weights.dtype.name)
-    if code is None:
-        raise _unsupported(
-            projection,
-            f"has weights of dtype {weights.dtype}.",
-            "Store them as float32, int8 or int16.",
-        )
-    if not np.isfinite(weights).all():
-        raise _unsupported(projection, "has weights that are not finite.", "Mend the weights.")
-    return int(code)
 
 
 def _pack_fanouts(memory: Memory, into: Any, projection: Projection) -> None:
@@ -187,8 +171,6 @@ def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool) -> None:
     into.window = pack_window(memory, window, (operator.in_shape[0], operator.out_shape[0]))
     into.pool_stride, into.pool_padding = window.stride, window.padding
     into.pool_dilation = window.dilation
-    inside = np.broadcast_to(covered(window), operator.out_shape[:1] + window.out)
-    into.base = memory.view("float", np.where(inside, np.float32(0), np.float32(-np.inf)))
 
 
 def _pack_identity(memory: Memory, into: Any, operator: Identity) -> None:

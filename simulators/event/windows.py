@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from neurochain.network import B8
 from neurochain.operators import Window
 from neurochain.simulators.event.kernel import Memory
 
-__all__ = ["axis_table", "covered", "pack_window"]
+__all__ = ["axis_table", "pack_window"]
 
 
 def axis_table(
@@ -43,14 +40,6 @@ def pack_window(
     g.row_start, g.row_tap, g.row_out = (memory.new("uint32_t[]", t) for t in rows)
     g.col_start, g.col_tap, g.col_out = (memory.new("uint32_t[]", t) for t in columns)
     return packed
-
-
-def covered(window: Window) -> B8:
-    """(oh, ow): outputs whose window holds at least one element inside the border."""
-    rows, columns = (
-        np.isin(np.arange(window.out[axis]), _axis_table(window, axis)[2]) for axis in (0, 1)
-    )
-    return rows[:, None] & columns
 
 
 def _axis_table(window: Window, axis: int) -> tuple[list[int], list[int], list[int]]:
