@@ -1,0 +1,8 @@
+"""The brute force and the generator of networks lie beside the tests that use them."""
+
+import sys
+from pathlib import Path
+
+HERE = str(Path(__file__).resolve().parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
