@@ -99,10 +99,16 @@ def seed_freestanding(tree: Path) -> list[Expected]:
 
 
 def seed_overflow(tree: Path) -> list[Expected]:
-    """Every loop of the kernel runs one element too far."""
+    """The kernel's loops over neurons run one too far."""
+    seeded = 0
     for path in kernel_files(tree / "simulators/csrc"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"(\bfor \([^;]*;[^;]*?) < ", r"\1 <= ", text), encoding="utf-8")
+        text, count = re.subn(
+            r"; j < n; j\+\+\)", "; j <= n; j++)", path.read_text(encoding="utf-8")
+        )
+        path.write_text(text, encoding="utf-8")
+        seeded += count
+    if not seeded:
+        raise LookupError("no loop `for (...; j < n; j++)` in the kernel to seed the overflow in")
     return [
         ("overflow in the kernel", r"ERROR: AddressSanitizer: \w+-buffer-overflow"),
         ("its line", r"^ +#[0-3] .*\bnc_\w+\.c:\d+"),
