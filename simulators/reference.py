@@ -20,7 +20,9 @@ from neurochain.simulators.types import (
     EngineResult,
     Record,
     State,
+    bias_starts,
     emission_dtype,
+    grow_old,
     initial_state_of,
 )
 
@@ -61,7 +63,7 @@ class _Run:
     ) -> None:
         self.network = network
         self.state = state
-        self.batch = batch
+        self.batch, self.steps = batch, steps
         kinds = {node.name: node.emits for node in network.nodes}
         names = record.emissions
         if names is None:
@@ -74,6 +76,7 @@ class _Run:
         self.membranes = {n: np.zeros((*shape, sizes[n]), np.float32) for n in record.membranes}
         self.currents = {k: np.zeros((*shape, sizes[k[0]]), np.float32) for k in record.inputs}
         self.kinds = kinds
+        self.bias_starts = bias_starts(network, state)
         self.fanouts = {p.name: _fanouts(p) for p in network.projections}
         self.projection_counts: dict[str, I64] = {
             p.name: np.zeros((*shape, len(PROJECTION_COLUMNS)), dtype=np.int64)
@@ -138,9 +141,12 @@ class _Run:
         if total is None:
             total = np.zeros((self.batch, population.n), dtype=np.float32)
         for projection in incoming:
-            if projection.bias is not None and t >= projection.bias_from_step:
-                total = total + projection.bias
-                reached |= projection.bias != 0
+            if projection.bias is None:
+                continue
+            start = self.bias_starts.get(projection.name, np.zeros(self.batch, dtype=np.int64))
+            on = (t >= start)[:, None]
+            total = np.where(on, total + projection.bias, total)
+            reached |= on & (projection.bias != 0)
         return total, reached
 
     def _delivered(self, projection: Projection, now: Mapping[str, F32]) -> F32:
@@ -158,13 +164,16 @@ class _Run:
 
     def result(self) -> EngineResult:
         """Freeze what was gathered."""
+        grow_old(self.network, self.state, self.steps)
         return EngineResult(
             emissions=self.emissions,
             membranes=self.membranes,
             currents=self.currents,
             final_state=self.state,
             counts=RawCounts(
-                projections=self.projection_counts, populations=self.population_counts
+                projections=self.projection_counts,
+                populations=self.population_counts,
+                bias_from=self.bias_starts,
             ),
         )
 

@@ -11,25 +11,31 @@ from numpy.typing import NDArray
 
 from neurochain.accounting import RawCounts
 from neurochain.errors import Finding, InputError
-from neurochain.network import F32, Network, Population, PortKind
+from neurochain.network import F32, I64, Network, Population, PortKind
 
 __all__ = [
+    "AGE",
     "HISTORY",
     "EngineResult",
     "Record",
     "State",
+    "bias_starts",
     "emission_dtype",
+    "grow_old",
     "initial_state_of",
     "rest_state",
 ]
 
 HISTORY = "history"
+AGE = "age"
 
 State = Mapping[str, Mapping[str, F32]]
 """node name -> {state variable: (batch, n) float32, "history": (batch, depth, n) float32}.
 
 `history` is there where a projection with a delay reads the node: its last `depth` emissions,
 oldest first (depth = the longest delay). Sources with delayed projections have a history too.
+`age` (batch, 1) is there where a projection that reads the node has a bias that starts late: the
+steps since rest, counted up to the step from which all biases are there.
 """
 
 
@@ -73,9 +79,29 @@ def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
         depth = network.history_depth(node.name)
         if depth:
             entry[HISTORY] = np.zeros((batch, depth, size), dtype=np.float32)
+        if network.late_bias(node.name):
+            entry[AGE] = np.zeros((batch, 1), dtype=np.float32)
         if entry:
             state[node.name] = entry
     return state
+
+
+def bias_starts(network: Network, state: State) -> dict[str, I64]:
+    """Projection -> (batch,): the first step of this run that adds its bias, where one is late."""
+    starts = {}
+    for projection in network.projections:
+        if projection.bias is not None and projection.bias_from_step:
+            age = np.maximum(state[projection.source][AGE][:, 0], 0).astype(np.int64)
+            starts[projection.name] = np.maximum(projection.bias_from_step - age, 0)
+    return starts
+
+
+def grow_old(network: Network, state: dict[str, dict[str, F32]], steps: int) -> None:
+    """Add the steps of a run to every age."""
+    for node, entries in state.items():
+        if AGE in entries:
+            age = np.minimum(entries[AGE] + np.float32(steps), network.late_bias(node))
+            entries[AGE] = age.astype(np.float32)
 
 
 def initial_state_of(
@@ -101,7 +127,9 @@ def initial_state_of(
                 continue
             want = state[node][name].shape
             array = np.asarray(value, dtype=np.float32)
-            if array.size != np.prod(want) or not np.isfinite(array).all():
+            axes = 2 if name == HISTORY else 1  # sample, and step
+            fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
+            if not fits or not np.isfinite(array).all():
                 findings.append(
                     Finding(
                         where=where,

@@ -39,20 +39,21 @@ static void mark(size_t n, const uint8_t *flags, int full, uint8_t *touched, int
 }
 
 /* 1 where the projection adds its bias in this step. */
-static int biased(const nc_projection *edge, moment now) {
-    return edge->bias != NULL && now.t >= edge->bias_from;
+static int biased(const nc_projection *edge, const nc_projection_run *at, moment now) {
+    return edge->bias != NULL && (at->bias_from == NULL || now.t >= at->bias_from[now.b]);
 }
 
 /* Marks the neurons that are updated whatever arrives: those with a leak or a bias. Returns 1 where
  * that is all of them, so that events need not be traced. */
-static int mark_always(const nc_network *network, const nc_population *p, moment now,
-                       uint8_t *touched) {
+static int mark_always(const nc_network *network, const nc_run *run, const nc_population *p,
+                       moment now, uint8_t *touched) {
     int all = 0;
     memset(touched, 0, p->n);
     mark(p->n, p->always, p->always_full, touched, &all);
     for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
         const nc_projection *edge = network->projection + k;
-        if (biased(edge, now)) mark(p->n, edge->bias_nonzero, edge->bias_full, touched, &all);
+        if (biased(edge, run->projection + k, now))
+            mark(p->n, edge->bias_nonzero, edge->bias_full, touched, &all);
     }
     return all;
 }
@@ -79,7 +80,7 @@ static nc_status gather(const nc_network *network, nc_run *run, const nc_populat
         *all |= every;
     }
     for (uint32_t k = p->first[port]; k < p->first[port + 1]; k++)
-        if (biased(network->projection + k, now))
+        if (biased(network->projection + k, run->projection + k, now))
             nc_add_f32(p->n, network->projection[k].bias, total);
     return NC_OK;
 }
@@ -139,7 +140,7 @@ static nc_status step_population(const nc_network *network, nc_run *run, uint32_
     const nc_population *p = network->population + index;
     nc_population_run *at = run->population + index;
     nc_node *node = run->node + network->n_sources + index;
-    int all = mark_always(network, p, now, at->touched);
+    int all = mark_always(network, run, p, now, at->touched);
     for (uint32_t port = 0; port < p->n_ports; port++) {
         float *total = at->buffer[port];
         const nc_status status = gather(network, run, p, port, now, total, at->touched, &all);

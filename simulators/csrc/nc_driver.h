@@ -42,7 +42,6 @@ typedef struct {
     size_t words;
     nc_fanout fan[3];    /* nominal, effective, model */
     const float *bias;   /* [n_out] or NULL */
-    uint32_t bias_from;  /* first step that adds it */
     int32_t bias_full;   /* every bias is nonzero */
     const uint8_t *bias_nonzero; /* [n_out] */
 } nc_projection;
@@ -109,6 +108,7 @@ typedef struct {
 typedef struct {
     void *acc;       /* convolution: scratch accumulators, as nc_conv_* wants them */
     uint8_t *dirty;
+    const uint32_t *bias_from; /* [B]: the sample's first step with the bias; NULL: 0 */
     int64_t *counts; /* (B, T, 8) out */
 } nc_projection_run;
 

@@ -21,7 +21,9 @@ from neurochain.simulators.types import (
     EngineResult,
     Record,
     State,
+    bias_starts,
     emission_dtype,
+    grow_old,
     initial_state_of,
 )
 
@@ -121,6 +123,7 @@ class _Run:
         self.history: dict[str, F32] = {}
         self.population_counts: dict[str, I64] = {}
         self.projection_counts: dict[str, I64] = {}
+        self.bias_starts = bias_starts(self.network, state)
         self.struct = self.memory.structs("nc_run", 1)
         self._fill(fresh)
 
@@ -217,6 +220,9 @@ class _Run:
             width = np.int64 if edge.exact else np.int32
             into.acc = self.memory.scratch("void", width, slots * g.out_stride)
             into.dirty = self.memory.scratch("uint8_t", np.uint8, slots)
+        starts = self.bias_starts.get(projection.name)
+        if starts is not None:
+            into.bias_from = self.memory.view("uint32_t", starts.astype(np.uint32))
         columns = len(PROJECTION_COLUMNS)
         counts, into.counts = self._frames_of("int64_t", np.int64, columns)
         self.projection_counts[projection.name] = counts
@@ -258,6 +264,7 @@ class _Run:
         for name, entries in self.state.items():
             if HISTORY in entries:
                 entries[HISTORY] = self._final_history(name)
+        grow_old(self.network, self.state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
         emissions = {
             name: self.inputs.arrays.get(name, values).astype(emission_dtype(kinds[name]))
@@ -273,5 +280,6 @@ class _Run:
                     p.name: self.projection_counts[p.name] for p in self.network.projections
                 },
                 populations=self.population_counts,
+                bias_from=self.bias_starts,
             ),
         )

@@ -76,7 +76,6 @@ def _pack_bias(memory: Memory, into: Any, projection: Projection) -> None:
         return
     nonzero = projection.bias != 0
     into.bias = memory.view("float", projection.bias)
-    into.bias_from = projection.bias_from_step
     into.bias_full = bool(nonzero.all())
     into.bias_nonzero = memory.view("uint8_t", nonzero)
 
