@@ -96,7 +96,7 @@ def document_problems(path: Path, program: click.Command, targets: set[str]) -> 
 
 def main() -> int:
     """Check all documents; exit code 1 where something is wrong."""
-    from neurochain.cli import main as program
+    from neurochain.cli import cli as program
 
     root = Path(__file__).resolve().parent.parent
     targets = make_targets((root / "Makefile").read_text(encoding="utf-8"))
