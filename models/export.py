@@ -38,18 +38,25 @@ def export_zoo(
     runs: str | os.PathLike[str],
     data_path: str | os.PathLike[str],
     out: str | os.PathLike[str] = ZOO,
+    *,
+    compiled: bool = False,
 ) -> list[Path]:
     """Write `out/NAME/{model.pt, card.json, sample.npz}` for every recipe with a finished seed 0.
 
     runs       folder that `learning.train` and `learning.cross_validate` wrote to
-    data_path  the digits' folder, or the recordings' excerpt, for the samples
-    The card is measured again on the sample before it is written. Returns the folders.
-    Errors: InputError where nothing is finished or a file is damaged.
+    data_path  folder with the data sets, for the samples
+    compiled   also write model.nchain, compiled and verified, which opens without torch
+    The card says how many of the sample's decisions the live module gets right. Returns the
+    folders. Errors: InputError where nothing is finished or a file is damaged.
     """
     finished = [r for r in recipes().values() if _result(runs, r.name, _SHIPPED_SEED) is not None]
     if not finished:
         raise InputError(f"{runs}: no finished run of seed {_SHIPPED_SEED} in it.")
-    return [_export(recipe, Path(runs), Path(data_path), Path(out)) for recipe in finished]
+    folders = [_export(recipe, Path(runs), Path(data_path), Path(out)) for recipe in finished]
+    for folder in folders if compiled else ():
+        art = neurochain.compile(folder / "model.pt")
+        neurochain.save_artifact(art, folder / "model.nchain")
+    return folders
 
 
 def _export(recipe: Recipe, runs: Path, data: Path, out: Path) -> Path:

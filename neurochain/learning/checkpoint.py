@@ -52,8 +52,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path, key: dict[str, Any]) -> Checkpoint | None:
     """The checkpoint of the run `key`, or None where there is none.
 
+    Removes unfinished temporary files of the same checkpoint.
+
     Errors: InputError where the file is damaged or belongs to another run.
     """
+    for rest in path.parent.glob(f".{path.name}.*.tmp"):  # of a process killed while writing
+        rest.unlink(missing_ok=True)
     if not path.is_file():
         return None
     values = _load(path)
