@@ -11,7 +11,7 @@ cc=${CC:-gcc}
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-if [ -d .git ]; then tools/copy_tree.sh "$copy"; else cp -R . "$copy"; fi
+if [ -e .git ]; then tools/copy_tree.sh "$copy"; else cp -R . "$copy"; fi
 cd "$copy"
 
 echo "sanitize: building the kernel"
