@@ -226,7 +226,8 @@ class Projection:
     """source -> (target, port) through an operator.
 
     delay           whole steps, 0 acts inside the step
-    bias            (n_out,) float32 added every step from `bias_from_step` on, or None
+    bias            (n_out,) float32 added every step from `bias_from_step` on, or None; steps
+                    count from rest, runs that carry the state on included
     scale           float32 factor of integer weights, or None
     name            the layer it is counted under: the module's qualified name where it has one
     model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
@@ -299,6 +300,11 @@ class Network:
     def history_depth(self, node: str) -> int:
         """Number of past steps of `node`'s emission that some projection still reads."""
         return max((p.delay for p in self.projections if p.source == node), default=0)
+
+    def late_bias(self, node: str) -> int:
+        """Step from which every bias of the projections that read `node` is there."""
+        biased = (p for p in self.projections if p.source == node and p.bias is not None)
+        return max((p.bias_from_step for p in biased), default=0)
 
 
 def _structure_findings(network: Network) -> list[Finding]:

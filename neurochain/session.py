@@ -16,7 +16,7 @@ from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.network import F32, Network, Population, PortKind
 from neurochain.simulators import run as run_engine
-from neurochain.simulators.types import HISTORY, EngineResult, Record, State
+from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
 
 __all__ = ["RECORD_LIMIT_BYTES", "Run", "prepare_inputs", "simulate"]
 
@@ -190,7 +190,7 @@ def _run(network: Network, result: EngineResult, engine: str) -> Run:
     }
     state = {
         node: {
-            name: a.reshape(*(a.shape[:2] if name == HISTORY else a.shape[:1]), *shapes[node])
+            name: a if name == AGE else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
             for name, a in entries.items()
         }
         for node, entries in result.final_state.items()

@@ -235,7 +235,9 @@ def _layer(
     else:
         _pooling(counts, columns, network, projection)
     if projection.bias is not None:
-        counts["bias_adds"][:, projection.bias_from_step :] = operator.n_out
+        start = raw.bias_from.get(projection.name, np.full(1, projection.bias_from_step))
+        steps = np.arange(columns["events_unit"].shape[1])
+        counts["bias_adds"] += (steps >= start[:, None]) * np.int64(operator.n_out)
     if weights is not None:
         counts["weight_read_bytes"] = _weight_bytes(counts, projection, trained_bits, matrix)
     if owner is not None:

@@ -8,7 +8,7 @@ that of the stored ones; they differ only where weights were quantised.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neurochain.network import I64
 
@@ -37,7 +37,12 @@ weight or have a nonzero bias or leak in this step; neurons whose stored state b
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawCounts:
-    """projections[name] (sample, step, 8) and populations[name] (sample, step, 3), int64."""
+    """projections[name] (sample, step, 8) and populations[name] (sample, step, 3), int64.
+
+    bias_from[name] (sample,): the first step of this run that adds the projection's bias, for
+    projections with `bias_from_step`; it is less where a run carries on from an earlier one.
+    """
 
     projections: Mapping[str, I64]
     populations: Mapping[str, I64]
+    bias_from: Mapping[str, I64] = field(default_factory=dict)
