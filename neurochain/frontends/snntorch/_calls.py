@@ -62,7 +62,7 @@ def flat(item: Any) -> list[Any]:
 
 
 def trace(module: nn.Module, sample: torch.Tensor, states: tuple[torch.Tensor, ...]) -> Trace:
-    """Follow `module` on `sample`. `states` are given values of the further arguments of forward."""
+    """Follow `module` on `sample`; `states` are values of forward's further arguments."""
     needed, optional = _extra_arguments(module)
     if states:
         return _run(module, sample, dict(zip([*needed, *optional], states, strict=False)))

@@ -196,11 +196,15 @@ def _carry_problem(
         when = "at every call" if one_step else f"at step {call.step}"
         return (
             f"its state {state} is reset {when}.",
-            ("Reset only before the first step; where forward loops over time, give a sample of at "
-            "least 2 steps; where states are passed, return their new values."),
+            (
+                "Reset only before the first step; where forward loops over time, give a sample of "
+                "at least 2 steps; where states are passed, return their new values."
+            ),
         )
     return (
-        (f"the state {state} it starts from at step {call.step} is not the one it left "
-        f"({' '.join(str(part) for part in form)})."),
+        (
+            f"the state {state} it starts from at step {call.step} is not the one it left "
+            f"({' '.join(str(part) for part in form)})."
+        ),
         "Give each neuron back its own state of the step before, unchanged.",
     )

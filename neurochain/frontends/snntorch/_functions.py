@@ -11,22 +11,130 @@ __all__ = ["ADD", "CASTS", "FRESH", "QUERIES", "REDUCTIONS", "STOPS", "VIEWS", "
 
 # facts about shape and type; they do not depend on values
 QUERIES = frozenset(
-    ["size", "dim", "ndim", "shape", "numel", "nelement", "ndimension", "stride", "storage_offset", "element_size", "dtype", "device", "is_contiguous", "is_floating_point", "is_complex", "is_cuda", "is_leaf", "layout", "requires_grad", "grad_fn", "grad", "names", "get_device", "__len__", "__hash__", "is_sparse", "is_quantized", "is_meta", "is_tensor", "is_nested", "__repr__", "__format__", "retain_grad", "is_inference", "itemsize", "nbytes", "_is_view", "data_ptr", "register_hook", "is_conj", "is_neg", "is_mkldnn", "is_mps", "is_xpu", "output_nr", "_version"]
+    [
+        "size",
+        "dim",
+        "ndim",
+        "shape",
+        "numel",
+        "nelement",
+        "ndimension",
+        "stride",
+        "storage_offset",
+        "element_size",
+        "dtype",
+        "device",
+        "is_contiguous",
+        "is_floating_point",
+        "is_complex",
+        "is_cuda",
+        "is_leaf",
+        "layout",
+        "requires_grad",
+        "grad_fn",
+        "grad",
+        "names",
+        "get_device",
+        "__len__",
+        "__hash__",
+        "is_sparse",
+        "is_quantized",
+        "is_meta",
+        "is_tensor",
+        "is_nested",
+        "__repr__",
+        "__format__",
+        "retain_grad",
+        "is_inference",
+        "itemsize",
+        "nbytes",
+        "_is_view",
+        "data_ptr",
+        "register_hook",
+        "is_conj",
+        "is_neg",
+        "is_mkldnn",
+        "is_mps",
+        "is_xpu",
+        "output_nr",
+        "_version",
+    ]
 )
 
 # new tensors that take only shape and type from their argument
 FRESH = frozenset(
-    ["zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"]
+    [
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+    ]
 )
 
 # the same value in another type, place or graph
 CASTS = frozenset(
-    ["float", "to", "type", "type_as", "contiguous", "clone", "detach", "detach_", "requires_grad_", "cpu", "cuda", "data", "positive", "__pos__", "alias"]
+    [
+        "float",
+        "to",
+        "type",
+        "type_as",
+        "contiguous",
+        "clone",
+        "detach",
+        "detach_",
+        "requires_grad_",
+        "cpu",
+        "cuda",
+        "data",
+        "positive",
+        "__pos__",
+        "alias",
+    ]
 )
 
 # the same elements in another shape or order
 VIEWS = frozenset(
-    ["__getitem__", "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "swapaxes", "swapdims", "t", "T", "mT", "movedim", "moveaxis", "select", "narrow", "unbind", "split", "chunk", "tensor_split", "expand", "expand_as", "index_select", "take", "flip", "__iter__", "__reversed__", "broadcast_to", "repeat", "split_with_sizes"]
+    [
+        "__getitem__",
+        "view",
+        "view_as",
+        "reshape",
+        "reshape_as",
+        "flatten",
+        "ravel",
+        "unflatten",
+        "unsqueeze",
+        "squeeze",
+        "permute",
+        "transpose",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "T",
+        "mT",
+        "movedim",
+        "moveaxis",
+        "select",
+        "narrow",
+        "unbind",
+        "split",
+        "chunk",
+        "tensor_split",
+        "expand",
+        "expand_as",
+        "index_select",
+        "take",
+        "flip",
+        "__iter__",
+        "__reversed__",
+        "broadcast_to",
+        "repeat",
+        "split_with_sizes",
+    ]
 )
 
 ADD = frozenset(["add", "__add__", "__radd__", "__iadd__", "add_"])
@@ -35,7 +143,23 @@ REDUCTIONS = frozenset(["sum", "mean", "max", "amax"])
 
 # Python gets hold of a value: from here on the program may depend on the data
 STOPS = frozenset(
-    ["__bool__", "item", "tolist", "numpy", "__float__", "__int__", "__index__", "__array__", "__complex__", "__contains__", "nonzero", "equal", "allclose", "__dlpack__", "is_nonzero"]
+    [
+        "__bool__",
+        "item",
+        "tolist",
+        "numpy",
+        "__float__",
+        "__int__",
+        "__index__",
+        "__array__",
+        "__complex__",
+        "__contains__",
+        "nonzero",
+        "equal",
+        "allclose",
+        "__dlpack__",
+        "is_nonzero",
+    ]
 )
 
 _POOL_ARGUMENTS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,8 +92,8 @@ def _check_same(parts: Mapping[str, nn.Module], result: FrontendResult) -> None:
 class _Notes:
     """What the hooks wrote, a list of calls for each module."""
 
-    calls: dict[str, list[dict[str, F32]]]
-    layers: dict[str, list[F32]]
+    calls: dict[str, list[dict[str, torch.Tensor]]]
+    layers: dict[str, list[torch.Tensor]]
 
     def recording(self, result: FrontendResult, steps: int) -> Recording:
         populations = {f.node: _population(f, self.calls, steps) for f in result.populations}
@@ -102,12 +101,12 @@ class _Notes:
         for name, made in self.layers.items():
             if len(made) != steps:
                 continue  # used several times a step: which is which is not known
-            layers[name] = np.stack(made)
+            layers[name] = _stacked(made)
         return Recording(steps=steps, populations=populations, layers=layers)
 
 
 def _population(
-    fact: PopulationFact, calls: Mapping[str, list[dict[str, F32]]], steps: int
+    fact: PopulationFact, calls: Mapping[str, list[dict[str, torch.Tensor]]], steps: int
 ) -> PopulationRecord:
     made = calls[fact.module][fact.site :: fact.sites]
     if len(calls[fact.module]) != steps * fact.sites:
@@ -115,7 +114,7 @@ def _population(
             f"module: {fact.module} ({fact.kind}) was called {len(calls[fact.module])} times for "
             f"{steps} steps. Give x the number of steps that forward makes."
         )
-    stacked = {key: np.stack([call[key] for call in made]) for key in made[0]}
+    stacked = {key: _stacked([call[key] for call in made]) for key in made[0]}
     return PopulationRecord(
         current=stacked["current"],
         spikes=stacked["spikes"],
@@ -146,39 +145,37 @@ def _hooked(parts: Mapping[str, nn.Module], result: FrontendResult) -> Iterator[
             handle.remove()
 
 
-def _layer_hook(made: list[F32]) -> Callable[..., None]:
+def _layer_hook(made: list[torch.Tensor]) -> Callable[..., None]:
     def hook(part: nn.Module, args: Any, output: Any) -> None:
-        made.append(_flat(output))
+        made.append(output.clone())
 
     return hook
 
 
-def _watch_neuron(part: nn.Module, calls: list[dict[str, F32]]) -> list[Any]:
+def _watch_neuron(part: nn.Module, calls: list[dict[str, torch.Tensor]]) -> list[Any]:
     states = NEURON_STATES[type(part)]
-    signature = inspect.signature(type(part).forward)
-    note: dict[str, F32] = {}
+    order = ("input_", *states)
+    note: dict[str, torch.Tensor] = {}
 
     def before(module: Any, args: Any, kwargs: Any) -> None:
         note.clear()
-        bound = signature.bind(module, *args, **kwargs).arguments
-        current = bound["input_"]
-        note["current"] = _flat(current)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        current = given["input_"]
+        note["current"] = current.clone()
         for state in states:
-            tensor = bound.get(state)
+            tensor = given.get(state)
             tensor = getattr(module, state) if tensor is None else tensor
-            if tuple(tensor.shape) == tuple(current.shape):
-                note[f"before.{state}"] = _flat(tensor)
-            else:  # snnTorch starts anew from zeros
-                note[f"before.{state}"] = np.zeros_like(note["current"])
+            same = tensor.shape == current.shape  # else snnTorch starts anew from zeros
+            note[f"before.{state}"] = tensor.clone() if same else torch.zeros_like(current)
 
     def branch(module: nn.Module, args: Any, output: Any) -> None:
-        note["recurrent"] = _flat(output)
+        note["recurrent"] = output.clone()
 
     def after(module: Any, args: Any, output: Any) -> None:
         spikes = output[0] if isinstance(output, tuple) else output
-        note["spikes"] = _flat(spikes)
+        note["spikes"] = spikes.clone()
         for state in states:
-            note[f"after.{state}"] = _flat(getattr(module, state))
+            note[f"after.{state}"] = getattr(module, state).clone()
         calls.append(dict(note))
 
     handles = [
@@ -191,9 +188,10 @@ def _watch_neuron(part: nn.Module, calls: list[dict[str, F32]]) -> list[Any]:
     return handles
 
 
-def _flat(tensor: torch.Tensor) -> F32:
-    """A copy as (n,) float32; batch 1 has no axis of its own."""
-    return np.array(tensor.detach().reshape(-1).to(torch.float32).cpu().numpy())
+def _stacked(made: list[torch.Tensor]) -> F32:
+    """One row a step, (step, n) float32; batch 1 has no axis of its own."""
+    stacked = torch.stack(made).reshape(len(made), -1)
+    return np.ascontiguousarray(stacked.detach().to(torch.float32).numpy())
 
 
 def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:

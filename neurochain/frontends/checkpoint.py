@@ -1,0 +1,308 @@
+"""Checkpoints: `.pt` files of plain data and tensors, loaded without running any code.
+
+A checkpoint holds the Graph with its exact parameters, how to drive the module it came from, the
+state dict, and for nn.Sequential of known layers what is needed to make the module again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurochain._version import __version__
+from neurochain.errors import InputError, NeurochainError
+from neurochain.files import atomic_write_bytes
+from neurochain.frontends._plain import array_digest, decode, encode, plain_digest
+from neurochain.frontends.result import FrontendResult
+from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.snntorch.rebuild import describe, rebuild
+from neurochain.graph import LIF, CubaLIF
+
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Checkpoint",
+    "load",
+    "load_state_dict_file",
+    "rebuild_module",
+    "save",
+]
+
+FORMAT = "neurochain.checkpoint"
+VERSION = 1
+
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError)
+
+_MISSING_FACTS = (
+    "the order of layers and their classes, reset_delay, init_hidden, inhibition, state_quant, the "
+    "time step and the input's shape"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checkpoint:
+    """What a file holds. modules: how to make the module again, None where that is unknown."""
+
+    result: FrontendResult
+    sample: NDArray[Any]
+    state_dict: Mapping[str, torch.Tensor]
+    modules: Mapping[str, Any] | None
+    input_encoding: Mapping[str, Any] | None
+    output_decoding: Mapping[str, Any] | None
+
+
+def save(
+    net: nn.Module,
+    path: str | os.PathLike[str],
+    sample: Any,
+    *,
+    dt_s: float | None = None,
+    time_axis: int | None = None,
+    input_encoding: Mapping[str, Any] | None = None,
+    output_decoding: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a network as a checkpoint, atomically; the same network gives the same bytes.
+
+    sample, dt_s, time_axis are those of to_graph; encoding and decoding are plain data.
+    Errors: UnsupportedError with every finding, InputError where the file cannot be written.
+    """
+    result = to_graph(net, sample, dt_s=dt_s, time_axis=time_axis)
+    arrays: dict[str, NDArray[Any]] = {}
+    topology = encode(result, arrays)
+    state = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
+    known = {array_digest(value.numpy()): value for value in state.values()}
+    tensors = {d: known[d] if d in known else _tensor(a) for d, a in arrays.items()}
+    compare = {
+        name: node.compare
+        for name, node in result.graph.nodes.items()
+        if isinstance(node, LIF | CubaLIF)
+    }
+    facts = {
+        "topology": topology,
+        "modules": describe(net, compare),
+        "input_encoding": _plain(input_encoding, "input_encoding"),
+        "output_decoding": _plain(output_decoding, "output_decoding"),
+        "state": {key: array_digest(value.numpy()) for key, value in state.items()},
+    }
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "neurochain": __version__,
+        "facts": facts,
+        "digest": plain_digest(facts),
+        "tensors": tensors,
+        "state_dict": state,
+        "sample": _one_sample(sample, result),
+    }
+    buffer = io.BytesIO()  # the archive inside is named after a file, which would change the bytes
+    torch.save(content, buffer)
+    atomic_write_bytes(path, buffer.getvalue())
+
+
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def _plain(value: Mapping[str, Any] | None, what: str) -> Any:
+    """Only what JSON can say."""
+    if value is None:
+        return None
+    plain = dict(value)
+    try:
+        plain_digest(plain)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{what}: is no plain data ({error}). Give numbers and strings."
+        ) from error
+    return plain
+
+
+def _one_sample(sample: Any, result: FrontendResult) -> torch.Tensor:
+    """The sample at batch 1; whole numbers up to 255 take a byte each."""
+    first = sample[0] if isinstance(sample, tuple) else sample
+    values = torch.as_tensor(first).detach().cpu().to(torch.float32)
+    if values.dim() > len(result.sample_shape):  # a one-step module was given many steps
+        values = values.reshape(-1, *result.sample_shape)[0]
+    if result.batched:
+        values = values.narrow(1 if result.time_axis == 0 else 0, 0, 1)
+    values = values.contiguous().clone()
+    small = values.to(torch.uint8)
+    return small if torch.equal(small.to(torch.float32), values) else values
+
+
+def load(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint; no code in it is ever run.
+
+    Errors: InputError for anything that is not a whole checkpoint of this version.
+    """
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(_not_a_checkpoint(path, content))
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path}: is of version {content.get('version')!r}; this neurochain reads {VERSION}. "
+            "Update neurochain, or save the network again."
+        )
+    try:
+        return _checked(path, content)
+    except NeurochainError as error:
+        raise InputError(f"{path}: {error}") from error
+    except _DAMAGE as error:
+        raise InputError(
+            f"{path}: is damaged ({type(error).__name__}: {error}). Save the network again."
+        ) from error
+
+
+def _checked(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Checkpoint:
+    facts = content["facts"]
+    if plain_digest(facts) != content["digest"]:
+        raise InputError("its topology was changed after saving. Save the network again.")
+    arrays = {name: tensor.numpy() for name, tensor in content["tensors"].items()}
+    state = dict(content["state_dict"])
+    named = [(name, name, array) for name, array in arrays.items()]
+    named += [(key, facts["state"][key], value.numpy()) for key, value in state.items()]
+    for name, digest, array in named:
+        if array_digest(array) != digest:
+            raise InputError(f"tensor {name} was changed after saving. Save the network again.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"tensor {name} holds values that are not finite. Train again.")
+    result = decode(facts["topology"], arrays)
+    if not isinstance(result, FrontendResult):
+        raise InputError("its topology is damaged. Save the network again.")
+    return Checkpoint(
+        result=result,
+        sample=content["sample"].to(torch.float32).numpy(),
+        state_dict=state,
+        modules=facts["modules"],
+        input_encoding=facts["input_encoding"],
+        output_decoding=facts["output_decoding"],
+    )
+
+
+def rebuild_module(checkpoint: Checkpoint) -> nn.Module | None:
+    """The snnTorch module of a checkpoint of nn.Sequential; None where its class is unknown.
+
+    None means: not verified, unless the user names a factory (--model package.module:factory).
+    """
+    if checkpoint.modules is None:
+        return None
+    try:
+        return rebuild(dict(checkpoint.modules), checkpoint.state_dict)
+    except _DAMAGE as error:
+        raise InputError(
+            f"the checkpoint's module cannot be made again ({_line(error)}). Save it again."
+        ) from error
+
+
+def load_state_dict_file(
+    path: str | os.PathLike[str], factory: Callable[[], nn.Module]
+) -> nn.Module:
+    """A module made by `factory` (the user's code) with the weights of a state dict file.
+
+    Errors: InputError where the file holds no state dict, or one of another network.
+    """
+    state = _state_dict(path, _read(path))
+    try:
+        module = factory()
+    except Exception as error:  # whatever the user's factory raises
+        raise InputError(f"--model: the factory fails ({_line(error)}). Correct it.") from error
+    if not isinstance(module, nn.Module):
+        raise InputError(
+            f"--model: the factory returns {type(module).__name__}, not a torch.nn.Module."
+        )
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: its weights do not fit the module of --model ({_line(error)}). Name the "
+            "factory of the network that was trained."
+        ) from error
+    return module.eval()
+
+
+def _state_dict(path: str | os.PathLike[str], content: Any) -> dict[str, torch.Tensor]:
+    """The state dict in a file: bare, of a checkpoint, or under a usual name."""
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not _is_state_dict(content):
+        raise InputError(
+            f"{path}: holds {_kind(content)}, no state dict. Save with "
+            "torch.save(net.state_dict(), path), or neurochain.save."
+        )
+    return dict(content)
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(v, torch.Tensor) for v in content.values())
+    )
+
+
+def _not_a_checkpoint(path: str | os.PathLike[str], content: Any) -> str:
+    wrapped = isinstance(content, dict) and any(
+        _is_state_dict(content.get(key)) for key in ("state_dict", "model_state_dict", "model")
+    )
+    if _is_state_dict(content) or wrapped:
+        return (
+            f"{path}: is a bare state dict. It does not hold {_MISSING_FACTS}. Save with "
+            "neurochain.save(net, path, sample), or give --model package.module:factory."
+        )
+    return (
+        f"{path}: holds {_kind(content)}, not a checkpoint. Save with neurochain.save(net, path, "
+        "sample)."
+    )
+
+
+def _kind(content: Any) -> str:
+    if isinstance(content, torch.Tensor):
+        return f"a tensor of shape {tuple(content.shape)}"
+    return f"a {type(content).__name__}"
+
+
+def _read(path: str | os.PathLike[str]) -> Any:
+    """Unpickle plain data and tensors only. Errors: InputError in one line."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if not data:
+        raise InputError(f"{path}: is empty. Save the network again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for damaged and for unsafe files
+        raise InputError(_why_unreadable(path, error)) from error
+
+
+def _why_unreadable(path: str | os.PathLike[str], error: Exception) -> str:
+    text = str(error)
+    if "Unsupported global" in text or "WeightsUnpickler" in text or "Unsupported class" in text:
+        return (
+            f"{path}: holds Python objects (a pickled module?), which would run code when loaded. "
+            "Save with neurochain.save(net, path, sample), or torch.save(net.state_dict(), path)."
+        )
+    return (
+        f"{path}: is no readable .pt file: truncated, damaged or of another kind "
+        f"({_line(error)}). Save the network again."
+    )
+
+
+def _line(error: Exception) -> str:
+    """An exception in one short line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
