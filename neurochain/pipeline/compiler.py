@@ -29,7 +29,7 @@ _STEPS = 50
 _SEED = 20260101
 
 
-def compile(  # noqa: A001 - the verb users type
+def compile(
     source: Any,
     sample: Any = None,
     *,
