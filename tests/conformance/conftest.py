@@ -46,7 +46,7 @@ def vectors():
 
 @pytest.fixture(scope="session")
 def simulate(engine):
-    """Run a graph on (sample, step, n) values; every population's spikes and the named membranes."""
+    """Run a graph on (sample, step, n) values; keep all spikes and the named membranes."""
 
     def run(graph, x, membranes=()):
         network = lower(graph)

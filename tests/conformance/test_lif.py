@@ -56,5 +56,5 @@ def test_traces_of_other_platforms(shared_dir, vectors, simulate):
         )
     same = {"lif_exact", "lif_nengo", "lif_norse", "lif_snntorch", "lif_spinnaker2"}
     later = {"lif_lava_cpu_fixed", "lif_lava_cpu_float", "lif_lava_loihi_fixed", "lif_spyx"}
-    assert {name: seen[name] for name in same} == dict.fromkeys(same, [0, 0, 0, 0])
-    assert {name: seen[name] for name in later} == dict.fromkeys(later, [1, 1, 1, 1])
+    assert {name: seen[name] for name in same} == {name: [0] * 4 for name in same}
+    assert {name: seen[name] for name in later} == {name: [1] * 4 for name in later}

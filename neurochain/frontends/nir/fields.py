@@ -38,6 +38,7 @@ class Fields:
     def __init__(self, where: str, raw: Tree, problems: Problems) -> None:
         self.where, self.raw, self.problems = where, raw, problems
         self.asked: set[str] = {"type", "metadata"}
+        self.weight_known = False
 
     def bad(self, what: str, fix: str = "Correct it and write the file again.") -> None:
         """Note a fault of this node."""
@@ -130,12 +131,13 @@ class Fields:
                 "Split it into one matrix a node.",
             )
             return stand_in
+        self.weight_known = True
         return _as_weight(array)
 
     def bias(self, n_out: int) -> NDArray[Any]:
-        """One bias an output."""
+        """One bias an output of the weight read before."""
         array = self.number("bias")
-        if array is None:
+        if array is None or not self.weight_known:  # a fault of the weight was said already
             return np.zeros(n_out, dtype=np.float32)
         if array.shape != (n_out,):
             self.bad(

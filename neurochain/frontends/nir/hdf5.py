@@ -7,6 +7,7 @@ below. Metadata other than our own is not read at all: it carries no meaning.
 
 from __future__ import annotations
 
+import mmap
 import os
 from math import prod
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError
+from neurochain.frontends.nir.texts import DESCRIPTOR_BYTES, Texts, layout_fault
 
 __all__ = ["METADATA_KEY", "Tree", "Value", "load_tree"]
 
@@ -64,9 +66,16 @@ def load_tree(path: str | os.PathLike[str]) -> Tree:
     if size == 0:
         raise InputError(f"{path}: the file is empty. Export it again.")
     try:
-        with h5py.File(file, "r") as h5:
-            walk = _Walk(h5py, size)
-            tree = walk.group(h5, "", 0)
+        with (
+            file.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            fault = layout_fault(data)
+            if fault:
+                raise ValueError(fault)
+            with h5py.File(file, "r") as h5:
+                walk = _Walk(h5py, Texts(data))
+                tree = walk.group(h5, "", 0)
     except InputError:
         raise
     except _DAMAGE as error:
@@ -88,9 +97,9 @@ def printable(text: str) -> str:
 class _Walk:
     """The state of one walk: what was counted, seen and found."""
 
-    def __init__(self, h5py: Any, file_size: int) -> None:
+    def __init__(self, h5py: Any, texts: Texts) -> None:
         self.h5py = h5py
-        self.file_size = file_size
+        self.texts = texts
         self.objects = 0
         self.bytes = 0
         self.text_bytes = 0
@@ -210,25 +219,32 @@ class _Walk:
         return ""
 
     def _text(self, item: Any, path: str) -> NDArray[Any] | str | None:
-        """Text of one or many values, a few at a time: all may point at one long string."""
+        """Text of one or many values."""
         try:
-            view = item.asstr("utf-8", "strict")
-            if item.shape == ():
-                value = str(view[()])
-                self._count_text([value], path)
-                return value
-            rows = max(1, MAX_TEXT_BYTES // (self.file_size * max(1, prod(item.shape[1:]))))
-            parts = []
-            for start in range(0, item.shape[0], rows):
-                part = np.asarray(view[start : start + rows], dtype=object)
-                self._count_text(part.reshape(-1), path)
-                parts.append(part)
+            values = [value.decode() for value in self._raw_text(item)]
         except UnicodeDecodeError:
             self.say(path, "is not UTF-8 text.")
             return None
-        return np.concatenate(parts) if parts else np.empty(item.shape, dtype=object)
-
-    def _count_text(self, values: Any, path: str) -> None:
-        self.text_bytes += sum(len(v) for v in values)
+        except ValueError as error:
+            self.say(path, f"{error}.")
+            return None
+        self.text_bytes += sum(len(value) for value in values)
         if self.text_bytes > MAX_TEXT_BYTES:
             raise InputError(f"{printable(path)}: more than {MAX_TEXT_BYTES} characters of text.")
+        if item.shape == ():
+            return values[0]
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array.reshape(item.shape)
+
+    def _raw_text(self, item: Any) -> list[bytes]:
+        """Bytes of every value. Errors: ValueError."""
+        if self.h5py.check_string_dtype(item.dtype).length is not None:
+            return [bytes(value) for value in np.asarray(item[()]).reshape(-1)]
+        count = prod(item.shape)
+        if count == 0:
+            return []
+        offset = item.id.get_offset()
+        if offset is None or item.id.get_storage_size() != count * DESCRIPTOR_BYTES:
+            raise ValueError("keeps its text in chunks; nir.write does not")
+        return self.texts.read(offset, count)

@@ -49,11 +49,13 @@ class Declared:
 
 
 def read_node(name: str, kind: str, raw: Tree, problems: Problems) -> Declared:
-    """One leaf node of type `kind`; faults go to `problems`."""
+    """One leaf node of type `kind`; faults go to `problems`, and void the shapes it states."""
+    before = len(problems.bad) + len(problems.unsupported)
     fields = Fields(f"{name} ({kind})", raw, problems)
     declared = NODE_TYPES[kind](fields)
     fields.done()
-    return declared
+    faulty = len(problems.bad) + len(problems.unsupported) > before
+    return Declared(node=declared.node) if faulty else declared
 
 
 def _input(f: Fields) -> Declared:
@@ -82,7 +84,7 @@ def _conv(axes: int) -> Callable[[Fields], Declared]:
     def read(f: Fields) -> Declared:
         weight = f.weight("weight", axes + 2, f"(c_out, c_in / groups, {axes} kernel axes)")
         groups = f.whole("groups")
-        if groups < 1 or weight.shape[0] % groups:
+        if groups < 1 or (f.weight_known and weight.shape[0] % groups):
             f.bad(f"groups is {groups}; it must divide the {weight.shape[0]} output channels.")
         stride, dilation = f.ints("stride", axes, 1), f.ints("dilation", axes, 1)
         takes = None

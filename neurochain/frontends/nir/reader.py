@@ -107,13 +107,10 @@ def read_plain(root: Tree) -> Plain:
     Errors: InputError with all faults, UnsupportedError where there is only what is unsupported.
     """
     problems = Problems()
-    flat = None
-    level = read_level(root, "", problems)
-    if not problems.bad:
-        flat = flatten_levels(level, problems)
+    flat = flatten_levels(read_level(root, "", problems), problems)
     if problems.bad:
         raise InputError(*problems.bad, *problems.unsupported)
-    if problems.unsupported or flat is None:
+    if problems.unsupported:
         raise UnsupportedError(*problems.unsupported)
     nodes = {name: declared.node for name, declared in flat.nodes.items()}
     names = canonical_names(nodes, flat.edges)
