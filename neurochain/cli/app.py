@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from neurochain._version import __version__
-from neurochain.cli.failure import guarded
+from neurochain.cli.failure import NoReaderError, guarded
 
 __all__ = ["COMMANDS", "LazyGroup", "cli", "main"]
 
@@ -63,6 +63,13 @@ class LazyGroup(click.Group):
         """The list of commands, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Errors: NoReaderError where stdout was closed (click exits with 1)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise NoReaderError from error
 
     def main(
         self,

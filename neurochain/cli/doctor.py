@@ -34,8 +34,9 @@ class Check:
 @click.command("doctor")
 @json_option
 def command(as_json: bool) -> int:
-    """Check the installation: what is there, what is missing, and how to get it.
+    """Check the installation.
 
+    Says what is there, what is missing, and how to get it.
     Exit code 0 where the core works; what is optional may be missing.
     """
     from neurochain._version import __version__

@@ -53,7 +53,10 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Accuracy, confusion and operations per sample, on labelled input."""
+    """Accuracy, confusion and operations per sample.
+
+    The input needs labels: its own (recordings with a list, MNIST, .npz), or those of --labels.
+    """
     import msgspec
 
     from neurochain.cli.output import emit, terminal_width

@@ -17,7 +17,7 @@ import click
 
 from neurochain.errors import Finding, InternalError, NeurochainError, Severity
 
-__all__ = ["guarded"]
+__all__ = ["NoReaderError", "guarded"]
 
 _BUG = 70
 _INTERRUPTED = 130
@@ -30,6 +30,10 @@ _EXTRAS = {
     "pymetis": "mapping",
     "lava": "lava",
 }
+
+
+class NoReaderError(Exception):
+    """Whoever read stdout has closed it, as `head` does."""
 
 
 def guarded(call: Callable[[], Any]) -> int:
@@ -57,7 +61,7 @@ def _explain(error: BaseException) -> tuple[int, list[str]]:
     """Exit code and lines for stderr."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return _INTERRUPTED, ["interrupted"]
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, NoReaderError | BrokenPipeError):
         return _NO_READER, _silence_stdout()
     if isinstance(error, click.ClickException):
         return _usage(error)

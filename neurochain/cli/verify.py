@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurochain.cli.options import PATH, InputOptions, input_options, json_option, time_axis_option
+from neurochain.cli.options import PATH, InputOptions, input_options, json_option
 
 if TYPE_CHECKING:
     from neurochain.cli.sources import Opened
@@ -27,7 +28,12 @@ __all__ = ["command"]
 @click.argument("art", metavar="ART")
 @click.argument("source", metavar="[SOURCE]", required=False)
 @input_options
-@time_axis_option
+@click.option(
+    "--module-time-axis",
+    "time_axis",
+    type=click.Choice(["0", "1"]),
+    help="Axis of time in the module's input, where its forward does not say it.",
+)
 @click.option("--model", metavar="PKG.MOD:FACTORY", help="For a bare state dict: runs that code.")
 @click.option("--sample", type=PATH, metavar="X.NPY", help="One call's input of the module.")
 @click.option("--strict", is_flag=True, help="Answer no also where a population hardly fired.")
@@ -42,11 +48,11 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Compare a compiled network with its PyTorch module, on every layer and step.
+    """Compare a compiled network with its PyTorch module.
 
-    SOURCE holds the module: a .pt by neurochain.save, or a state dict with --model. Shipped models
-    know theirs. Exit code 1 where they differ; the first difference is printed with step, node,
-    neuron and values.
+    Every layer and step is compared. SOURCE holds the module: a .pt by neurochain.save, or a state
+    dict with --model. Shipped models know theirs. Exit code 1 where they differ; the first
+    difference is printed with step, node, neuron and values.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.cli.run import split_options
@@ -114,24 +120,26 @@ def _load_module(opened: Opened, source: str | None, module: dict[str, Any], x: 
 
 
 def _plain(report: VerifyReport) -> dict[str, Any]:
-    divergence = report.first_divergence
-    found = asdict(divergence) if is_dataclass(divergence) else divergence
-    return {
-        "equal": report.equal,
-        "ties": len(report.ties),
-        "not_exercised": list(report.not_exercised),
-        "first_divergence": found,
-    }
+    """The report as JSON can hold it: what is not finite becomes text."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        return value
+
+    return {key: plain(value) for key, value in asdict(report).items()}
 
 
 def _lines(report: VerifyReport) -> list[str]:
-    lines = []
-    if report.equal:
-        lines.append(f"equal on every layer and step; ties: {len(report.ties)}")
-    else:
-        lines.append(f"different: first at {report.first_divergence}")
-    lines += [f"tie: {tie}" for tie in report.ties]
+    lines = [str(report)]
+    lines += [str(tie) for tie in report.ties]
     if report.not_exercised:
         names = ", ".join(report.not_exercised)
         lines.append(f"warning: fired below 1 % or above 99 %: {names}")
+    if report.not_compared:
+        lines.append(f"warning: not compared: {', '.join(report.not_compared)}")
     return lines

@@ -1,0 +1,197 @@
+"""Each command does what its help says, in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from neurochain.accounting import LAYER_COUNTS, POPULATION_COUNTS
+
+
+def ok(result: Result) -> Result:
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result
+
+
+def data(result: Result) -> Any:
+    return json.loads(ok(result).stdout)
+
+
+def test_compile_writes_an_artefact(invoke, files: Path, tmp_path: Path) -> None:
+    result = ok(invoke("compile", files / "net.nir", "-o", tmp_path / "out.nchain"))
+    assert "fc1" in result.stdout
+    assert "not verified: a .nir file has no module beside it" in result.stdout
+    first = (tmp_path / "out.nchain").read_bytes()
+    ok(invoke("compile", files / "net.nir", "-o", tmp_path / "out.nchain"))
+    assert (tmp_path / "out.nchain").read_bytes() == first
+    assert [p.name for p in tmp_path.iterdir()] == ["out.nchain"]
+
+
+def test_compile_json(invoke, files: Path) -> None:
+    report = data(invoke("compile", files / "net.nir", "--weights", "int8", "--json"))
+    assert (report["schema"], report["schema_version"]) == ("neurochain.compile", 1)
+    assert [layer["dtype"] for layer in report["layers"]] == ["int8", "int8"]
+    assert report["weights"] == "int8"
+
+
+def test_check_says_ok(invoke, files: Path) -> None:
+    assert "ok: it compiles" in ok(invoke("check", files / "net.nir")).stdout
+    assert data(invoke("check", files / "net.nchain", "--json"))["ok"] is True
+
+
+def test_check_of_a_bad_file_is_a_result(invoke, tmp_path: Path) -> None:
+    (tmp_path / "bad.nir").write_bytes(b"no hdf5")
+    result = invoke("check", tmp_path / "bad.nir", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["findings"][0]["severity"] == "error"
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("engine", ["event", "reference"])
+def test_simulate_json_is_the_report(invoke, files: Path, engine: str) -> None:
+    run = data(
+        invoke(
+            "simulate", files / "net.nchain", "--input", files / "x.npy", "--engine", engine,
+            "--json",
+        )
+    )  # fmt: skip
+    assert (run["schema"], run["schema_version"], run["counting"]) == ("neurochain.run", 1, "model")
+    assert run["meta"]["samples"] == 5
+    assert run["meta"]["timesteps"] == 6
+    assert run["meta"]["dt_s"] == 1e-3
+    assert run["meta"]["date"] is None
+    assert [layer["name"] for layer in run["layers"]] == ["fc1", "fc2"]
+    x = np.load(files / "x.npy")
+    assert run["layers"][0]["events_in"] == int(x.sum())
+    for layer in run["layers"] + run["deployed"]["layers"]:
+        assert all(isinstance(layer[name], int) for name in LAYER_COUNTS)
+    for population in run["populations"]:
+        assert all(isinstance(population[name], int) for name in POPULATION_COUNTS)
+
+
+def test_the_same_run_gives_the_same_bytes(invoke, files: Path) -> None:
+    args = ("simulate", files / "net.nchain", "--input", files / "x.npy", "--json")
+    assert ok(invoke(*args)).stdout == ok(invoke(*args)).stdout
+
+
+def test_simulate_prints_the_table(invoke, files: Path) -> None:
+    result = ok(invoke("simulate", files / "net.nchain", "--input", files / "x.npy"))
+    assert "counts only, no energy" in result.stdout
+    assert "5 samples, (sample, step, 4), dense" in result.stderr
+
+
+def test_spikes_are_saved(invoke, files: Path, tmp_path: Path) -> None:
+    args = ("simulate", files / "net.nchain", "--input", files / "x.npy", "--save-spikes")
+    ok(invoke(*args, tmp_path / "a.npz"))
+    ok(invoke(*args, tmp_path / "b.npz"))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert {k: v.shape for k, v in arrays.items()} == {"lif1": (5, 6, 3), "lif2": (5, 6, 2)}
+        assert arrays["lif1"].dtype == np.uint8
+        assert arrays["lif1"].any()
+
+
+def test_batches_change_nothing(invoke, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("evaluate", files / "net.nchain", "--input", files / "x.npy", "--labels")
+    whole = data(invoke(*args, files / "y.npy", "--json"))
+    monkeypatch.setattr("neurochain.cli.data.BATCH_BYTES", 1)
+    single = data(invoke(*args, files / "y.npy", "--json"))
+    assert (whole["meta"].pop("batch_size"), single["meta"].pop("batch_size")) == (5, 1)
+    assert whole == single
+
+
+def test_steps_limit_and_time_axis(invoke, files: Path, tmp_path: Path) -> None:
+    x = np.load(files / "x.npy")
+    np.save(tmp_path / "swapped.npy", x.swapaxes(0, 1))
+    plain = data(invoke("simulate", files / "net.nchain", "--input", files / "x.npy", "--json"))
+    swapped = data(
+        invoke(
+            "simulate", files / "net.nchain", "--input", tmp_path / "swapped.npy",
+            "--time-axis", "0", "--json",
+        )
+    )  # fmt: skip
+    assert swapped["layers"] == plain["layers"]
+    assert swapped["meta"]["input_hash"] == plain["meta"]["input_hash"]
+    np.save(tmp_path / "static.npy", x[:, 0].astype(np.float32))
+    static = data(
+        invoke(
+            "simulate", files / "net.nchain", "--input", tmp_path / "static.npy", "--steps", 9,
+            "--limit", 2, "--json",
+        )
+    )  # fmt: skip
+    assert (static["meta"]["samples"], static["meta"]["timesteps"]) == (2, 9)
+    assert static["layers"][0]["events_in"] == 9 * int(x[:2, 0].sum())
+
+
+def test_evaluate(invoke, files: Path) -> None:
+    args = ("evaluate", files / "net.nchain", "--input", files / "x.npy", "--labels")
+    result = data(invoke(*args, files / "y.npy", "--json"))
+    found = result["evaluation"]
+    assert np.sum(found["confusion"]) == found["samples"] == 5
+    assert np.trace(found["confusion"]) == found["correct"]
+    assert found["accuracy"] == found["correct"] / 5
+    layers = result["layers"]
+    total = sum(x["synops_effective_ac"] + x["synops_effective_mac"] for x in layers)
+    assert found["synops_per_sample"]["mean"] == pytest.approx(total / 5)
+    assert "accuracy:" in ok(invoke(*args, files / "y.npy")).stdout
+
+
+def test_evaluate_other_decoding(invoke, files: Path) -> None:
+    args = ("evaluate", files / "net.nchain", "--input", files / "x.npy", "--labels")
+    for kind in ("first_spike", "membrane_max", "membrane_sum"):
+        found = data(invoke(*args, files / "y.npy", "--decode", kind, "--json"))
+        assert found["evaluation"]["decoding"] == kind
+
+
+def test_report_reads_what_simulate_wrote(invoke, files: Path, tmp_path: Path) -> None:
+    run = ok(invoke("simulate", files / "net.nchain", "--input", files / "x.npy", "--json")).stdout
+    file = tmp_path / "run.json"
+    file.write_text(run)
+    assert ok(invoke("report", file, "--json")).stdout == run
+    assert "total" in ok(invoke("report", file)).stdout
+    assert ok(invoke("report", file, "--csv")).stdout.count("\n") == 3
+    assert ok(invoke("report", file, "--markdown")).stdout.startswith("# net.nchain")
+    assert "<table>" in ok(invoke("report", file, "--html")).stdout
+    assert "(deployed set)" in ok(invoke("report", file, "--counting", "deployed")).stdout
+    ok(invoke("report", file, "--markdown", "-o", tmp_path / "report.md"))
+    assert (tmp_path / "report.md").read_text().startswith("# net.nchain")
+
+
+def test_report_can_run_a_network(invoke, files: Path) -> None:
+    assert "total" in ok(invoke("report", files / "net.nchain", "--input", files / "x.npy")).stdout
+    refused = invoke("report", files / "net.nchain")
+    assert refused.exit_code == 2
+    assert "no counts until it has run" in refused.stderr
+
+
+def test_export_and_back(invoke, files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again.nir"
+    manifest = data(invoke("export", files / "net.nchain", "-o", out, "--json"))
+    assert manifest["exact"] is True
+    here = data(invoke("inspect", files / "net.nchain", "--json"))
+    back = data(invoke("inspect", out, "--json"))
+    assert back["model_hash"] == here["model_hash"]
+
+
+def test_inspect(invoke, files: Path) -> None:
+    text = ok(invoke("inspect", files / "net.nchain")).stdout
+    assert "lif1" in text
+    assert "not verified" in text
+
+
+def test_models_list_is_a_list(invoke) -> None:
+    assert isinstance(data(invoke("models", "list", "--json")), list)
+
+
+def test_doctor(invoke) -> None:
+    report = data(invoke("doctor", "--json"))
+    assert report["ok"] is True
+    assert {"numpy", "C kernel", "torch", "lava-nc", "models"} <= {
+        check["name"] for check in report["checks"]
+    }
+    assert "lava-nc==0.10.0" in invoke("doctor").stdout
