@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
     """All states and histories zero."""
     state: dict[str, dict[str, F32]] = {}
     for node in network.nodes:
-        size = int(np.prod(node.shape))
+        size = prod(node.shape)
         names = node.program.states if isinstance(node, Population) else ()
         entry = {name: np.zeros((batch, size), dtype=np.float32) for name in names}
         depth = network.history_depth(node.name)

@@ -89,6 +89,7 @@ static nc_status linear(const nc_projection *p, nc_events events, nc_run *run, f
         return NC_OK;
     }
     const int bits = bits_needed(p, events);
+    if (bits == 0) return NC_TOO_LARGE;
     if (bits == 32) {
         int32_t *acc = (int32_t *)run->exact;
         memset(acc, 0, n * sizeof *acc);
@@ -99,7 +100,7 @@ static nc_status linear(const nc_projection *p, nc_events events, nc_run *run, f
         linear_i64(p, events, run->exact);
         nc_scale_i64(p->n_out, p->scale, run->exact, out);
     }
-    return bits == 0 ? NC_TOO_LARGE : NC_OK;
+    return NC_OK;
 }
 
 static void conv_touch(const nc_projection *p, const nc_projection_run *at, nc_events events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def pack_inputs(network: Network, inputs: Mapping[str, F32]) -> PackedInputs:
     arrays = {}
     for source in network.sources:
         array = inputs.get(source.name)
-        n = int(np.prod(source.shape))
+        n = prod(source.shape)
         if array is None or array.ndim != 3 or array.shape[2] != n or len(sizes) != 1:
             got = "missing" if array is None else f"of shape {array.shape}"
             raise InputError(
@@ -140,14 +141,14 @@ class _Run:
         for k in range(len(self.packed.projections)):
             self._projection(run.projection[k], k)
         widest = max((out_elements(p) for p in self.packed.projections), default=1)
-        run.part = memory.scratch("float", np.float32, widest)
-        run.exact = memory.scratch("int64_t", np.int64, widest)
+        run.part = memory.scratch("float", widest)
+        run.exact = memory.scratch("int64_t", widest)
         words = (self.packed.edges[k].words for k in range(len(self.packed.projections)))
-        run.hit = memory.scratch("uint64_t", np.uint64, max(words, default=1))
+        run.hit = memory.scratch("uint64_t", max(words, default=1))
 
     def _node(self, into: Any, node: Any, fresh: bool) -> None:
         """Where a node's emissions of this step and of earlier ones are found."""
-        memory, n = self.memory, int(np.prod(node.shape))
+        memory, n = self.memory, prod(node.shape)
         into.n, into.depth = n, self.network.history_depth(node.name)
         if into.depth and not fresh:
             Frames.of(self.state[node.name][HISTORY]).pack(memory, into.past)
@@ -155,11 +156,11 @@ class _Run:
             self.inputs.frames[node.name].pack(memory, into.fed)
             return
         slots = into.depth + 1
-        into.idx = memory.scratch("uint32_t", np.uint32, slots * (n + 1))
-        into.count = memory.scratch("size_t", np.uintp, slots)
+        into.idx = memory.scratch("uint32_t", slots * (n + 1))
+        into.count = memory.scratch("size_t", slots)
         if not self.packed.populations[self.packed.index[node.name] - self._sources].binary:
-            into.val = memory.scratch("float", np.float32, slots * (n + 1))
-            into.dense = memory.scratch("float", np.float32, slots * n)
+            into.val = memory.scratch("float", slots * (n + 1))
+            into.dense = memory.scratch("float", slots * n)
 
     @property
     def _sources(self) -> int:
@@ -174,22 +175,27 @@ class _Run:
         memory, packed = self.memory, self.packed.populations[k]
         name, program, n = population.name, population.program, population.n
         registers = self.packed.registers[k]
-        bases = registers.blocks(memory, dict(population.params))
+        bases = dict(registers.fixed)
+        if packed.form == memory.lib.NC_FORM_NONE:
+            block = memory.lib.NC_BLOCK
+            bases.update((name, memory.scratch("float", block)) for name in registers.temporaries)
         states = [self.state[name][s] for s in program.states]
         buffers = []
         for port in program.ports:
             incoming = self.network.incoming(name, port)
             width = max([n, *(out_elements(p) for p in incoming)])
-            buffers.append(memory.scratch("float", np.float32, width))
-            bases[registers.number[port]] = buffers[-1]
-        into.base = memory.new("float *[]", bases)
+            buffers.append(memory.scratch("float", width))
+            bases[port] = buffers[-1]
+        into.base = memory.new(
+            "float *[]", (bases.get(r, memory.ffi.NULL) for r in registers.number)
+        )
         into.state = memory.new("float *[]", (memory.writable("float", s) for s in states))
         into.buffer = memory.new("float *[]", buffers)
         into.current = memory.new(
             "float *[]", (self._current(population, p) for p in program.ports)
         )
-        into.touched = memory.scratch("uint8_t", np.uint8, n)
-        into.fired = memory.scratch("uint8_t", np.uint8, n)
+        into.touched = memory.scratch("uint8_t", n)
+        into.fired = memory.scratch("uint8_t", n)
         if name in self.emissions:
             if packed.binary:
                 self.emissions[name], into.spikes = self._frames_of("uint8_t", np.uint8, n)
@@ -217,9 +223,9 @@ class _Run:
         if edge.kind == self.memory.lib.NC_CONV:
             g = edge.window
             slots = g.oh * g.ow * g.groups
-            width = np.int64 if edge.exact else np.int32
-            into.acc = self.memory.scratch("void", width, slots * g.out_stride)
-            into.dirty = self.memory.scratch("uint8_t", np.uint8, slots)
+            width = "int64_t" if edge.exact else "int32_t"
+            into.acc = self.memory.scratch(width, slots * g.out_stride)
+            into.dirty = self.memory.scratch("uint8_t", slots)
         starts = self.bias_starts.get(projection.name)
         if starts is not None:
             into.bias_from = self.memory.view("uint32_t", starts.astype(np.uint32))
@@ -230,7 +236,7 @@ class _Run:
     def advance(self) -> None:
         """Run to the end, a bounded amount of work a call."""
         lib, run = self.memory.lib, self.struct[0]
-        work = sum(int(np.prod(node.shape)) for node in self.packed.nodes)
+        work = sum(prod(node.shape) for node in self.packed.nodes)
         frames = max(1, FRAME_WORK // max(work, 1))
         while run.at_sample < run.batch and run.steps > 0:
             status = lib.nc_advance(self.packed.struct, self.struct, frames)

@@ -30,32 +30,33 @@ class Memory:
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of an array, which is copied where it is not contiguous.
 
-        `ctype` is the C element type; the caller sees to it that the dtype agrees.
+        `ctype` is the C element type ("void": any); the caller sees to it that the dtype agrees.
         """
-        contiguous = np.ascontiguousarray(array)
-        pointer = self.ffi.cast(f"{ctype} *", self.ffi.from_buffer(contiguous))
-        self._kept.append(contiguous)
-        return pointer
+        return self._keep(
+            self.ffi.from_buffer(_array_of(ctype), np.ascontiguousarray(array)),
+        )
 
     def writable(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of a contiguous array that the kernel writes."""
-        pointer = self.ffi.cast(f"{ctype} *", self.ffi.from_buffer(array, require_writable=True))
-        self._kept.append(array)
-        return pointer
+        return self._keep(self.ffi.from_buffer(_array_of(ctype), array, require_writable=True))
 
-    def scratch(self, ctype: str, dtype: type[np.generic], count: int) -> Any:
+    def scratch(self, ctype: str, count: int) -> Any:
         """Pointer to `count` zeroed elements (at least one is allocated)."""
-        return self.writable(ctype, np.zeros(max(count, 1), dtype=dtype))
+        return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+    def _keep(self, owner: Any) -> Any:
+        self._kept.append(owner)  # it holds its array in turn
+        return owner
 
     def new(self, ctype: str, values: Iterable[Any]) -> Any:
         """A C array of the given values ("uint32_t[]", "float *[]", ...)."""
         items = list(values)
-        made = self.ffi.new(ctype, items if items else 1)
-        self._kept.append(made)
-        return made
+        return self._keep(self.ffi.new(ctype, items if items else 1))
 
     def structs(self, ctype: str, count: int) -> Any:
         """A zeroed array of `count` structures (at least one is allocated)."""
-        made = self.ffi.new(f"{ctype}[]", max(count, 1))
-        self._kept.append(made)
-        return made
+        return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+
+def _array_of(ctype: str) -> str:
+    return "char[]" if ctype == "void" else f"{ctype}[]"

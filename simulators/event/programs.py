@@ -72,23 +72,16 @@ class Registers:
         named = (*program.ports, *program.states, *program.params, *constants)
         self.temporaries = tuple(i.out for i in self.body)
         self.number = {name: k for k, name in enumerate((*named, *self.temporaries))}
+        self.fixed: dict[str, Any] = {}  # register -> pointer, where it is the same in every run
 
-    def blocks(self, memory: Memory, params: dict[str, F32]) -> list[Any]:
-        """Base pointers: blocks of shared values and temporaries, parameters; NULL for the rest."""
-        block = memory.lib.NC_BLOCK
+    def parameters(self, memory: Memory, params: dict[str, F32]) -> dict[str, Any]:
+        """Pointers to parameters, and to blocks that hold the shared ones and the constants."""
         shared = {name: np.float32(value) for name, value in self.program.constants}
         shared.update({k: np.float32(v) for k, v in params.items() if v.ndim == 0})
-        pointers = []
-        for name in self.number:
-            if name in shared:
-                values = np.full(block, shared[name], dtype=np.float32)
-                pointers.append(memory.writable("float", values))
-            elif name in params:
-                pointers.append(memory.view("float", params[name]))
-            elif name in self.temporaries:
-                pointers.append(memory.scratch("float", np.float32, block))
-            else:
-                pointers.append(memory.ffi.NULL)
+        pointers = {name: memory.view("float", v) for name, v in params.items() if v.ndim == 1}
+        for name, value in shared.items():
+            block = np.full(memory.lib.NC_BLOCK, value, dtype=np.float32)
+            pointers[name] = memory.view("float", block)
         return pointers
 
     def steps(self, params: dict[str, F32]) -> list[int]:
@@ -138,6 +131,7 @@ def pack_program(memory: Memory, into: Any, population: Population) -> Registers
     into.step = memory.new("uint8_t[]", registers.steps(dict(population.params)))
     into.port = memory.new("uint32_t[]", (number[p] for p in program.ports))
     into.binary = is_binary(program)
+    registers.fixed = registers.parameters(memory, dict(population.params))
     _pack_hot_form(memory, into, population)
     return registers
 

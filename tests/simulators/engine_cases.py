@@ -18,6 +18,7 @@ from neurochain.programs import (
 from neurochain.simulators import Record
 from neurochain.simulators.event import run_event
 from neurochain.simulators.reference import run_reference
+from neurochain.simulators.types import AGE, HISTORY, rest_state
 
 DTYPES = ("float32", "int8", "int16")
 KINDS = tuple(PortKind)
@@ -336,14 +337,14 @@ def inputs_for(rng, network, batch=3, steps=7):
 
 def state_for(rng, network, batch=3):
     """A random initial state of every variable and history."""
-    from neurochain.simulators.types import HISTORY, rest_state
-
     kinds = {node.name: node.emits for node in network.nodes}
     state = rest_state(network, batch)
     for name, entries in state.items():
         for key, value in entries.items():
             if key == HISTORY:
                 entries[key] = input_for(rng, kinds[name], value.shape)
+            elif key == AGE:
+                entries[key] = rng.integers(0, 3, value.shape).astype(np.float32)
             else:
                 entries[key] = rng.normal(0, 0.7, value.shape).astype(np.float32)
     return state

@@ -97,8 +97,6 @@ def test_batch_size_and_order_do_not_matter(seed):
 def test_chunks_are_one_run(split, seed):
     rng = np.random.default_rng(seed)
     network = random_network(rng, DTYPES[seed % 3])
-    for edge in network.projections:  # a late bias counts from the start of each run
-        object.__setattr__(edge, "bias_from_step", 0)
     inputs = inputs_for(rng, network, steps=6)
     record = everything(network)
     whole = flat(run_event(network, inputs, record=record))
