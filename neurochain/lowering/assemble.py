@@ -76,6 +76,7 @@ def lower_reported(graph: Graph) -> Lowered:
     plan = make_plan(graph)
     shapes, problems = infer_shapes(plan.nodes, plan.edges)
     problems += [*_value_findings(graph), *_output_findings(graph, plan)]
+    problems += _parameter_findings(plan, shapes, graph.dt_s)
     if problems:
         raise InputError(*problems)
     links = {path: Link(path.source, path.target, path.delay) for path in plan.paths}
@@ -135,6 +136,18 @@ def _value_findings(graph: Graph) -> list[Finding]:
                         fix="Train or export the model again.",
                     )
                 )
+    return findings
+
+
+def _parameter_findings(plan: Plan, shapes: Mapping[str, Shape], dt_s: float) -> list[Finding]:
+    """What is wrong with the parameters of all neurons, not only the first."""
+    findings: list[Finding] = []
+    for name, node in plan.nodes.items():
+        if isinstance(node, NeuronNode) and name in shapes:
+            try:
+                discretise(name, node, prod(shapes[name]), dt_s, recurrent=False)
+            except InputError as error:
+                findings += error.findings
     return findings
 
 

@@ -42,6 +42,9 @@ from neurochain.programs import (
 
 __all__ = ["Discrete", "discretise"]
 
+FLOAT32_ROUNDING = 1e-6
+"""Relative error of a float32 time constant, with room: a decay factor of 0 is often stored so."""
+
 F64 = NDArray[np.float64]
 
 
@@ -61,7 +64,8 @@ def discretise(name: str, node: NeuronNode, n: int, dt_s: float, *, recurrent: b
     reset = getattr(node, "reset", None)
     if isinstance(reset, Reset):
         _check_reset(name, reset)
-    return _RULES[type(node)](name, node, n, dt_s, recurrent)
+    with np.errstate(all="ignore"):  # what is not finite is refused by `_param`
+        return _RULES[type(node)](name, node, n, dt_s, recurrent)
 
 
 def _check_reset(name: str, reset: Reset) -> None:
@@ -78,7 +82,7 @@ def _check_reset(name: str, reset: Reset) -> None:
 
 
 def _rate(name: str, field: str, tau: Any, dt_s: float) -> F64:
-    """dt / tau, in (0, 1]."""
+    """dt / tau, in (0, 1]; a tau rounded to float32 below dt counts as dt."""
     values = np.asarray(tau, dtype=np.float64)
     if not (values > 0).all():
         raise InputError(
@@ -89,7 +93,7 @@ def _rate(name: str, field: str, tau: Any, dt_s: float) -> F64:
             )
         )
     rate = dt_s / values
-    if (rate > 1).any():
+    if (rate > 1 + FLOAT32_ROUNDING).any():
         raise InputError(
             Finding(
                 where=name,
@@ -98,7 +102,7 @@ def _rate(name: str, field: str, tau: Any, dt_s: float) -> F64:
                 fix=f"Give --dt of at most {values.min():g}, or check the file's time unit.",
             )
         )
-    return rate
+    return np.minimum(rate, 1.0)
 
 
 def _param(name: str, field: str, value: F64, n: int) -> F32:

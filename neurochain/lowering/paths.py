@@ -161,9 +161,10 @@ def _delay_steps(nodes: Mapping[str, Node], dt_s: float) -> dict[str, int]:
         if not isinstance(node, Delay):
             continue
         values = np.unique(np.asarray(node.delay, dtype=np.float64))
-        steps_of = values / dt_s
-        whole = np.rint(steps_of)
-        whole_number = np.abs(steps_of - whole).max(initial=0.0) <= 1e-6  # false for NaN
+        with np.errstate(all="ignore"):
+            steps_of = values / dt_s
+            whole = np.rint(steps_of)
+            whole_number = np.abs(steps_of - whole).max(initial=0.0) <= 1e-6  # false for NaN
         if values.size != 1 or values[0] < 0 or not whole_number or whole[0] > MAX_DELAY:
             findings.append(
                 Finding(
