@@ -13,6 +13,7 @@ from neurochain.errors import InputError, Severity, UnsupportedError
 from neurochain.exporters.nir import write_nir
 from neurochain.frontends.nir import read_nir
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
+from neurochain.lowering import lower
 
 SAME = ResetTiming.SAME_STEP
 
@@ -154,7 +155,9 @@ class TestTimeStep:
 
     def test_dt_equal_to_tau_is_legal_and_more_is_not(self, chain):
         assert read_nir(chain(), dt_s=1e-3).graph.dt_s == 1e-3
-        assert read_nir(chain(tau=np.full(3, 1e-3, np.float32)), dt_s=1e-3)
+        rounded = np.full(3, 1e-4, np.float32)  # below 1e-4
+        network = lower(read_nir(chain(tau=rounded), dt_s=1e-4).graph)
+        assert network.populations[0].params["beta"] == 0
         with pytest.raises(InputError, match=r"lif \(LIF\): dt 0.0011 exceeds tau 0.001"):
             read_nir(chain(), dt_s=1.1e-3)
 
