@@ -76,8 +76,9 @@ def _export(recipe: Recipe, runs: Path, data: Path, out: Path) -> Path:
         net,
         folder / "model.pt",
         spikes[:1, 0].astype(np.float32),
-        encoding=recipe.encoding.to_dict(),
-        decoding=recipe.decoding.to_dict(),
+        dt_s=recipe.encoding.dt_s,
+        input_encoding=recipe.encoding.to_dict(),
+        output_decoding=recipe.decoding.to_dict(),
     )
     card = _card(recipe, runs) | {
         "parameters": sum(p.numel() for p in net.parameters()),
