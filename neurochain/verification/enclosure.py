@@ -149,7 +149,7 @@ def enclose(
     """Run one step of a program on enclosures. Returns every register."""
     values = dict(registers)
     for name, constant in program.constants:
-        values[name] = exact(np.float64(constant))
+        values[name] = exact(np.asarray(constant))
     for step in program.body:
         a = [values[name] for name in step.args]
         result = _OPERATIONS[step.op](*a)

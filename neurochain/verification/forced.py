@@ -38,9 +38,7 @@ class Forced:
         self.before = before
         self.emitted: dict[str, F32] = dict(emitted)
         self.steps = len(next(iter(self.emitted.values())))
-        self.nodes: dict[str, Source | Population] = {
-            node.name: node for node in (*network.sources, *network.populations)
-        }
+        self.nodes: dict[str, Source | Population] = {node.name: node for node in network.nodes}
         for population in network.populations:
             if population.name in self.emitted:
                 continue

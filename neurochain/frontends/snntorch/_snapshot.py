@@ -43,7 +43,7 @@ def preserved(module: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for tensor, bits in tensors:
                 if tensor.shape != bits.shape:
-                    tensor.set_(bits)
+                    tensor.set_(bits)  # type: ignore[call-overload]
                 elif not torch.equal(tensor, bits):
                     tensor.copy_(bits)
         SpikingNeuron.instances = instances

@@ -70,9 +70,8 @@ def run_leaf(
 
 def _name(tracer: Tracer, module: nn.Module) -> str:
     """Qualified name; a layer made on the fly goes by its class, if it has nothing to lose."""
-    name = tracer.names.get(module)
-    if name is not None:
-        return name
+    if module in tracer.names:
+        return str(tracer.names[module])
     name = type(module).__name__.lower()
     if next(module.parameters(), None) is not None or isinstance(module, SpikingNeuron):
         tracer.refuse(

@@ -118,7 +118,7 @@ class Tracer(TorchFunctionMode):
                 return original(module, *args, **kwargs)
             return run_leaf(tracer, original, module, args, kwargs)
 
-        nn.Module.__call__ = call  # type: ignore[method-assign,assignment]
+        nn.Module.__call__ = call  # type: ignore[method-assign]
         try:
             with torch.no_grad(), self:
                 yield

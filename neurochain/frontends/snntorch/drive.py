@@ -134,11 +134,11 @@ def _hooked(parts: Mapping[str, nn.Module], result: FrontendResult) -> Iterator[
             handles += _watch_neuron(parts[name], notes.calls.setdefault(name, []))
         known = set(notes.calls)
         for output in result.outputs:
-            name = output.module
-            if name is not None and name in parts and name not in known:
-                made = notes.layers.setdefault(name, [])
-                known.add(name)
-                handles.append(parts[name].register_forward_hook(_layer_hook(made)))
+            layer = output.module
+            if layer is not None and layer in parts and layer not in known:
+                made = notes.layers.setdefault(layer, [])
+                known.add(layer)
+                handles.append(parts[layer].register_forward_hook(_layer_hook(made)))
         yield notes
     finally:
         for handle in handles:

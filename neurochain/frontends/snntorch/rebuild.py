@@ -109,7 +109,8 @@ def _rebuild(spec: Spec, state: Mapping[str, torch.Tensor], prefix: str) -> nn.M
         for name in ("alpha", "beta", "threshold", "V"):
             if f"{prefix}{name}" in state:
                 arguments[name] = state[f"{prefix}{name}"].clone()
-        return _NEURONS[kind](**arguments)
+        neuron: nn.Module = _NEURONS[kind](**arguments)
+        return neuron
     if kind not in _ATTRIBUTES:
         raise ValueError(f"unknown layer {kind!r}")
     layer: nn.Module = getattr(nn, kind)(**arguments)
