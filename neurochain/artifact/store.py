@@ -4,6 +4,7 @@ The header's metadata entry `manifest` holds the schema version, the network, th
 decoding, provenance, findings, and the SHA-256 of every tensor (its name is its digest); the entry
 `sha256` is the manifest's own: a file changed in any byte is refused.
 The same artefact gives the same bytes: no dates, no paths, tensors in the order of their names.
+Mappings keep their order: that of a graph's nodes decides the order of its inputs and outputs.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def to_bytes(artifact: Artifact) -> bytes:
             for f in artifact.findings
         ],
     }
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(manifest, separators=(",", ":"), allow_nan=False)
     metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return _canonical(save({name: tensors[name] for name in sorted(tensors)}, metadata=metadata))
 
