@@ -81,6 +81,11 @@ def prepare_inputs(
 
     Errors: InputError naming the input, the shape it got and the shapes it takes.
     """
+    if time_axis not in (0, 1):
+        raise InputError(
+            f"time_axis is {time_axis}; it must be 1 for (sample, step, ...) or 0 for "
+            "(step, sample, ...)."
+        )
     given = x if isinstance(x, Mapping) else {s.name: x for s in network.sources[:1]}
     names = [source.name for source in network.sources]
     if set(given) != set(names):

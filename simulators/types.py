@@ -127,7 +127,11 @@ def initial_state_of(
                 )
                 continue
             want = state[node][name].shape
-            array = np.asarray(value, dtype=np.float32)
+            try:
+                array = np.asarray(value, dtype=np.float32)
+            except (TypeError, ValueError):
+                findings.append(Finding(where=where, what="is no array of numbers."))
+                continue
             axes = 2 if name == HISTORY else 1  # sample, and step
             fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
             if not fits or not np.isfinite(array).all():
