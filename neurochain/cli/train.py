@@ -33,14 +33,29 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.argument("name")
 @click.option("--data", type=PATH, required=True, help="Folder or zip file with the data set.")
 @click.option("--out", type=PATH, required=True, help="Folder for checkpoints and results.")
-@click.option("--seed", "--seeds", "seeds", callback=_seeds, default="0", show_default=True)
+@click.option(
+    "--seed",
+    "--seeds",
+    "seeds",
+    callback=_seeds,
+    default="0",
+    show_default=True,
+    metavar="N,...",
+    help="One seed, or several with commas.",
+)
 @click.option("--cv", is_flag=True, help="Cross-validate in 5 folds instead.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Another number than the recipe's.")
 @click.option("--restart", is_flag=True, help="Start anew where an interrupted run lies in --out.")
 @click.option(
     "--any-data", is_flag=True, help="Accept other data than that the recipe was measured on."
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With more than 1 the last bits may differ from run to run.",
+)
 @json_option
 def command(
     name: str,

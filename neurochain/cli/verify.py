@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.command(
     "verify",
     epilog="\b\nneurochain verify model.nchain model.pt --input x.npy\n"
-    "neurochain verify model.nchain weights.pt --model mynet:make --input-shape 784 --input x.npy\n"
+    "neurochain verify model.nchain weights.pt --model mynet:make --input x.npy\n"
     "neurochain verify mnist-mlp --input demo --limit 2",
 )
 @click.argument("art", metavar="ART")
@@ -35,7 +35,12 @@ __all__ = ["command"]
     help="Axis of time in the module's input, where its forward does not say it.",
 )
 @click.option("--model", metavar="PKG.MOD:FACTORY", help="For a bare state dict: runs that code.")
-@click.option("--sample", type=PATH, metavar="X.NPY", help="One call's input of the module.")
+@click.option(
+    "--sample",
+    type=PATH,
+    metavar="X.NPY",
+    help="One call's input of the module; by default the first step.",
+)
 @click.option("--strict", is_flag=True, help="Answer no also where a population hardly fired.")
 @json_option
 def command(
