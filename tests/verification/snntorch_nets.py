@@ -119,7 +119,8 @@ class Loop(Explicit):
 
 def build(kind: str, reset: str, delay: bool, style: str, *, dyadic: bool, seed: int) -> nn.Module:
     """The network of one cell, in eval mode."""
-    options = {"reset_mechanism": reset, "reset_delay": delay}
+    # the default surrogate where weights are dyadic, the plain comparison where they are not
+    options = {"reset_mechanism": reset, "reset_delay": delay, "surrogate_disable": not dyadic}
     gain = 1.0
     if reset == "none":
         options["threshold"] = 1.5

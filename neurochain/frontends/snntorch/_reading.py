@@ -32,9 +32,13 @@ class Reading:
         self.calls = trace.tracer.neuron_calls
         self.dt_s = dt_s
         self.findings: list[Finding] = list(trace.tracer.findings)
-        last = trace.returned[-1] if trace.returned else []
-        values = [(place, value_of(item)) for place, item in enumerate(last)]
-        self.returned: list[tuple[int, Value]] = [(p, v) for p, v in values if v is not None]
+        every = [
+            [(place, value_of(item)) for place, item in enumerate(items)]
+            for items in trace.returned
+        ]
+        followed = [[(p, v) for p, v in items if v is not None] for items in every]
+        self.returned: list[tuple[int, Value]] = followed[-1] if followed else []
+        self.values: list[Value] = [v for items in followed for _, v in items]
 
     def result(self) -> FrontendResult:
         """The whole road."""
@@ -107,8 +111,8 @@ class Reading:
     def _roots(self) -> list[Value]:
         """What is computed for neurons and for the caller."""
         calls = [call for made in self.calls.values() for call in made]
-        roots = [value for _, value in self.returned]
-        return roots + [v for call in calls for v in (call.current, *call.states.values())]
+        states = [v for call in calls for v in (call.current, *call.states.values())]
+        return [*self.values, *states]
 
     def _timing(self, sample: InputValue) -> tuple[Timing, int]:
         """Time axis and number of steps."""
