@@ -40,13 +40,9 @@ void nc_dense_i8_f32(const int8_t *weights, size_t stride, const uint32_t *idx, 
                      size_t count, float *acc);
 void nc_dense_i16_f32(const int16_t *weights, size_t stride, const uint32_t *idx, const float *val,
                       size_t count, float *acc);
-/* The same, row by row: the plain statement of what the blocked loops above must give. */
+/* nc_dense_f32 row by row: the plain statement of what its blocks must give. */
 void nc_dense_naive_f32(const float *weights, size_t stride, const uint32_t *idx, const float *val,
                         size_t count, float *acc);
-void nc_dense_naive_i8_i32(const int8_t *weights, size_t stride, const uint32_t *idx,
-                           const float *val, size_t count, int32_t *acc);
-void nc_dense_naive_i16_i32(const int16_t *weights, size_t stride, const uint32_t *idx,
-                            const float *val, size_t count, int32_t *acc);
 /* row_full[n_in]: 1 where every weight of the row is nonzero; mask[n_in][words]: bit j of a row is
  * set where weight j is nonzero; hit[words] scratch. Adds to touched[n_out].
  * Returns 1 where every target was touched (touched is then left as it was), else 0. */

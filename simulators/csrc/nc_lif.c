@@ -34,8 +34,8 @@ static inline uint32_t differs(float a, float b) {
 #define NC_DRIVEN const float fresh = b * old + in
 #define NC_KEEP const float stored = fresh
 #define NC_ZERO_SAME const float stored = z != 0 ? 0.0f : fresh
-#define NC_SUBTRACT_SAME const float stored = fresh - (z != 0 ? 1.0f : 0.0f) * th
-#define NC_FIRED_BEFORE const float late = old > th ? 1.0f : 0.0f
+#define NC_SUBTRACT_SAME const float stored = fresh - (float)(fresh > th) * th
+#define NC_FIRED_BEFORE const float late = (float)(old > th)
 #define NC_ZERO_NEXT                                                                             \
     NC_FIRED_BEFORE;                                                                             \
     const float fresh = b * ((1.0f - late) * old) + in
