@@ -317,3 +317,19 @@ def test_process_whose_reader_goes_away(files: Path) -> None:
         running.stdout.close()
         assert running.wait() == 141
         assert b"Traceback" not in running.stderr.read()
+
+
+def test_process_that_is_interrupted(files: Path) -> None:
+    code = (
+        "import os, signal, neurochain.cli.run as run\n"
+        "from neurochain.cli import main\n"
+        "run.run_all = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "simulate", str(files / "net.nchain")]
+    done = subprocess.run(
+        [*command, "--input", str(files / "x.npy")], text=True, capture_output=True
+    )
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in done.stderr
