@@ -11,8 +11,8 @@ from cffi import FFI
 
 CSRC = Path(os.path.relpath(Path(__file__).resolve().parent))
 HEADERS = ("nc_kernel.h", "nc_driver.h")
-# One rounding an operation, never -ffast-math. No program looks at floating-point exception flags, and
-# promising so changes no value; without it gcc does not vectorise comparisons.
+# One rounding an operation, never -ffast-math. No program looks at floating-point exception flags;
+# to promise that changes no value, and without it gcc does not vectorise comparisons.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-trapping-math"]
 
 
