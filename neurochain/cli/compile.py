@@ -11,6 +11,7 @@ from neurochain.cli.options import (
     PATH,
     CompileOptions,
     compile_options,
+    ending,
     json_option,
     source_argument,
     time_axis_option,
@@ -29,7 +30,14 @@ __all__ = ["command"]
     "neurochain compile weights.pt --model mynet:make --input-shape 784 -o model.nchain",
 )
 @source_argument
-@click.option("-o", "--output", type=PATH, metavar="OUT.NCHAIN", help="Where to write the result.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    callback=ending(".nchain"),
+    metavar="OUT.NCHAIN",
+    help="Where to write the result.",
+)
 @compile_options
 @time_axis_option
 @click.option("--no-verify", is_flag=True, help="Leave out the comparison with the module.")

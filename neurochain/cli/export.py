@@ -11,6 +11,7 @@ from neurochain.cli.options import (
     PATH,
     CompileOptions,
     compile_options,
+    ending,
     json_option,
     source_argument,
 )
@@ -26,7 +27,15 @@ __all__ = ["command"]
 @click.option(
     "--to", "form", type=click.Choice(["nir"]), default="nir", show_default=True, help="Format."
 )
-@click.option("-o", "--output", type=PATH, required=True, metavar="OUT", help="Where to write it.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    callback=ending(".nir"),
+    metavar="OUT.NIR",
+    help="Where to write it.",
+)
 @click.option(
     "--allow-lossy", is_flag=True, help="Also write what other programs execute differently."
 )

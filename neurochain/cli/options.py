@@ -14,6 +14,7 @@ __all__ = [
     "CompileOptions",
     "InputOptions",
     "compile_options",
+    "ending",
     "engine_option",
     "input_options",
     "json_option",
@@ -34,6 +35,17 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     if not all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
         raise click.BadParameter(f"{value!r} is no shape; write 784 or 2x34x34.", ctx, param)
     return tuple(int(p) for p in parts)
+
+
+def ending(suffix: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """A callback: the file to write must end so, or no command would read it again."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != suffix:
+            raise click.BadParameter(f"{value}: the name must end in {suffix}.", ctx, param)
+        return value
+
+    return check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,13 +70,20 @@ def report_run(
             advance=advance,
         )
     record = run_record(
-        make_meta(opened, data, outcome, engine=engine, date=_today() if date else None),
+        make_meta(opened, data, outcome, engine=_served(engine), date=_today() if date else None),
         outcome.model,
         outcome.deployed,
         predictions=None if outcome.decided is None else outcome.decided.tolist(),
         warnings=[*_warnings(opened), *data.notes],
     )
     return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
+
+
+def _served(engine: str) -> str:
+    """The engine that ran: the reference engine stands in where the C kernel was not built."""
+    from neurochain.simulators import has_kernel
+
+    return engine if has_kernel() else "reference"
 
 
 def _told(opened: Opened) -> list[Finding]:

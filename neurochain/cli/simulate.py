@@ -11,6 +11,7 @@ from neurochain.cli.options import (
     PATH,
     CompileOptions,
     compile_options,
+    ending,
     engine_option,
     input_options,
     json_option,
@@ -30,7 +31,11 @@ __all__ = ["command"]
 @input_options
 @engine_option
 @click.option(
-    "--save-spikes", type=PATH, metavar="OUT.NPZ", help="Write every population's spikes."
+    "--save-spikes",
+    type=PATH,
+    callback=ending(".npz"),
+    metavar="OUT.NPZ",
+    help="Write every population's spikes.",
 )
 @click.option("--date", is_flag=True, help="Put today's date into the JSON.")
 @compile_options

@@ -195,3 +195,12 @@ def test_doctor(invoke) -> None:
         check["name"] for check in report["checks"]
     }
     assert "lava-nc==0.10.0" in invoke("doctor").stdout
+
+
+def test_the_engine_that_served_is_named(
+    invoke, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurochain.simulators.has_kernel", lambda: False)
+    monkeypatch.setattr("neurochain.simulators._warn_once", lambda: None)
+    run = data(invoke("simulate", files / "net.nchain", "--input", files / "x.npy", "--json"))
+    assert run["meta"]["engine"] == "reference"

@@ -40,6 +40,7 @@ def test_version(invoke) -> None:
             ["compile", "x.nir", "--input-shape", "0"],
             "error: Invalid value for '--input-shape': '0'",
         ),
+        (["compile", "x.nir", "-o", "x.txt"], "error: Invalid value for '-o' / '--output': x.txt"),
         (["compile", "x.nir", "--weights", "int4"], "error: Invalid value for '--weights'"),
     ],
 )
