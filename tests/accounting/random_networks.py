@@ -50,8 +50,9 @@ class Case:
 
 
 def eighths(rng: Rng, shape: tuple[int, ...], zero: float = 0.3) -> np.ndarray:
-    """Multiples of 1/8 in [-2, 2], `zero` of them zero."""
+    """Multiples of 1/8 in [-2, 2] and some that vanish in int8; `zero` of them zero."""
     values = rng.integers(-16, 17, size=shape) / 8
+    values = np.where(rng.random(shape) < 0.1, 2.0**-9, values)
     return np.where(rng.random(shape) < zero, 0, values).astype(np.float32)
 
 
