@@ -7,7 +7,7 @@ an accuracy can be measured again from the artefact alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from neurochain.errors import InputError
 
@@ -127,7 +127,7 @@ def _known(where: str, cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"{where}: unknown fields {unknown}; known are {sorted(names)}.")
     if missing := sorted(required - set(data)):
         raise InputError(f"{where}: fields {missing} are missing.")
-    return cast("dict[str, Any]", data)
+    return data
 
 
 def _choice(where: str, name: str, value: object, allowed: tuple[str, ...]) -> None:

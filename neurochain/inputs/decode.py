@@ -18,7 +18,7 @@ def decode(values: npt.NDArray[Any], decoding: OutputDecoding) -> npt.NDArray[np
 
     Ties go to the lowest class number. Errors: InputError for a wrong shape.
     """
-    return np.argmax(class_scores(values, decoding), axis=1).astype(np.int64)
+    return np.asarray(np.argmax(class_scores(values, decoding), axis=1), dtype=np.int64)
 
 
 def class_scores(values: npt.NDArray[Any], decoding: OutputDecoding) -> npt.NDArray[Any]:

@@ -107,7 +107,8 @@ def encode_static(
 
 def _levels(intensity: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     value = _checked(intensity)
-    return np.rint(value * _LEVELS).astype(np.uint16).reshape(len(value), -1)
+    levels: npt.NDArray[np.uint16] = np.rint(value * _LEVELS).astype(np.uint16)
+    return levels.reshape(len(value), -1)
 
 
 def _checked(intensity: npt.NDArray[Any]) -> npt.NDArray[Any]:

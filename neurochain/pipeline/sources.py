@@ -160,9 +160,9 @@ def _from_pt(path: Path, sample: Any, options: Options) -> Loaded:
 
     sha256 = _digest(path) if path.is_file() else ""
     if options.model is not None:
-        module = checkpoint.load_state_dict_file(path, _factory(options.model))
+        live = checkpoint.load_state_dict_file(path, _factory(options.model))
         return _from_module(
-            "state_dict", module, _need_sample(sample, options), options, sha256=sha256
+            "state_dict", live, _need_sample(sample, options), options, sha256=sha256
         )
     _refuse_nir_options(options)
     loaded = checkpoint.load(path)
