@@ -333,6 +333,8 @@ def _size_findings(network: Network) -> list[Finding]:
         for node in network.nodes
         if not all(isinstance(size, int) and size > 0 for size in node.shape)
     ]
+    if not network.populations:
+        findings.append(Finding(what="there is no population: nothing to run."))
     if not (network.dt_s > 0 and isfinite(network.dt_s)):
         findings.append(Finding(what=f"dt is {network.dt_s} s."))
     if network.arithmetic not in ("float32", "int8", "int16"):

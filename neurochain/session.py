@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurochain.accounting import Activity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
-from neurochain.network import F32, Network, Population, PortKind
+from neurochain.network import F32, Network, Population, PortKind, Source
 from neurochain.simulators import run as run_engine
 from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
 
@@ -97,6 +97,8 @@ def prepare_inputs(
         source.name: _prepare(source.name, given[source.name], source.shape, steps, time_axis)
         for source in network.sources
     }
+    for source in network.sources:
+        _check_kind(source, arrays[source.name])
     if len({a.shape[:2] for a in arrays.values()}) > 1:
         sizes = {name: a.shape[:2] for name, a in arrays.items()}
         raise InputError(f"inputs: (sample, step) differ: {sizes}. Give all the same.")
@@ -135,6 +137,14 @@ def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_
     if 0 in values.shape[:2]:
         raise InputError(f"input {name}: has shape {values.shape}: no sample or no step.")
     return np.ascontiguousarray(values.reshape(*values.shape[:2], prod(shape)))
+
+
+def _check_kind(source: Source, values: F32) -> None:
+    """An input that was declared to be events holds nothing else."""
+    if source.emits is PortKind.EVENT and not ((values == 0) | (values == 1)).all():
+        raise InputError(f"input {source.name}: takes 0 and 1 only.")
+    if source.emits is PortKind.GRADED and not (values == np.rint(values)).all():
+        raise InputError(f"input {source.name}: takes whole numbers only.")
 
 
 def _as_float32(name: str, x: Any) -> F32:

@@ -115,6 +115,8 @@ def _end_findings(graph: Graph) -> list[Finding]:
     sources = {edge.source for edge in graph.edges}
     targets = {edge.target for edge in graph.edges}
     for name, node in graph.nodes.items():
+        if not name:
+            findings.append(Finding(what="a node has an empty name.", fix="Give it one."))
         if not isinstance(node, Input) and name not in targets:
             findings.append(
                 Finding(

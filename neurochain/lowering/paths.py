@@ -85,6 +85,7 @@ def make_plan(graph: Graph) -> Plan:
         for edge in edges
         if edge.target in standing
     )
+    _refuse_long_delays(paths)
     return Plan(nodes=nodes, edges=edges, standing=standing, paths=paths)
 
 
@@ -113,6 +114,21 @@ def _with_sums(graph: Graph) -> tuple[dict[str, Node], tuple[Edge, ...]]:
         nodes[name] = node
     edges = [Edge(e.source, renamed.get(e.target, e.target), e.delay_steps) for e in graph.edges]
     return nodes, (*edges, *extra)
+
+
+def _refuse_long_delays(paths: tuple[Path, ...]) -> None:
+    """Several delays on one path add up."""
+    findings = [
+        Finding(
+            where=path.via or f"{path.source} -> {path.target}",
+            what=f"is {path.delay} steps late; at most {MAX_DELAY} are supported.",
+            fix="Shorten the delays, or choose a larger dt.",
+        )
+        for path in paths
+        if path.delay > MAX_DELAY
+    ]
+    if findings:
+        raise UnsupportedError(*findings)
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:

@@ -49,6 +49,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"nodes": NODES | {"f": Flatten()}, "edges": (*EDGES, Edge("s", "f"))},
         "f (Flatten): has no outgoing edge",
     ),
+    "no name": (
+        {"nodes": NODES | {"": Flatten()}, "edges": (*EDGES, Edge("in", ""), Edge("", "s"))},
+        "empty name",
+    ),
     "no input": ({"nodes": {"out": NODES["out"]}, "edges": ()}, "no Input node"),
     "no output": ({"nodes": {"in": NODES["in"]}, "edges": ()}, "no Output node"),
 }

@@ -146,6 +146,11 @@ def test_delays_that_are_no_whole_steps(delay: Any) -> None:
     refused(line((4,), Delay(delay=as_f64(delay)), lif()), UnsupportedError, "n0 (Delay)", "steps")
 
 
+def test_delays_that_add_up_to_too_many_steps() -> None:
+    nodes = {**IO, "d": Delay(delay=as_f64(60_000 * DT)), "a": lif()}
+    refused(graph(nodes, "in d", "d a 6000", "a out"), UnsupportedError, "is 66000 steps late")
+
+
 def test_cycles_without_a_neuron() -> None:
     nodes = {**IO, "a": lif(), "s": Scale(scale=as_f64(0.5)), "t": Scale(scale=as_f64(0.5))}
     made = graph(nodes, "in a", "a s", "s t", "t s", "t out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from neurochain.graph import (
     as_f64,
 )
 from neurochain.lowering import lower
-from neurochain.network import Network
+from neurochain.network import Network, PortKind
 from neurochain.session import Run, prepare_inputs, simulate
 from neurochain.simulators import has_kernel
 
@@ -151,6 +152,18 @@ def test_two_inputs() -> None:
             run(given, network(second=True))
     with pytest.raises(InputError, match=r"\(sample, step\) differ"):
         run({"in": X, "in2": both["in2"][:, :8]}, network(second=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "text"),
+    [(PortKind.EVENT, 2, "0 and 1 only"), (PortKind.GRADED, 0.5, "whole numbers only")],
+)
+def test_declared_kinds_of_inputs_are_held_to(kind: PortKind, bad: float, text: str) -> None:
+    made = network()
+    declared = replace(made, sources=(replace(made.sources[0], emits=kind),))
+    same(run(X, declared), run(X))
+    with pytest.raises(InputError, match=text):
+        run(X * bad, declared)
 
 
 def test_inputs_are_not_changed_and_not_kept() -> None:
