@@ -291,7 +291,9 @@ def _read(path: str | os.PathLike[str]) -> Any:
 
 def _why_unreadable(path: str | os.PathLike[str], error: Exception) -> str:
     text = str(error)
-    if "Unsupported global" in text or "WeightsUnpickler" in text or "Unsupported class" in text:
+    if "Unsupported operand" not in text and (
+        "Unsupported " in text or "WeightsUnpickler" in text or "allowed global" in text
+    ):
         return (
             f"{path}: holds Python objects (a pickled module?), which would run code when loaded. "
             "Save with neurochain.save(net, path, sample), or torch.save(net.state_dict(), path)."

@@ -103,8 +103,7 @@ class Loop(Explicit):
 
     def forward(self, x):
         states = [
-            [torch.zeros(x.shape[1], size) for _ in STATES[self.kind]]
-            for size in (N_HIDDEN, N_OUT)
+            [torch.zeros(x.shape[1], size) for _ in STATES[self.kind]] for size in (N_HIDDEN, N_OUT)
         ]
         first, second = [], []
         for t in range(x.size(0)):
@@ -134,7 +133,9 @@ def build(kind: str, reset: str, delay: bool, style: str, *, dyadic: bool, seed:
             neuron(kind, N_OUT, **options),
         )
     else:
-        net = EXPLICIT[kind](kind, **options) if style == "explicit_state" else Loop(kind, **options)
+        net = (
+            EXPLICIT[kind](kind, **options) if style == "explicit_state" else Loop(kind, **options)
+        )
     set_weights(net, dyadic=dyadic, seed=seed, gain=gain)
     return net.eval()
 

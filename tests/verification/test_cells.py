@@ -42,9 +42,7 @@ def test_cell(kind, reset, delay, style, record_property):
     result = to_graph(dyadic, sample_for(style), dt_s=1e-3)
     assert result.style == style
     run = simulate(lower(result.graph), INPUT)
-    for name, wanted in zip(
-        layer_names(style), plain_run(dyadic, kind, style, INPUT), strict=True
-    ):
+    for name, wanted in zip(layer_names(style), plain_run(dyadic, kind, style, INPUT), strict=True):
         np.testing.assert_array_equal(run.spikes[name], wanted)
         assert 0.01 < wanted.mean() < 0.99
 

@@ -168,9 +168,7 @@ def test_a_divergence_at_twice_the_bound_is_a_mismatch_and_one_inside_is_a_tie(t
 def test_a_wrong_state_is_seen_where_no_spike_tells():
     """Leaky "zero" with and without delay spike alike; the membranes they keep differ."""
     late = nn.Sequential(nn.Linear(4, 4), snn.Leaky(beta=0.5, init_hidden=True))
-    soon = nn.Sequential(
-        nn.Linear(4, 4), snn.Leaky(beta=0.5, init_hidden=True, reset_delay=False)
-    )
+    soon = nn.Sequential(nn.Linear(4, 4), snn.Leaky(beta=0.5, init_hidden=True, reset_delay=False))
     for module in (late, soon):
         set_weights(module, dyadic=True, seed=1)
         module.eval()

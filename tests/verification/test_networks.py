@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
-import torch.nn.functional as F
 from snntorch_nets import set_weights, spikes
 from torch import nn
+from torch.nn import functional
 
 from neurochain import simulate
 from neurochain.frontends.snntorch import to_graph
@@ -50,7 +50,13 @@ IMAGE = {
     "conv_valid_stride": lambda: [nn.Conv2d(2, 4, 3, stride=2, padding="valid"), leaky()],
     "conv_groups": lambda: [nn.Conv2d(2, 4, 3, groups=2, bias=False), leaky()],
     "pool_before": lambda: [nn.Conv2d(2, 3, 3), nn.MaxPool2d(2), leaky()],
-    "pool_after": lambda: [nn.Conv2d(2, 3, 3), leaky(), nn.MaxPool2d(2), nn.Conv2d(3, 2, 2), leaky()],
+    "pool_after": lambda: [
+        nn.Conv2d(2, 3, 3),
+        leaky(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(3, 2, 2),
+        leaky(),
+    ],
     "pool_overlapping": lambda: [nn.MaxPool2d(3, stride=1, padding=1), nn.Conv2d(2, 2, 3), leaky()],
     "average": lambda: [nn.AvgPool2d(2), nn.Conv2d(2, 3, 2), leaky()],
     "average_padded": lambda: [nn.AvgPool2d(2, stride=2, padding=1), nn.Conv2d(2, 3, 2), leaky()],
@@ -132,8 +138,8 @@ class Functional(nn.Module):
         mem3 = self.lif3.reset_mem()
         record, membranes = [], []
         for _ in range(STEPS):
-            spk1, mem1 = self.lif1(F.max_pool2d(self.conv1(x), 2), mem1)
-            spk2, mem2 = self.lif2(F.avg_pool2d(self.conv2(spk1), 1), mem2)
+            spk1, mem1 = self.lif1(functional.max_pool2d(self.conv1(x), 2), mem1)
+            spk2, mem2 = self.lif2(functional.avg_pool2d(self.conv2(spk1), 1), mem2)
             spk3, mem3 = self.lif3(self.fc1(spk2.view(x.size(0), -1)), mem3)
             record.append(spk3)
             membranes.append(mem3)
@@ -259,9 +265,7 @@ class SharedNeuron(nn.Module):
 
 
 def test_a_neuron_that_serves_twice_becomes_two_populations():
-    result = check(
-        prepared(SharedNeuron()), np.zeros((1, 6)), spikes((0.5,), STEPS, (6,), seed=3)
-    )
+    result = check(prepared(SharedNeuron()), np.zeros((1, 6)), spikes((0.5,), STEPS, (6,), seed=3))
     assert [fact.node for fact in result.populations] == ["lif@1", "lif@2"]
 
 

@@ -16,7 +16,12 @@ from neurochain.frontends.snntorch._kinds import NEURON_STATES, label_of
 from neurochain.frontends.snntorch._layers import read_layer
 from neurochain.frontends.snntorch._neurons import read_neuron
 from neurochain.frontends.snntorch._outputs import DecodedOutput
-from neurochain.frontends.snntorch._values import LeafValue, NeuronCall, ViewValue
+from neurochain.frontends.snntorch._values import (
+    LeafValue,
+    NeuronCall,
+    UnknownValue,
+    ViewValue,
+)
 from neurochain.graph import Edge, Flatten, Input, Node, Output, Scale, as_f64
 
 __all__ = ["Builder"]
@@ -149,7 +154,15 @@ class Builder:
                 f"is the state {form[4]} of {form[1]}; only spikes travel between layers.",
                 "Connect its spikes; a membrane can be what the network returns.",
             )
-        elif head != "other":  # what was refused has a finding already
+        elif head in ("other", "deep"):
+            value = self.expressions.values[expression]
+            if not (isinstance(value, UnknownValue) and value.said):
+                self._refuse(
+                    consumer,
+                    "is gathered over steps, or computed by a function that is not compiled.",
+                    "Connect layers and neurons directly.",
+                )
+        else:
             self._refuse(consumer, "depends on a constant tensor.", "Put it into a layer's bias.")
         return []
 

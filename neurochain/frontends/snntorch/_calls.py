@@ -39,13 +39,14 @@ class Slot:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Trace:
-    """What one to three calls of forward did. `returned` holds one flat list a call.
+    """What one to three calls of forward did. `returned` and `values` hold a flat list a call.
 
     failure is the exception that forward raised by itself, None where it ran.
     """
 
     tracer: Tracer
     returned: list[list[Any]]
+    values: list[list[Value | None]]
     one_step: bool
     slots: list[Slot]
     stopped: bool = False
@@ -87,7 +88,7 @@ def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
 
 def _run(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
     tracer = Tracer(module)
-    result = Trace(tracer=tracer, returned=[], one_step=False, slots=[])
+    result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[])
     try:
         with tracer.active():
             marked = {k: tracer.mark_probe(v.clone(), k) for k, v in arguments.items()}
@@ -108,6 +109,7 @@ def _call(
     x = result.tracer.mark_input(sample.clone())
     returned = flat(module(x, **arguments))
     result.returned.append(returned)
+    result.values.append([value_of(item) for item in returned])  # marks may go with the trace
     if len(result.returned) == 1:
         result.slots = _slots(result.tracer, returned)
 

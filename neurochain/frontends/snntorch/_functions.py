@@ -7,160 +7,88 @@ from typing import Any
 
 from torch import nn
 
-__all__ = ["ADD", "CASTS", "FRESH", "QUERIES", "REDUCTIONS", "STOPS", "VIEWS", "name_of", "pooling"]
+__all__ = [
+    "ADD",
+    "CASTS",
+    "COMPARISONS",
+    "FRESH",
+    "QUERIES",
+    "REDUCTIONS",
+    "STOPS",
+    "VIEWS",
+    "name_of",
+    "pooling",
+]
 
 # facts about shape and type; they do not depend on values
 QUERIES = frozenset(
-    [
-        "size",
-        "dim",
-        "ndim",
-        "shape",
-        "numel",
-        "nelement",
-        "ndimension",
-        "stride",
-        "storage_offset",
-        "element_size",
-        "dtype",
-        "device",
-        "is_contiguous",
-        "is_floating_point",
-        "is_complex",
-        "is_cuda",
-        "is_leaf",
-        "layout",
-        "requires_grad",
-        "grad_fn",
-        "grad",
-        "names",
-        "get_device",
-        "__len__",
-        "__hash__",
-        "is_sparse",
-        "is_quantized",
-        "is_meta",
-        "is_tensor",
-        "is_nested",
-        "__repr__",
-        "__format__",
-        "retain_grad",
-        "is_inference",
-        "itemsize",
-        "nbytes",
-        "_is_view",
-        "data_ptr",
-        "register_hook",
-        "is_conj",
-        "is_neg",
-        "is_mkldnn",
-        "is_mps",
-        "is_xpu",
-        "output_nr",
+    {
+        "size", "dim", "ndim", "shape", "numel", "nelement", "ndimension", "stride",
+        "storage_offset", "element_size", "dtype", "device", "is_contiguous",
+        "is_floating_point", "is_complex", "is_cuda", "is_leaf", "layout", "requires_grad",
+        "grad_fn", "grad", "names", "get_device", "__len__", "__hash__", "is_sparse",
+        "is_quantized", "is_meta", "is_tensor", "is_nested", "__repr__", "__format__",
+        "retain_grad", "is_inference", "itemsize", "nbytes", "_is_view", "data_ptr",
+        "register_hook", "is_conj", "is_neg", "is_mkldnn", "is_mps", "is_xpu", "output_nr",
         "_version",
-    ]
-)
+    }
+)  # fmt: skip
 
 # new tensors that take only shape and type from their argument
 FRESH = frozenset(
-    [
-        "zeros_like",
-        "ones_like",
-        "empty_like",
-        "full_like",
-        "new_zeros",
-        "new_ones",
-        "new_empty",
-        "new_full",
-    ]
-)
+    {
+        "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones",
+        "new_empty", "new_full",
+    }
+)  # fmt: skip
 
 # the same value in another type, place or graph
 CASTS = frozenset(
-    [
-        "float",
-        "to",
-        "type",
-        "type_as",
-        "contiguous",
-        "clone",
-        "detach",
-        "detach_",
-        "requires_grad_",
-        "cpu",
-        "cuda",
-        "data",
-        "positive",
-        "__pos__",
-        "alias",
-    ]
-)
+    {
+        "float", "double", "half", "bfloat16", "int", "long", "short", "char", "byte", "bool",
+        "to", "type", "type_as", "contiguous", "clone", "detach", "detach_", "requires_grad_",
+        "cpu", "cuda", "data", "positive", "__pos__", "alias",
+    }
+)  # fmt: skip
 
 # the same elements in another shape or order
 VIEWS = frozenset(
-    [
-        "__getitem__",
-        "view",
-        "view_as",
-        "reshape",
-        "reshape_as",
-        "flatten",
-        "ravel",
-        "unflatten",
-        "unsqueeze",
-        "squeeze",
-        "permute",
-        "transpose",
-        "swapaxes",
-        "swapdims",
-        "t",
-        "T",
-        "mT",
-        "movedim",
-        "moveaxis",
-        "select",
-        "narrow",
-        "unbind",
-        "split",
-        "chunk",
-        "tensor_split",
-        "expand",
-        "expand_as",
-        "index_select",
-        "take",
-        "flip",
-        "__iter__",
-        "__reversed__",
-        "broadcast_to",
-        "repeat",
-        "split_with_sizes",
-    ]
-)
+    {
+        "__getitem__", "view", "view_as", "reshape", "reshape_as", "flatten", "ravel",
+        "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "swapaxes", "swapdims", "t",
+        "T", "mT", "movedim", "moveaxis", "select", "narrow", "unbind", "split", "chunk",
+        "tensor_split", "expand", "expand_as", "index_select", "take", "flip", "__iter__",
+        "__reversed__", "broadcast_to", "repeat", "split_with_sizes",
+    }
+)  # fmt: skip
 
-ADD = frozenset(["add", "__add__", "__radd__", "__iadd__", "add_"])
+ADD = frozenset(
+    {
+        "add", "__add__", "__radd__", "__iadd__", "add_",
+    }
+)  # fmt: skip
 
-REDUCTIONS = frozenset(["sum", "mean", "max", "amax"])
+REDUCTIONS = frozenset(
+    {
+        "sum", "mean", "max", "amax",
+    }
+)  # fmt: skip
+
+COMPARISONS = frozenset(
+    {
+        "__eq__", "__ne__", "eq", "ne", "gt", "lt", "ge", "le", "__gt__", "__lt__", "__ge__",
+        "__le__",
+    }
+)  # fmt: skip
 
 # Python gets hold of a value: from here on the program may depend on the data
 STOPS = frozenset(
-    [
-        "__bool__",
-        "item",
-        "tolist",
-        "numpy",
-        "__float__",
-        "__int__",
-        "__index__",
-        "__array__",
-        "__complex__",
-        "__contains__",
-        "nonzero",
-        "equal",
-        "allclose",
-        "__dlpack__",
+    {
+        "__bool__", "item", "tolist", "numpy", "__float__", "__int__", "__index__", "__array__",
+        "__complex__", "__contains__", "nonzero", "equal", "allclose", "__dlpack__",
         "is_nonzero",
-    ]
-)
+    }
+)  # fmt: skip
 
 _POOL_ARGUMENTS = {
     "max_pool1d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),

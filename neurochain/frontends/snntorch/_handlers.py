@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from neurochain.frontends.snntorch import _functions as functions
-from neurochain.frontends.snntorch._marks import mark, users_line, value_of, view_of
+from neurochain.frontends.snntorch._marks import mark, tracked, users_line, value_of, view_of
 from neurochain.frontends.snntorch._stubs import stateless
 from neurochain.frontends.snntorch._values import (
     AddValue,
@@ -67,7 +67,8 @@ def _stop(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     source, rest = args[0], args[1:]
-    if not isinstance(source, torch.Tensor) or value_of(source) is None:
+    by_value = tracked((rest, kwargs)) and not name.endswith("_as")  # x[mask]: depends on the data
+    if by_value or not isinstance(source, torch.Tensor) or value_of(source) is None:
         return _unknown(tracer, func, name, args, kwargs)
     value = tracer.operand(source)
     index = torch.arange(source.numel()).reshape(source.shape)
@@ -121,8 +122,10 @@ def _add(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
 def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     source = args[0] if args else kwargs["input"]
     dims = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
-    if dims is None or isinstance(dims, torch.Tensor):
+    if isinstance(dims, torch.Tensor):
         return _unknown(tracer, func, name, args, kwargs)
+    if dims is None:
+        dims = tuple(range(source.dim()))
     result = func(*args, **kwargs)
     tensor = result if isinstance(result, torch.Tensor) else result[0]
     base = tracer.operand(source)
@@ -183,9 +186,11 @@ def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
 
 
 def _compare(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    if len(args) > 1 and args[1] is None:
-        return func(*args, **kwargs)
-    return _unknown(tracer, func, name, args, kwargs)
+    """Harmless until somebody uses the outcome; the next thing is often an `if`, which stops."""
+    result = func(*args, **kwargs)
+    if not isinstance(result, torch.Tensor):
+        return result  # with None
+    return mark(result, UnknownValue(shape=tuple(result.shape), said=False))
 
 
 def _dropout(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
@@ -209,6 +214,6 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (frozenset({"stack"}), _stack),
     (frozenset({"__setitem__"}), _set_item),
     (frozenset({"div", "true_divide", "__truediv__"}), _divide),
-    (frozenset({"__eq__", "__ne__", "eq", "ne"}), _compare),
+    (functions.COMPARISONS, _compare),
     (frozenset({"dropout", "dropout1d", "dropout2d"}), _dropout),
 )

@@ -11,7 +11,6 @@ from neurochain.frontends.snntorch._build import Builder
 from neurochain.frontends.snntorch._calls import Trace
 from neurochain.frontends.snntorch._fold import Expressions, check_steps, number_calls
 from neurochain.frontends.snntorch._kinds import label_of
-from neurochain.frontends.snntorch._marks import value_of
 from neurochain.frontends.snntorch._outputs import DecodedOutput, decode, step_output
 from neurochain.frontends.snntorch._sample import Sample
 from neurochain.frontends.snntorch._scan import dropped_findings, notes, scan
@@ -32,11 +31,9 @@ class Reading:
         self.calls = trace.tracer.neuron_calls
         self.dt_s = dt_s
         self.findings: list[Finding] = list(trace.tracer.findings)
-        every = [
-            [(place, value_of(item)) for place, item in enumerate(items)]
-            for items in trace.returned
+        followed = [
+            [(p, v) for p, v in enumerate(items) if v is not None] for items in trace.values
         ]
-        followed = [[(p, v) for p, v in items if v is not None] for items in every]
         self.returned: list[tuple[int, Value]] = followed[-1] if followed else []
         self.values: list[Value] = [v for items in followed for _, v in items]
 

@@ -24,10 +24,13 @@ from neurochain.frontends.snntorch._values import (
     LeafValue,
     NeuronCall,
     ProbeValue,
+    ReduceValue,
+    SequenceValue,
     SpikeValue,
     StateValue,
     UnknownValue,
     Value,
+    ViewValue,
 )
 
 if TYPE_CHECKING:
@@ -102,6 +105,7 @@ def stateless(
         tracer.refuse(label_of(name, module), *refusal(module))
         with tracer.asleep():
             return tracer.unknown(original(module, source))
+    _check_argument(tracer, label_of(name, module), value)
     call = LeafCall(name=name, module=module, argument=value, key=key)
     tracer.leaf_calls.append(call)
     shape_key = (name, (*key, tuple(source.shape)))
@@ -110,6 +114,19 @@ def stateless(
             tracer.shapes[shape_key] = tuple(original(module, source).shape)
     shape = tracer.shapes[shape_key]
     return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+
+
+def _check_argument(tracer: Tracer, label: str, value: Value) -> None:
+    """What enters a layer must be a value of one step."""
+    base = value.base if isinstance(value, ViewValue) else value
+    unsaid = isinstance(base, UnknownValue) and not base.said
+    if unsaid or isinstance(base, (ReduceValue, SequenceValue)):
+        tracer.refuse(
+            label,
+            "receives a value gathered over an axis, or computed by a function that is not "
+            "compiled.",
+            "Connect layers and neurons directly.",
+        )
 
 
 def refusal(module: nn.Module) -> tuple[str, str]:
@@ -156,6 +173,7 @@ def _neuron(
         passed={state: tensor is not None for state, tensor in given.items()},
         from_rest=getattr(module.mem, REST_MARK, False) and given["mem"] is None,
     )
+    _check_argument(tracer, label_of(name, module), call.current)
     _check_call(tracer, call, given, shape)
     tracer.neuron_calls.setdefault(name, []).append(call)
     tracer.order.append(call)

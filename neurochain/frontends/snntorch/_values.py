@@ -143,4 +143,9 @@ class ReduceValue(Value):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class UnknownValue(Value):
-    """Result of something refused; a finding has been made, tracing goes on to find more."""
+    """Result of something that is not compiled; tracing goes on to find more.
+
+    said: a finding has been made already; else one is made where the value is used.
+    """
+
+    said: bool = True
