@@ -8,8 +8,8 @@ The network is the shipped `mnist-mlp` with its own real digits; where none is s
 Method: batch 1, one thread everywhere, every engine gets each sample in turn; a run is all steps
 of all samples; input conversion (float tensors for torch, event lists for the event engine) and
 compilation are not timed; the engines count every operation, snnTorch counts nothing. The engines
-take turns, each is warmed up, and medians over the rounds are compared. Spikes are checked equal to
-the module's before anything is timed.
+take turns, each is warmed up, and medians over the rounds are compared. Output spikes are
+compared with the module's before anything is timed.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from snntorch import utils
+from snntorch import Leaky
 
 import neurochain
 from neurochain.errors import InputError
@@ -56,6 +56,13 @@ def untrained() -> tuple[torch.nn.Module, np.ndarray, str]:
     return mnist_mlp(), spikes, "784-256-10 with random weights and noise (no model is shipped)"
 
 
+def rest(module: torch.nn.Module) -> None:
+    """Every membrane to zero (utils.reset reaches only neurons made by their constructor)."""
+    for layer in module.modules():
+        if isinstance(layer, Leaky):
+            layer.reset_mem()
+
+
 def live(module: torch.nn.Module, spikes: np.ndarray) -> Callable[[], torch.Tensor]:
     """All samples through the module, one at a time, step by step."""
     samples = [torch.from_numpy(np.ascontiguousarray(s[:, None])) for s in spikes]
@@ -64,7 +71,7 @@ def live(module: torch.nn.Module, spikes: np.ndarray) -> Callable[[], torch.Tens
         out = []
         with torch.inference_mode():
             for sample in samples:
-                utils.reset(module)
+                rest(module)
                 out += [module(step) for step in sample]
         return torch.stack(out)
 
@@ -86,13 +93,14 @@ def reference(network: Network, spikes: np.ndarray) -> Callable[[], list]:
     return lambda: [run_reference(network, sample) for sample in samples]
 
 
-def check_equal(network: Network, found: list, wanted: torch.Tensor) -> None:
-    """The engine's output spikes are the module's."""
+def differing(network: Network, found: list, wanted: torch.Tensor) -> int:
+    """Output spikes that are not the module's (a float32 sum in another order can flip one)."""
     node = network.outputs[0].node
     mine = np.concatenate([result.emissions[node][0] for result in found])
-    theirs = wanted.reshape(mine.shape).numpy()
-    if not np.array_equal(mine, theirs):
-        raise SystemExit(f"spikes differ from the module's in {np.sum(mine != theirs)} places")
+    different = int(np.sum(mine != wanted.reshape(mine.shape).numpy()))
+    if different > mine.size // 200:
+        raise SystemExit(f"{different} of {mine.size} output spikes differ from the module's")
+    return different
 
 
 def measure(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -125,13 +133,13 @@ def main() -> None:
         "reference": reference(network, spikes),
         "event": event(network, spikes),
     }
-    check_equal(network, runs["event"](), runs["snntorch"]())
+    different = differing(network, runs["event"](), runs["snntorch"]())
     seconds = measure(runs, 3 if options.quick else 9)
     steps = spikes.shape[0] * spikes.shape[1]
     medians = {name: statistics.median(s) / steps * 1e6 for name, s in seconds.items()}
     print(f"network    {what}")
     print(f"workload   {spikes.shape[0]} samples x {spikes.shape[1]} steps, batch 1, 1 thread,")
-    print(f"           float32, input rate {spikes.mean():.1%}, spikes equal to the module's")
+    print(f"           float32, input rate {spikes.mean():.1%}, {different} output spikes differ")
     print(f"machine    {platform.machine()}, torch {torch.__version__}, numpy {np.__version__}")
     for name, median in medians.items():
         low, high = (f(seconds[name]) / steps * 1e6 for f in (min, max))

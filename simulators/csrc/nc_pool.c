@@ -38,7 +38,7 @@ void nc_max_pool_events(const nc_window *restrict g, const uint32_t *restrict id
 
 /* The element that a tap sees, or -inf on padding (rows and columns wrap to large numbers there). */
 static inline float seen(const nc_window *g, const float *plane, uint32_t y, uint32_t x) {
-    static const uint32_t lowest = 0xFF800000u;
+    const uint32_t lowest = 0xFF800000u; /* -inf, without <math.h> */
     float nothing;
     memcpy(&nothing, &lowest, sizeof nothing);
     return y < g->h && x < g->w ? plane[(size_t)y * g->w + x] : nothing;

@@ -15,7 +15,6 @@ from neurochain.errors import Finding, InputError, InternalError, UnsupportedErr
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.kernel import Memory
-from neurochain.simulators.event.operators import out_elements
 from neurochain.simulators.event.packed import PackedNetwork, pack
 from neurochain.simulators.types import (
     HISTORY,
@@ -94,10 +93,26 @@ def run_packed(
     record: Record | None = None,
 ) -> EngineResult:
     """The same on what `pack` and `pack_inputs` have prepared."""
+    record = record or Record()
+    _check_record(packed.network, record)
     state = initial_state_of(packed.network, inputs.batch, initial_state)
-    run = _Run(packed, inputs, state, record or Record(), fresh=not initial_state)
+    run = _Run(packed, inputs, state, record, fresh=not initial_state)
     run.advance()
     return run.result()
+
+
+def _check_record(network: Network, record: Record) -> None:
+    """What is to be recorded exists."""
+    nodes = {node.name for node in network.nodes}
+    membranes = {p.name for p in network.populations if p.program.membrane}
+    ports = {(p.name, port) for p in network.populations for port in p.program.ports}
+    unknown: set[object] = {*(record.emissions or ())} - nodes
+    unknown |= {*record.membranes} - membranes
+    unknown |= {*record.inputs} - ports
+    if unknown:
+        raise InputError(
+            Finding(where="record", what=f"{sorted(map(str, unknown))} cannot be recorded.")
+        )
 
 
 class _Run:
@@ -140,16 +155,14 @@ class _Run:
         run.projection = memory.structs("nc_projection_run", len(self.packed.projections))
         for k in range(len(self.packed.projections)):
             self._projection(run.projection[k], k)
-        widest = max((out_elements(p) for p in self.packed.projections), default=1)
-        run.part = memory.scratch("float", widest)
-        run.exact = memory.scratch("int64_t", widest)
-        words = (self.packed.edges[k].words for k in range(len(self.packed.projections)))
-        run.hit = memory.scratch("uint64_t", max(words, default=1))
+        run.part = memory.scratch("float", self.packed.widest)
+        run.exact = memory.scratch("int64_t", self.packed.widest)
+        run.hit = memory.scratch("uint64_t", self.packed.words)
 
     def _node(self, into: Any, node: Any, fresh: bool) -> None:
         """Where a node's emissions of this step and of earlier ones are found."""
         memory, n = self.memory, prod(node.shape)
-        into.n, into.depth = n, self.network.history_depth(node.name)
+        into.n, into.depth = n, self.packed.depths[node.name]
         if into.depth and not fresh:
             Frames.of(self.state[node.name][HISTORY]).pack(memory, into.past)
         if not isinstance(node, Population):
@@ -180,12 +193,8 @@ class _Run:
             block = memory.lib.NC_BLOCK
             bases.update((name, memory.scratch("float", block)) for name in registers.temporaries)
         states = [self.state[name][s] for s in program.states]
-        buffers = []
-        for port in program.ports:
-            incoming = self.network.incoming(name, port)
-            width = max([n, *(out_elements(p) for p in incoming)])
-            buffers.append(memory.scratch("float", width))
-            bases[port] = buffers[-1]
+        buffers = [memory.scratch("float", width) for width in self.packed.widths[name]]
+        bases.update(zip(program.ports, buffers, strict=True))
         into.base = memory.new(
             "float *[]", (bases.get(r, memory.ffi.NULL) for r in registers.number)
         )
@@ -204,7 +213,7 @@ class _Run:
         if name in self.record.membranes:
             self.membranes[name], into.membrane = self._frames_of("float", np.float32, n)
             into.membrane_state = len(states) - 1
-        depth = self.network.history_depth(name)
+        depth = self.packed.depths[name]
         if depth:
             self.history[name] = np.zeros((self.inputs.batch, depth, n), dtype=np.float32)
             into.history = memory.writable("float", self.history[name])
@@ -273,7 +282,9 @@ class _Run:
         grow_old(self.network, self.state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
         emissions = {
-            name: self.inputs.arrays.get(name, values).astype(emission_dtype(kinds[name]))
+            name: self.inputs.arrays.get(name, values).astype(
+                emission_dtype(kinds[name]), copy=name in self.inputs.arrays
+            )
             for name, values in self.emissions.items()
         }
         return EngineResult(

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurochain.network import Network, Population, Projection, Source
 from neurochain.simulators.event.kernel import Memory
-from neurochain.simulators.event.operators import pack_projection
+from neurochain.simulators.event.operators import out_elements, pack_projection
 from neurochain.simulators.event.programs import Registers, pack_program
 
 __all__ = ["PackedNetwork", "pack"]
@@ -20,6 +20,9 @@ class PackedNetwork:
     nodes        sources, then populations in execution order: node index -> node
     projections  grouped by target and port, in declared order within a port
     registers    register numbers of each population's program
+    depths       node name -> past steps that are still read
+    widths       node name -> elements of each port's buffer
+    widest       elements of a buffer that holds any projection's result; `words` likewise of bits
     """
 
     def __init__(self, network: Network) -> None:
@@ -40,6 +43,18 @@ class PackedNetwork:
         packed[0].population, self.registers = self._pack_populations()
         self.populations = packed[0].population
         self.struct = packed
+        self.depths = {node.name: network.history_depth(node.name) for node in self.nodes}
+        self.widths = {p.name: self._port_widths(p) for p in network.populations}
+        self.widest = max((out_elements(p) for p in self.projections), default=1)
+        self.words = max((self.edges[k].words for k in range(len(self.projections))), default=1)
+
+    def _port_widths(self, population: Population) -> list[int]:
+        """A port's first projection writes its padded rows right into the buffer."""
+        name = population.name
+        return [
+            max([population.n, *(out_elements(p) for p in self.network.incoming(name, port))])
+            for port in population.program.ports
+        ]
 
     def _pack_projections(self) -> Any:
         edges = self.memory.structs("nc_projection", len(self.projections))

@@ -49,6 +49,16 @@ def test_nothing_is_recorded_unasked(case):
     assert result.counts.populations["p"].any()
 
 
+@pytest.mark.parametrize(
+    "record",
+    [Record(emissions=("q",)), Record(membranes=("s",)), Record(inputs=(("p", "y"),))],
+    ids=["emission", "membrane", "input"],
+)
+def test_what_cannot_be_recorded_is_named(case, record):
+    with pytest.raises(InputError, match="cannot be recorded"):
+        event.run_event(*case, record=record)
+
+
 @pytest.mark.parametrize("damage", ["missing", "rank", "width", "lengths"])
 def test_inputs_of_the_wrong_shape_never_reach_the_kernel(case, damage):
     network, inputs = case
