@@ -62,6 +62,7 @@ def open_data(opened: Opened, options: InputOptions) -> RunInput:
             "one. Use neurochain.simulate(art, {name: array}) in Python."
         )
     shape = network.sources[0].shape
+    _refuse_unused(options)
     encoding = _encoding(opened, options, shape)
     source = open_input(
         _path(opened, options.input),
@@ -70,7 +71,8 @@ def open_data(opened: Opened, options: InputOptions) -> RunInput:
         encoding=encoding,
         part=options.part,
     )
-    values = source.read().swapaxes(0, 1) if options.time_axis == 0 else None
+    swapped = options.time_axis == 0 and source.axes.startswith("(sample, step")
+    values = source.read().swapaxes(0, 1) if swapped else None
     samples = source.samples if values is None else len(values)
     steps = (source.read(0, 1) if values is None else values).shape[1]
     return RunInput(
@@ -140,16 +142,20 @@ def _encoding(
     """The artefact's encoding, changed by what the command line says."""
     stored = dict(opened.artifact.encoding)
     said = {"kind": options.encode, "bin_us": options.bin_us, "seed": options.seed}
+    if not _is_array(options):
+        said["steps"] = options.steps
     said = {key: value for key, value in said.items() if value is not None}
     if options.bin_us is not None:
         said.setdefault("kind", "events")
-    if not said:
+    if not said or (not stored and set(said) == {"steps"}):
         return InputEncoding.from_dict(stored) if stored else None
-    if options.steps is not None:
-        said["steps"] = options.steps
     merged: dict[str, Any] = {"shape": shape, **stored, **said}
-    if "steps" not in merged:
-        raise InputError("input encoding: the number of steps is missing. Give --steps N.")
+    if "steps" not in merged or "kind" not in merged:
+        raise InputError(
+            "input encoding: the model does not say it. Give --encode KIND and --steps N."
+        )
+    if options.seed is not None and merged["kind"] != "rate":
+        raise InputError(f"--seed: the encoding '{merged['kind']}' is not random. Leave it out.")
     if merged["kind"] in ("rate", "direct", "latency") and "max_value" not in stored:
         merged["max_value"] = 255.0
     return InputEncoding.from_dict(merged)
@@ -157,8 +163,28 @@ def _encoding(
 
 def _static_steps(options: InputOptions, encoding: InputEncoding | None) -> int | None:
     """--steps presents a static array at every step; for encoded data it is the encoding's."""
-    dense = Path(options.input).suffix in (".npy", ".npz") or encoding is None
-    return options.steps if dense else None
+    return options.steps if _is_array(options) or encoding is None else None
+
+
+def _is_array(options: InputOptions) -> bool:
+    """Whether the input is an array or event list, taken as it is; nothing is encoded."""
+    return options.input == "demo" or Path(options.input).suffix in (".npy", ".npz")
+
+
+def _refuse_unused(options: InputOptions) -> None:
+    """An option without effect is an error: it would be dropped silently."""
+    array = _is_array(options)
+    useless = {
+        "--encode": array and options.encode is not None,
+        "--seed": array and options.seed is not None,
+        "--part": array and options.part is not None,
+        "--bin-us": options.input.endswith(".npy") and options.bin_us is not None,
+        "--time-axis 0": not array and options.time_axis == 0,
+    }
+    unused = [name for name, value in useless.items() if value]
+    if unused:
+        kind = "arrays, which are taken as they are" if array else "recordings and images"
+        raise InputError(f"{', '.join(unused)}: has no meaning for {kind}. Leave it out.")
 
 
 def _batch_size(network: Network, steps: int, samples: int) -> int:

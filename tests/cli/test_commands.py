@@ -204,3 +204,93 @@ def test_the_engine_that_served_is_named(
     monkeypatch.setattr("neurochain.simulators._warn_once", lambda: None)
     run = data(invoke("simulate", files / "net.nchain", "--input", files / "x.npy", "--json"))
     assert run["meta"]["engine"] == "reference"
+
+
+def test_one_sample_has_no_axis_to_swap(invoke, files: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.load(files / "x.npy")[0])
+    args = ("simulate", files / "net.nchain", "--input", tmp_path / "one.npy", "--json")
+    assert data(invoke(*args)) == data(invoke(*args, "--time-axis", "0"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--encode", "rate"), "--encode: has no meaning"),
+        (("--seed", "0"), "--seed: has no meaning"),
+        (("--part", "test", "--bin-us", "5"), "--part, --bin-us: has no meaning"),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    invoke, files: Path, options: tuple[str, ...], says: str
+) -> None:
+    result = invoke("simulate", files / "net.nchain", "--input", files / "x.npy", *options)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"error: {says}")
+
+
+def recordings(folder: Path) -> Path:
+    """Two N-MNIST recordings with a list: events at 500, 1500 and 9500 us."""
+
+    def record(x: int, y: int, p: int, t: int) -> bytes:
+        return bytes([x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255])
+
+    for number in (1, 2):
+        events = [record(number, 3, 1, t) for t in (500, 1500, 9500)]
+        (folder / f"{number}.bs2").write_bytes(b"".join(events))
+    (folder / "test2.txt").write_text("#sample\tclass\n1\t0\n2\t1\n")
+    return folder
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    """A network that takes recordings, (2, 34, 34) -> 2 classes."""
+    from neurochain.artifact import Artifact, save_artifact
+    from neurochain.graph import LIF, Edge, Flatten, Graph, Input, Linear, Output, Reset
+    from neurochain.lowering import lower_reported
+
+    one, zero = np.ones(2), np.zeros(2)
+    size = 2 * 34 * 34
+    graph = Graph(
+        nodes={
+            "input": Input(shape=(2, 34, 34)),
+            "flatten": Flatten(),
+            "fc": Linear(weight=np.ones((2, size), dtype=np.float32)),
+            "lif": LIF(
+                tau=4 * one, r=4 * one, v_leak=zero, v_threshold=one, v_reset=zero, reset=Reset()
+            ),
+            "output": Output(shape=(2,)),
+        },
+        edges=(
+            Edge("input", "flatten"),
+            Edge("flatten", "fc"),
+            Edge("fc", "lif"),
+            Edge("lif", "output"),
+        ),
+        dt_s=1.0,
+    )
+    save_artifact(
+        Artifact(network=lower_reported(graph).network, graph=graph), tmp_path / "c.nchain"
+    )
+    return tmp_path / "c.nchain"
+
+
+def test_recordings_with_an_encoding_from_the_command_line(
+    invoke, camera: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    args = ("evaluate", camera, "--input", recordings(folder), "--decode", "count", "--json")
+    run = data(invoke(*args, "--bin-us", 1000, "--steps", 4))
+    assert (run["meta"]["samples"], run["meta"]["timesteps"]) == (2, 4)
+    assert run["layers"][0]["events_in"] == 4  # the third event of each lies after the last step
+    longer = data(invoke(*args, "--bin-us", 1000, "--steps", 10))
+    assert longer["layers"][0]["events_in"] == 6
+    for options, says in (
+        ((), "need an encoding"),
+        (("--bin-us", 1000), "--steps N"),
+        (("--bin-us", 1000, "--steps", 4, "--seed", 1), "is not random"),
+        (("--bin-us", 1000, "--steps", 4, "--time-axis", "0"), "has no meaning for recordings"),
+    ):
+        refused = invoke(*args, *options)
+        assert refused.exit_code == 3
+        assert says in refused.stderr
