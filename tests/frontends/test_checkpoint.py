@@ -162,7 +162,8 @@ DAMAGE = {
     "half": (lambda d: d[: len(d) // 2], "no readable .pt file"),
     "cut": (lambda d: d[:-300], "no readable .pt file"),
     "module": (lambda d: stored(nn.Linear(2, 2)), "run code when loaded"),
-    "pickle": (lambda d: pickle.dumps(Evil()), "run code when loaded"),
+    "pickle": (lambda d: pickle.dumps(Evil(), 2), "run code when loaded"),
+    "new_pickle": (lambda d: pickle.dumps(Evil()), "no readable .pt file"),
     "tensor": (lambda d: stored(torch.zeros(3)), r"holds a tensor of shape \(3,\)"),
     "list": (lambda d: stored([1, 2]), "holds a list"),
     "state_dict": (lambda d: stored(network().state_dict()), "bare state dict.*reset_delay"),
@@ -186,6 +187,7 @@ def test_damage_is_one_clear_line(name, saved, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=message) as caught:
         checkpoint.load(saved)
     assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
     assert str(caught.value).startswith(str(saved))
     assert not (tmp_path / "neurochain-was-here").exists()
 
