@@ -106,13 +106,11 @@ def _check_record(network: Network, record: Record) -> None:
     nodes = {node.name for node in network.nodes}
     membranes = {p.name for p in network.populations if p.program.membrane}
     ports = {(p.name, port) for p in network.populations for port in p.program.ports}
-    unknown: set[object] = {*(record.emissions or ())} - nodes
-    unknown |= {*record.membranes} - membranes
-    unknown |= {*record.inputs} - ports
+    unknown = [name for name in record.emissions or () if name not in nodes]
+    unknown += [name for name in record.membranes if name not in membranes]
+    unknown += [".".join(key) for key in record.inputs if key not in ports]
     if unknown:
-        raise InputError(
-            Finding(where="record", what=f"{sorted(map(str, unknown))} cannot be recorded.")
-        )
+        raise InputError(Finding(where="record", what=f"{unknown} cannot be recorded."))
 
 
 class _Run:
