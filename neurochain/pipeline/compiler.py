@@ -133,24 +133,28 @@ def verify(
     default it is made from x. Returns a VerifyReport: .equal, .ties, .not_exercised,
     .first_divergence.
     """
-    from neurochain.frontends.snntorch import to_graph
+    from neurochain.frontends.snntorch import read_beside, to_graph
     from neurochain.verification import verify_network
 
     network = art.network if isinstance(art, Artifact) else art
-    one = _call_input(network, x) if sample is None else sample
-    result = to_graph(module, one, dt_s=network.dt_s, time_axis=time_axis)
-    return verify_network(network, result, module, np.asarray(x, dtype=np.float32))
-
-
-def _call_input(network: Network, x: Any) -> NDArray[np.float32]:
-    """A one-step call's input, batch 1, from x (sample, step, ...) or (step, ...)."""
-    shape = network.sources[0].shape
     values = np.asarray(x, dtype=np.float32)
-    if values.ndim <= len(shape) or values.shape[values.ndim - len(shape) :] != shape:
+    if sample is None:
+        shape = network.sources[0].shape
+        steps = _steps_of(values, shape)
+        result = read_beside(module, shape, steps, dt_s=network.dt_s, time_axis=time_axis)
+    else:
+        result = to_graph(module, sample, dt_s=network.dt_s, time_axis=time_axis)
+    return verify_network(network, result, module, values)
+
+
+def _steps_of(x: NDArray[np.float32], shape: tuple[int, ...]) -> int:
+    """Number of steps of x (sample, step, ...) or (step, ...)."""
+    extra = x.ndim - len(shape)
+    if extra not in (1, 2) or x.shape[extra:] != shape:
         raise InputError(
-            f"x: has shape {values.shape}; (sample, step, ...) or (step, ...) of {shape} is needed."
+            f"x: has shape {x.shape}; (sample, step, ...) or (step, ...) of {shape} is needed."
         )
-    return values.reshape(-1, *shape)[:1]
+    return int(x.shape[extra - 1])
 
 
 def _reopened(artifact: Artifact, options: Options, weights: str) -> Artifact:

@@ -1,0 +1,45 @@
+"""Reading a module that stands beside a known network: its sample is made, not asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from neurochain.errors import NeurochainError
+from neurochain.frontends.result import FrontendResult
+from neurochain.frontends.snntorch.to_graph import to_graph
+
+__all__ = ["read_beside"]
+
+
+def read_beside(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    steps: int,
+    *,
+    dt_s: float,
+    time_axis: int | None = None,
+) -> FrontendResult:
+    """Read `module`, whose input at one step has `shape`, as it takes one call of `steps` steps.
+
+    Tried in turn: one step at batch 1, the sequence with time first, the sequence with the batch
+    first, and both without a batch axis. The first that reads and has this input shape is taken;
+    a sequence read along the wrong axis has a single step and is refused. Errors: those of the
+    first trial.
+    """
+    length = max(steps, 2)
+    trials = ((1, *shape), (length, 1, *shape), (1, length, *shape), shape, (length, *shape))
+    if time_axis is not None:
+        trials = (trials[0], trials[1 + time_axis], *trials[3:]) if time_axis in (0, 1) else trials
+    failure: NeurochainError | None = None
+    for trial in trials:
+        try:
+            result = to_graph(module, np.zeros(trial, dtype=np.float32), dt_s=dt_s)
+        except NeurochainError as error:
+            failure = failure or error
+            continue
+        if result.input_shape == shape:
+            return result
+    if failure is None:
+        return to_graph(module, np.zeros(trials[0], dtype=np.float32), dt_s=dt_s)
+    raise failure
