@@ -4,6 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
+from neurochain.errors import InputError
+from neurochain.frontends.nir import read_nir
+from neurochain.lowering import lower
+
 
 def write_group(group, entries):
     """Nested dicts as HDF5 groups; text, arrays, numbers and callables(group, name)."""
@@ -107,3 +111,39 @@ def entries():
     from types import SimpleNamespace
 
     return SimpleNamespace(lif=lif, cuba=cuba, affine=affine, conv=conv, port=port)
+
+
+@pytest.fixture
+def net(entries, save):
+    """input -> fc -> lif -> conv-free output, with one part replaced or added."""
+
+    def write(edges=None, drop=(), **changes):
+        nodes = {
+            "input": entries.port("Input", 2),
+            "fc": entries.affine(),
+            "lif": entries.lif(),
+            "output": entries.port("Output", 3),
+        }
+        nodes.update(changes)
+        for name in drop:
+            del nodes[name]
+        if edges is None:
+            edges = [("input", "fc"), ("fc", "lif"), ("lif", "output")]
+        return save(nodes, edges)
+
+    return write
+
+
+@pytest.fixture
+def refused():
+    """The lines of the refusal of reading and lowering a file."""
+
+    def lines_of(path, **options):
+        with pytest.raises(InputError) as caught:
+            lower(read_nir(path, **{"dt_s": 1e-4, **options}).graph)
+        assert caught.value.exit_code == 3
+        lines = str(caught.value).splitlines()
+        assert len(lines) == len(caught.value.findings)
+        return lines
+
+    return lines_of

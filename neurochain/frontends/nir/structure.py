@@ -69,7 +69,7 @@ def _read_entry(entry: Any, path: str, name: str, problems: Problems) -> Declare
     if kind == GRAPH_TYPE:
         return read_level(entry, f"{full}.", problems)
     if kind not in NODE_TYPES:
-        problems.bad.append(
+        problems.unsupported.append(
             Finding(
                 where=full,
                 what=f"has the unknown type '{kind[:80]}'.",
