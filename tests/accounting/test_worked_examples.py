@@ -88,7 +88,7 @@ def test_without_a_bias_only_neurons_that_an_event_reaches_are_updated(engine: s
     population = activity(network, STEPS, engine).populations[0]
     # neuron 0 hears inputs 0 and 2, neuron 1 has a bias
     assert population.counts["neuron_updates_input"].tolist() == [[2, 1, 1, 2]]
-    # neuron 0's events cancel; neuron 1 goes 0, 1.5, 2, 2 (half of it leaks, the bias refills), 2.75
+    # events of neuron 0 cancel; neuron 1: 0, 1.5, 2, 2 (half leaks, the bias refills), 2.75
     assert population.counts["neuron_updates_changed"].tolist() == [[1, 1, 0, 1]]
     assert population.total("neuron_updates_dense") == 8
 
