@@ -59,10 +59,9 @@ class MaxPool(Operator):
         window = self.window
         padded = window.padded(x.reshape(x.shape[0], self.in_shape[0], *window.size), lowest)
         best = window.tap(padded, 0, 0).copy()
-        for ky in range(window.kernel[0]):
-            for kx in range(window.kernel[1]):
-                seen = window.tap(padded, ky, kx)
-                best = np.where(seen > best, seen, best)
+        for ky, kx in window.taps:
+            seen = window.tap(padded, ky, kx)
+            best = np.where(seen > best, seen, best)
         return best.reshape(x.shape[0], -1)
 
     def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -75,13 +74,7 @@ class MaxPool(Operator):
 
     def fanout(self, *, nonzero: bool) -> I64:
         """Windows each source lies in."""
-        window = self.window
-        count = np.zeros((self.in_shape[0], *window.size), dtype=np.int64)
-        for ky in range(window.kernel[0]):
-            for kx in range(window.kernel[1]):
-                rows, cols = window.reached(ky, kx)
-                count[:, rows[:, None], cols] += 1
-        return count.reshape(-1)
+        return self.window.visits(self.in_shape[0])
 
     @property
     def dense_padded(self) -> int:

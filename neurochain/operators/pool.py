@@ -64,9 +64,8 @@ class Pool(Operator):
         planes = x.reshape(x.shape[0], self.in_shape[0], *window.size)
         padded = window.padded(planes, 0)
         acc = np.zeros((*planes.shape[:2], *window.out), dtype=x.dtype)
-        for ky in range(window.kernel[0]):
-            for kx in range(window.kernel[1]):
-                acc += window.tap(padded, ky, kx)
+        for ky, kx in window.taps:
+            acc += window.tap(padded, ky, kx)
         return acc.reshape(x.shape[0], -1)
 
     def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -80,13 +79,7 @@ class Pool(Operator):
 
     def fanout(self, *, nonzero: bool) -> I64:
         """Windows each source lies in."""
-        window = self.window
-        count = np.zeros((self.in_shape[0], *window.size), dtype=np.int64)
-        for ky in range(window.kernel[0]):
-            for kx in range(window.kernel[1]):
-                rows, cols = window.reached(ky, kx)
-                count[:, rows[:, None], cols] += 1
-        return count.reshape(-1)
+        return self.window.visits(self.in_shape[0])
 
     @property
     def dense_padded(self) -> int:

@@ -7,7 +7,9 @@ the order (c, ky, kx) are sources in ascending order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,19 @@ class Window:
             for a in (0, 1)
         )
         return h, w
+
+    @property
+    def taps(self) -> Iterator[tuple[int, int]]:
+        """Positions in the kernel, row by row: ascending sources."""
+        return product(range(self.kernel[0]), range(self.kernel[1]))
+
+    def visits(self, channels: int) -> NDArray[np.int64]:
+        """Windows in which each source lies, (channels * h * w,) int64."""
+        count = np.zeros((channels, *self.size), dtype=np.int64)
+        for ky, kx in self.taps:
+            rows, cols = self.reached(ky, kx)
+            count[:, rows[:, None], cols] += 1
+        return count.reshape(-1)
 
     def padded(self, x: NDArray[Any], fill: Any) -> NDArray[Any]:
         """x (..., h, w) with the border filled."""
