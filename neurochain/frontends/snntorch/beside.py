@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from neurochain.errors import NeurochainError
+from neurochain.errors import InputError, NeurochainError
 from neurochain.frontends.result import FrontendResult
 from neurochain.frontends.snntorch.to_graph import to_graph
 
@@ -27,10 +27,12 @@ def read_beside(
     a sequence read along the wrong axis has a single step and is refused. Errors: those of the
     first trial.
     """
+    if time_axis not in (None, 0, 1):
+        raise InputError(f"time_axis={time_axis}: give 0 (time first) or 1 (batch first).")
     length = max(steps, 2)
-    trials = ((1, *shape), (length, 1, *shape), (1, length, *shape), shape, (length, *shape))
-    if time_axis is not None:
-        trials = (trials[0], trials[1 + time_axis], *trials[3:]) if time_axis in (0, 1) else trials
+    step, no_batch = [(1, *shape)], [shape, (length, *shape)]
+    sequences = [(length, 1, *shape), (1, length, *shape)]
+    trials = [*step, *(sequences if time_axis is None else [sequences[time_axis]]), *no_batch]
     failure: NeurochainError | None = None
     for trial in trials:
         try:
