@@ -189,15 +189,16 @@ def _checked(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Checkp
     )
 
 
-def rebuild_module(checkpoint: Checkpoint) -> nn.Module | None:
+def rebuild_module(checkpoint: Checkpoint, *, listed: bool = True) -> nn.Module | None:
     """The snnTorch module of a checkpoint of nn.Sequential; None where its class is unknown.
 
     None means: not verified, unless the user names a factory (--model package.module:factory).
+    listed: keep its neurons where snntorch.utils.reset finds them (`rebuild`).
     """
     if checkpoint.modules is None:
         return None
     try:
-        return rebuild(dict(checkpoint.modules), checkpoint.state_dict)
+        return rebuild(dict(checkpoint.modules), checkpoint.state_dict, listed=listed)
     except _DAMAGE as error:
         raise InputError(
             f"the checkpoint's module cannot be made again ({_line(error)}). Save it again."

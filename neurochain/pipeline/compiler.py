@@ -244,7 +244,8 @@ def _trial_inputs(network: Network, loaded: Loaded) -> list[NDArray[np.float32]]
 
 def _sample_sequence(loaded: Loaded, shape: tuple[int, ...], frames: int) -> NDArray[np.float32]:
     """The user's sample as (1, step, *shape): its first element along the batch axis."""
-    values = np.asarray(loaded.sample, dtype=np.float32)
+    first_value = loaded.sample[0] if isinstance(loaded.sample, tuple) else loaded.sample
+    values = np.asarray(first_value, dtype=np.float32)
     axis = loaded.result.time_axis
     if axis is None:
         first = values.reshape(-1, *shape)[0]

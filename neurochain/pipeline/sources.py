@@ -166,7 +166,7 @@ def _from_pt(path: Path, sample: Any, options: Options) -> Loaded:
         )
     _refuse_nir_options(options)
     loaded = checkpoint.load(path)
-    module = checkpoint.rebuild_module(loaded)
+    module = checkpoint.rebuild_module(loaded, listed=False)
     if options.dt_s is not None and options.dt_s != loaded.result.graph.dt_s:
         raise InputError(
             f"{path}: was saved with dt = {loaded.result.graph.dt_s:g} s, but {options.dt_s:g} s "

@@ -168,7 +168,7 @@ TABLE = [
     (".nir", "no dt", nir_file(), COMPILE, 3, "dt"),
     (".nir", "dt negative", nir_file(), (*COMPILE, "--dt", "-1"), 3, "dt"),
     (".nir", "dt NaN", nir_file(), (*COMPILE, "--dt", "nan"), 3, "dt"),
-    (".nir", "unknown node", nir_unknown_node, COMPILE_DT, 3, "Resonator"),
+    (".nir", "unknown node", nir_unknown_node, COMPILE_DT, 4, "Resonator"),
     (".nir", "stacked weights", nir_stacked_weights, COMPILE_DT, 4, "fc (Affine): weight"),
     (".npy", "missing", nothing, SIMULATE, 3, "cannot be read"),
     (".npy", "empty", empty, SIMULATE, 3, "the file is empty"),

@@ -271,3 +271,14 @@ def test_other_objects():
         to_graph(object(), np.zeros((1, 4)))
     with pytest.raises(InputError, match="above 0"):
         to_graph(Step(nn.Identity()).eval(), np.zeros((1, 4)), dt_s=0.0)
+
+
+def test_a_refused_layer_does_not_hide_a_refused_neuron():
+    neuron = snn.Leaky(beta=0.5, init_hidden=True, graded_spikes_factor=2.0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), neuron)
+    with pytest.raises(UnsupportedError) as error:
+        to_graph(net.eval(), torch.zeros(1, 4), dt_s=1e-3)
+    assert [finding.where for finding in error.value.findings] == [
+        "1 (BatchNorm1d)",
+        "2 (Leaky)",
+    ]

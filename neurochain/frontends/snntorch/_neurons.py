@@ -25,7 +25,7 @@ from neurochain.graph import (
     as_f64,
 )
 
-__all__ = ["NeuronReading", "read_neuron"]
+__all__ = ["NeuronReading", "feature_findings", "read_neuron"]
 
 _KINDS = {
     "_base_sub": ResetKind.SUBTRACT,
@@ -44,6 +44,13 @@ class NeuronReading:
     recurrent: Node | None = None
     findings: list[Finding] = field(default_factory=list)
     broken: list[Finding] = field(default_factory=list)
+
+
+def feature_findings(name: str, module: nn.Module) -> list[Finding]:
+    """What stands in the way of a neuron module, whatever reaches it."""
+    reader = _Reader(name, module, (), False)
+    reader.check_features()
+    return reader.findings
 
 
 def read_neuron(

@@ -13,7 +13,12 @@ from neurochain.frontends.snntorch._fold import Expressions, check_steps, number
 from neurochain.frontends.snntorch._kinds import label_of
 from neurochain.frontends.snntorch._outputs import DecodedOutput, decode, step_output
 from neurochain.frontends.snntorch._sample import Sample
-from neurochain.frontends.snntorch._scan import dropped_findings, notes, scan
+from neurochain.frontends.snntorch._scan import (
+    dropped_findings,
+    neuron_features,
+    notes,
+    scan,
+)
 from neurochain.frontends.snntorch._time import Timing, input_timing, reachable
 from neurochain.frontends.snntorch._values import InputValue, NeuronCall, Value
 from neurochain.graph import Graph
@@ -58,6 +63,7 @@ class Reading:
 
     def _raise(self) -> None:
         if any(f.severity is Severity.ERROR for f in self.findings):
+            self.findings += neuron_features(self.module, self.findings)
             raise UnsupportedError(*self.findings)
 
     def _raise_broken(self, builder: Builder) -> None:

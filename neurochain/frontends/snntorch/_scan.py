@@ -15,11 +15,12 @@ from neurochain.frontends.snntorch._kinds import (
     is_leaf,
     label_of,
 )
+from neurochain.frontends.snntorch._neurons import feature_findings
 from neurochain.frontends.snntorch._stubs import refusal
 from neurochain.frontends.snntorch._time import reachable
 from neurochain.frontends.snntorch._values import LeafValue, Value
 
-__all__ = ["dropped_findings", "notes", "scan"]
+__all__ = ["dropped_findings", "neuron_features", "notes", "scan"]
 
 
 def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
@@ -32,6 +33,17 @@ def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
             what, fix = refusal(part)
             found.append(Finding(where=label_of(name, part), what=what, fix=fix))
     return found
+
+
+def neuron_features(module: nn.Module, known: list[Finding]) -> list[Finding]:
+    """Features of neurons that values which were refused before them kept from being read."""
+    return [
+        finding
+        for name, part in _leaves(module)
+        if type(part) in NEURON_STATES
+        for finding in feature_findings(name, part)
+        if finding not in known
+    ]
 
 
 def _leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:

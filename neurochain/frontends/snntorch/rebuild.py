@@ -87,11 +87,16 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def rebuild(spec: Spec, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    """Make the module again with its stored state, in eval mode."""
-    listed = list(SpikingNeuron.instances)
+def rebuild(spec: Spec, state: Mapping[str, torch.Tensor], *, listed: bool) -> nn.Module:
+    """Make the module again with its stored state, in eval mode.
+
+    listed: its neurons stay in SpikingNeuron.instances like any others. snntorch.utils.reset clears
+    only neurons that it finds there, and the list keeps them alive.
+    """
+    before = list(SpikingNeuron.instances)
     module = _rebuild(spec, state, "")
-    SpikingNeuron.instances[:] = listed  # a rebuilt network is nobody's global state
+    if not listed:
+        SpikingNeuron.instances[:] = before
     module.load_state_dict(dict(state))
     return module.eval()
 
