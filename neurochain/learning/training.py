@@ -159,7 +159,17 @@ def evaluate_on(
         for k, part in enumerate(parts):
             yield data.clean(part), data.labels[part]
             if progress is not None:
-                progress(_progress(label or recipe.name, "evaluate", k + 1, len(parts)))
+                progress(
+                    Progress(
+                        run=label or recipe.name,
+                        phase="evaluate",
+                        epoch=0,
+                        epochs=1,
+                        done=k + 1,
+                        total=len(parts),
+                        loss=float("nan"),
+                    )
+                )
 
     return evaluate_module(net, recipe.decoding, batches())
 
@@ -191,8 +201,17 @@ def _epoch(
         optimiser.step()
         total += loss.item()
         if progress is not None:
-            report = _progress(job.label, "train", k + 1, len(batches), total / (k + 1))
-            progress(_at(report, epoch, job.epochs))
+            progress(
+                Progress(
+                    run=job.label,
+                    phase="train",
+                    epoch=epoch,
+                    epochs=job.epochs,
+                    done=k + 1,
+                    total=len(batches),
+                    loss=total / (k + 1),
+                )
+            )
     return total / len(batches)
 
 
@@ -226,22 +245,6 @@ def _restore(
     optimiser.load_state_dict(start.optimiser)
     torch.set_rng_state(start.rng)
     return start
-
-
-def _progress(run: str, phase: Any, done: int, total: int, loss: float = np.nan) -> Progress:
-    return Progress(run=run, phase=phase, epoch=0, epochs=1, done=done, total=total, loss=loss)
-
-
-def _at(report: Progress, epoch: int, epochs: int) -> Progress:
-    return Progress(
-        run=report.run,
-        phase=report.phase,
-        epoch=epoch,
-        epochs=epochs,
-        done=report.done,
-        total=report.total,
-        loss=report.loss,
-    )
 
 
 def _split(samples: Indices, size: int) -> list[Indices]:
