@@ -1,6 +1,7 @@
 """What all tests share: hypothesis profiles and the folder of shared data."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,21 @@ def shared_dir() -> Path:
 def repository() -> Path:
     """The root of the checkout."""
     return ROOT
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many of the 72 cells of tests/verification ran, were refused, cannot run in snnTorch.
+
+    It stands here because with xdist only this conftest is read where the summary is written.
+    """
+    counts = Counter(
+        value
+        for report in terminalreporter.stats.get("passed", [])
+        for key, value in report.user_properties
+        if key == "cell"
+    )
+    if counts:
+        parts = ", ".join(f"{counts[k]} {k}" for k in ("ran", "refused", "cannot run in snnTorch"))
+        terminalreporter.write_line(
+            f"neuron x reset x reset delay x style: {sum(counts.values())} cells: {parts}"
+        )

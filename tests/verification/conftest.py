@@ -1,7 +1,6 @@
-"""Networks lie beside the tests that use them; the cells that ran are counted at the end."""
+"""Networks lie beside the tests that use them."""
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,3 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """How many of the 72 cells ran, were refused, cannot run in snnTorch."""
-    counts = Counter(
-        value
-        for report in terminalreporter.stats.get("passed", [])
-        for key, value in report.user_properties
-        if key == "cell"
-    )
-    if counts:
-        parts = ", ".join(f"{counts[k]} {k}" for k in ("ran", "refused", "cannot run in snnTorch"))
-        terminalreporter.write_line(
-            f"neuron x reset x reset delay x style: {sum(counts.values())} cells: {parts}"
-        )
