@@ -60,8 +60,10 @@ def verification_line(artifact: Artifact) -> str:
         return f"not verified: {reason}"
     rates = ", ".join(f"{100 * r:g} %" for r in found.get("rates", ()))
     ties = found.get("ties", 0)
+    arithmetic = artifact.network.arithmetic
+    which = "" if arithmetic == "float32" else f"before its weights became {arithmetic}, "
     return (
-        f"verified: equal to the PyTorch module on random spikes at {rates} over "
+        f"verified: {which}equal to the PyTorch module on random spikes at {rates} over "
         f"{found.get('steps')} steps, ties: {ties}"
     )
 

@@ -41,7 +41,8 @@ def guarded(call: Callable[[], Any]) -> int:
     try:
         with _messages_on_stderr():
             result = call()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None where it was closed before the start
+                sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("NEUROCHAIN_DEBUG") == "1":
             _print_traceback()

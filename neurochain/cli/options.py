@@ -171,7 +171,9 @@ _INPUT = (
         "shipped with a model.",
     ),
     click.option(
-        "--steps", type=click.IntRange(min=1), help="Present a static input for so many steps."
+        "--steps",
+        type=click.IntRange(1, 2**31 - 1),
+        help="Present a static input for so many steps.",
     ),
     click.option(
         "--time-axis",

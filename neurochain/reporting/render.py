@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from neurochain.reporting.records import CountSet, LayerRecord, RunRecord, Spread
+from neurochain.reporting.records import CountSet, LayerRecord, Meta, RunRecord, Spread
 from neurochain.reporting.rows import Row, rows, totals
 
 __all__ = [
@@ -155,7 +155,7 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
         f"per step:   {_shares(total, counts.samples * counts.steps)}",
         f"{size}; engine {meta.engine}, weights {meta.weights}; counts {_SETS[counts.counting]}",
         _LEGEND,
-        f"{origin}, {_VERIFIED[meta.verified]}, neurochain {meta.tool_version}",
+        f"{origin}, {_verified(meta)}, neurochain {meta.tool_version}",
         *(f"warning: {text}" for text in record.warnings),
         "counts only, no energy",
     ]
@@ -170,6 +170,15 @@ _VERIFIED = {
     False: "differs from its PyTorch module",
     None: "not verified",
 }
+
+
+def _verified(meta: Meta) -> str:
+    """What is known about the agreement; integer weights come after the comparison."""
+    text = _VERIFIED[meta.verified]
+    changed = meta.verified is not None and meta.weights != "float32"
+    return f"{text} before its weights became {meta.weights}" if changed else text
+
+
 _SETS = {
     "model": "as trained (model set)",
     "deployed": "as lowered (deployed set)",

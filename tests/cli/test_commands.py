@@ -294,3 +294,10 @@ def test_recordings_with_an_encoding_from_the_command_line(
         refused = invoke(*args, *options)
         assert refused.exit_code == 3
         assert says in refused.stderr
+
+
+def test_a_number_of_steps_beyond_any_array_is_usage(invoke, files: Path) -> None:
+    steps = ("--steps", str(10**20))
+    result = invoke("simulate", files / "net.nir", "--input", files / "x.npy", *steps)
+    assert result.exit_code == 2
+    assert "--steps" in result.stderr

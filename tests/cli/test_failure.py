@@ -102,3 +102,8 @@ def test_without_torch_the_extra_is_named(
         result = invoke("compile", tmp_path / "model.pt")
     assert result.exit_code == 3
     assert "pip install 'neurochain[torch]'" in result.stderr
+
+
+def test_stdout_closed_before_the_start_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert guarded(lambda: 0) == 0

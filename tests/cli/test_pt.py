@@ -72,6 +72,17 @@ def test_compile_verifies(invoke, folder: Path, tmp_path: Path) -> None:
     assert "not verified: left out on request" in result.stdout
 
 
+def test_integer_weights_are_not_called_verified(invoke, folder: Path, tmp_path: Path) -> None:
+    """The comparison with the module is made before the weights become integers, and says so."""
+    net = tmp_path / "net.nchain"
+    said = "before its weights became int8"
+    result = ok(invoke("compile", folder / "model.pt", "--weights", "int8", "-o", net))
+    assert f"verified: {said}, equal to the PyTorch module on" in result.stdout
+    result = ok(invoke("simulate", net, "--input", folder / "x.npy"))
+    text = " ".join(result.stdout.split())
+    assert f"verified against its PyTorch module {said}, neurochain" in text
+
+
 def test_state_dict_with_factory(invoke, folder: Path) -> None:
     args = ("compile", folder / "weights.pt", "--model", "mynet_of_tests:make", "--json")
     built = json.loads(ok(invoke(*args, "--input-shape", "1x4")).stdout)
