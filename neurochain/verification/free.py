@@ -123,7 +123,7 @@ def _judge(
             "theta": float(theta[j]),
             "bound": float(v.error[j]),
         }
-        if abs(v.value[j] - theta[j]) <= v.error[j]:
+        if 0 < v.error[j] >= abs(v.value[j] - theta[j]):
             tie = Tie(population=population.name, kind="free-running", **facts)
             verdict.ties.append(tie)
         elif closed is None:

@@ -69,7 +69,7 @@ def _judge_spikes(
     registers = forced.enclose(population, rows + first)
     v = registers[register]
     theta = np.broadcast_to(registers[limit].value, v.value.shape)
-    open_spike = np.abs(v.value - theta) <= v.error
+    open_spike = (np.abs(v.value - theta) <= v.error) & (v.error > 0)  # exact: nothing is open
     for k, row in enumerate(rows):
         for j in np.flatnonzero(flips[row]):
             facts: dict[str, Any] = {

@@ -165,6 +165,18 @@ def test_a_divergence_at_twice_the_bound_is_a_mismatch_and_one_inside_is_a_tie(t
         assert report.first_divergence.bound <= 1.2 * bound
 
 
+def test_a_membrane_exactly_on_the_threshold_is_no_tie():
+    """Nothing is rounded: 1 > 1 is no spike, whatever the module with a lower threshold says."""
+    weights = np.full(4, 0.25, np.float32)
+    module, other = lone_neuron(weights, 0.875), lone_neuron(weights, 1.0)
+    ours = lower(to_graph(other, np.zeros((1, 4)), dt_s=1e-3).graph)
+    theirs = to_graph(module, np.zeros((1, 4)), dt_s=1e-3)
+    report = verify_network(ours, theirs, module, np.ones((1, 4), np.float32))
+    assert not report.equal
+    assert report.ties == ()
+    assert report.first_divergence.bound == 0
+
+
 def test_a_wrong_state_is_seen_where_no_spike_tells():
     """Leaky "zero" with and without delay spike alike; the membranes they keep differ."""
     late = nn.Sequential(nn.Linear(4, 4), snn.Leaky(beta=0.5, init_hidden=True))

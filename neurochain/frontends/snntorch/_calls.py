@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from neurochain.errors import Finding
+from neurochain.frontends.snntorch._changes import (
+    counter_findings,
+    numbers,
+    parameter_findings,
+    parameters,
+)
 from neurochain.frontends.snntorch._marks import value_of
+from neurochain.frontends.snntorch._snapshot import at_rest
 from neurochain.frontends.snntorch._tracer import Tracer
 from neurochain.frontends.snntorch._values import (
     NeuronCall,
@@ -87,15 +95,26 @@ def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
 
 
 def _run(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
+    """One trace, from rest: what an earlier trace left in the module is no state."""
+    with at_rest(module):
+        return _followed(module, sample, arguments)
+
+
+def _followed(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
     tracer = Tracer(module)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[])
+    given = parameters(module)
+    counted: list[Finding] = []
     try:
         with tracer.active():
             marked = {k: tracer.mark_probe(v.clone(), k) for k, v in arguments.items()}
             _call(result, module, sample, marked)
             result.one_step = not _is_loop(tracer)
             for _ in range(ONE_STEP_CALLS - 1 if result.one_step else 0):
+                before = numbers(module)
                 _call(result, module, sample, _threaded(result, marked))
+                counted = counter_findings(tracer.names, before, module)
+        tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
     except TraceStopError:
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own

@@ -87,7 +87,8 @@ def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     source = args[0]
-    result = func(*args, **kwargs)
+    # .data would hide changes in place from the version that `value_of` looks at
+    result = source.detach() if name == "data" else func(*args, **kwargs)
     if not isinstance(result, torch.Tensor) or result is source:
         return result
     if result.dtype is not torch.float32 and result.dtype is not source.dtype:
@@ -103,9 +104,12 @@ def _add(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
     operands = [*args, *(kwargs[k] for k in ("input", "other") if k in kwargs)]
     if len(operands) != 2 or kwargs.get("alpha", 1) != 1 or kwargs.get("out") is not None:
         return _unknown(tracer, func, name, args, kwargs)
-    result = func(*args, **kwargs)
-    marker = tracer.mark_record if result is args[0] else mark
     a, b = (tracer.operand(item) for item in operands)
+    result = func(*args, **kwargs)
+    marker = mark
+    if result is args[0]:  # in place
+        marker = tracer.mark_record
+        _check_whole(tracer, result)
     for value, number, zero in ((a, operands[1], b), (b, operands[0], a)):
         if not isinstance(number, torch.Tensor) and isinstance(zero, ConstValue) and zero.zero:
             return marker(result, value)  # sum() starts from the number 0
@@ -117,6 +121,17 @@ def _add(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
         )
         return tracer.unknown(result)
     return marker(result, AddValue(shape=tuple(result.shape), left=a, right=b))
+
+
+def _check_whole(tracer: Tracer, changed: torch.Tensor) -> None:
+    """Adding in place to a part of a constant (record[t] += spikes) changes the whole unseen."""
+    base = changed._base
+    if base is not None and value_of(base) is None:
+        tracer.refuse(
+            users_line("addition in place"),
+            "adds to a part of a tensor.",
+            "Collect the values in a list and torch.stack it.",
+        )
 
 
 def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
@@ -144,7 +159,7 @@ def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -
 
 def _divide(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     value = tracer.operand(args[0])
-    number = args[1] if len(args) > 1 else None
+    number = args[1] if len(args) == 2 and not kwargs else None
     if not isinstance(value, (ReduceValue, AddValue)) or not isinstance(number, (int, float)):
         return _unknown(tracer, func, name, args, kwargs)
     divided = ReduceValue(
@@ -181,8 +196,9 @@ def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
     if value is None:
         items: list[Value | None] = [None] * record.shape[dim]
         value = SequenceValue(shape=tuple(record.shape), items=items, dim=dim)
-        tracer.mark_record(record, value)
     value.items[parts[-1]] = tracer.operand(item)
+    func(*args, **kwargs)
+    tracer.mark_record(record, value)
 
 
 def _compare(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurochain.frontends.snntorch._values import Value, ViewValue
+from neurochain.frontends.snntorch._values import UnknownValue, Value, ViewValue
 
 __all__ = ["REST_MARK", "mark", "tracked", "unmark", "users_line", "value_of", "view_of"]
 
 _ATTRIBUTE = "_neurochain_value"
+_VERSION = "_neurochain_version"  # torch's count of in-place changes, shared with every view
 REST_MARK = "_neurochain_rest"  # on the empty states that a trace starts from
 
 
 def mark(tensor: torch.Tensor, value: Value) -> torch.Tensor:
     """Write what `tensor` stands for on it."""
+    setattr(tensor, _VERSION, tensor._version)
     setattr(tensor, _ATTRIBUTE, value)
     return tensor
 
@@ -25,11 +27,20 @@ def mark(tensor: torch.Tensor, value: Value) -> torch.Tensor:
 def unmark(tensor: torch.Tensor) -> None:
     """Remove the mark."""
     vars(tensor).pop(_ATTRIBUTE, None)
+    vars(tensor).pop(_VERSION, None)
 
 
 def value_of(item: Any) -> Value | None:
-    """The value a tensor stands for; None for one that does not depend on the sample."""
-    return getattr(item, _ATTRIBUTE, None) if isinstance(item, torch.Tensor) else None
+    """The value a tensor stands for; None for one that does not depend on the sample.
+
+    What was changed in place under another name (a view, a detached tensor) is not known any more.
+    """
+    if not isinstance(item, torch.Tensor) or not hasattr(item, _ATTRIBUTE):
+        return None
+    if item._version != getattr(item, _VERSION):
+        mark(item, UnknownValue(shape=tuple(item.shape), said=False))
+    value: Value = getattr(item, _ATTRIBUTE)
+    return value
 
 
 def tracked(item: Any) -> bool:

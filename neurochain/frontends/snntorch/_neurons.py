@@ -120,8 +120,9 @@ class _Reader:
                 f"graded_spikes_factor is {', '.join(f'{g:g}' for g in got)}, not 1.",
                 "Fold the factor into the weights of the next layer.",
             )
-        if "forward" in vars(module):
-            self.add("its forward was replaced on the object.", "Use the class's own forward.")
+        for name in vars(module):
+            if callable(getattr(type(module), name, None)):
+                self.add(f"its {name} was replaced on the object.", f"Use the class's own {name}.")
         if module._forward_hooks or module._forward_pre_hooks:
             self.add(
                 "has forward hooks; they are not compiled.",

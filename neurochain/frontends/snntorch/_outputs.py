@@ -39,7 +39,7 @@ def decode(
     """Understand one returned value of a module that loops over time; None if it was refused."""
     items, decoding = _unfold(value, steps)
     if items is None:
-        if isinstance(value, (UnknownValue, ConstValue)):
+        if _said(value):
             return None
         return _finding(place, "is not one value a step, nor their sum, mean, maximum or last.")
     if decoding is Decoding.LAST:
@@ -62,13 +62,18 @@ def step_output(
     value: Value, place: int, steps: int, expressions: Expressions
 ) -> DecodedOutput | Finding | None:
     """Understand one returned value of a module that takes one step a call."""
-    if isinstance(value, (SequenceValue, ReduceValue)):
-        return _finding(place, "is computed from spikes by a function that is not compiled.")
-    if isinstance(value, (ConstValue, UnknownValue)):
+    if _said(value):
         return None
+    if isinstance(value, (SequenceValue, ReduceValue, UnknownValue)):
+        return _finding(place, "is computed from spikes by a function that is not compiled.")
     return DecodedOutput(
         expression=expressions.of(value, steps - 1), decoding=Decoding.NONE, returned=place
     )
+
+
+def _said(value: Value) -> bool:
+    """True for what is no output: a constant, or something that has a finding already."""
+    return isinstance(value, ConstValue) or (isinstance(value, UnknownValue) and value.said)
 
 
 def _finding(place: int, what: str) -> Finding:
@@ -114,23 +119,23 @@ def _reduced(value: ReduceValue, steps: int) -> tuple[list[Value] | None, Decodi
 
 
 def _viewed(value: ViewValue, base: SequenceValue) -> tuple[list[Value] | None, Decoding]:
-    """stack(...)[-1], or the whole sequence with its axes in another order."""
-    if _time_axis(value, base) is not None and value.index.size == np.prod(base.shape):
+    """stack(...)[-1], or the whole sequence with time on another axis."""
+    if _time_axis(value, base) is not None:
         return _whole(base), Decoding.NONE
-    step = np.unravel_index(value.index, base.shape)[base.dim]
-    last = len(base.items) - 1
-    item = base.items[last]
-    if item is not None and value.shape == item.shape and bool((step == last).all()):
+    item = base.items[-1]
+    last = np.moveaxis(np.arange(np.prod(base.shape)).reshape(base.shape), base.dim, 0)[-1]
+    if item is not None and np.array_equal(value.index, last.reshape(-1)):
         return [item], Decoding.LAST
     return None, Decoding.NONE
 
 
 def _time_axis(value: ViewValue, base: SequenceValue) -> int | None:
-    """Axis of the view along which time runs, None if none does."""
-    step = np.unravel_index(value.index, base.shape)[base.dim].reshape(value.shape)
+    """Axis along which time runs in a view of everything, None if elements change their order."""
+    whole = np.moveaxis(np.arange(np.prod(base.shape)).reshape(base.shape), base.dim, 0)
+    index = value.index.reshape(value.shape)
     for axis, size in enumerate(value.shape):
-        ramp = np.arange(size).reshape([-1 if a == axis else 1 for a in range(step.ndim)])
-        if size == len(base.items) and bool((step == ramp).all()):
+        ordered = np.moveaxis(index, axis, 0).reshape(-1)
+        if size == len(base.items) and np.array_equal(ordered, whole.reshape(-1)):
             return axis
     return None
 

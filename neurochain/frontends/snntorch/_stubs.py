@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from neurochain.frontends.snntorch._kinds import (
     IGNORED,
@@ -95,6 +96,7 @@ def stateless(
 ) -> Any:
     """Stand in for a layer without state."""
     if type(module) in IGNORED:
+        _check_mode(tracer, label_of(name, module), module)
         return source
     value = tracer.operand(source)
     if type(module) in RESHAPES:
@@ -114,6 +116,16 @@ def stateless(
             tracer.shapes[shape_key] = tuple(original(module, source).shape)
     shape = tracer.shapes[shape_key]
     return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+
+
+def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
+    """The network is in eval mode; a dropout that is not was made, or set so, by forward."""
+    if module.training and isinstance(module, _DropoutNd):
+        tracer.refuse(
+            label,
+            "drops values at random even in eval mode.",
+            "Make it in __init__ and assign it to an attribute.",
+        )
 
 
 def _check_argument(tracer: Tracer, label: str, value: Value) -> None:
@@ -141,7 +153,8 @@ def refusal(module: nn.Module) -> tuple[str, str]:
     if "BatchNorm" in kind:
         return (
             f"{kind} is not supported.",
-            "Fold it into the layer before it (torch.nn.utils.fusion.fuse_conv_bn_eval).",
+            "Fold it into the layer before it (torch.nn.utils.fusion: fuse_conv_bn_eval, "
+            "fuse_linear_bn_eval).",
         )
     known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
     return f"{kind} layers are not supported.", f"Supported: {known} and neurons."

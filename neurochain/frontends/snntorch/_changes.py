@@ -1,0 +1,93 @@
+"""What forward changes on the module itself, so that one step is not like the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from neurochain.errors import Finding
+from neurochain.frontends.snntorch._kinds import NEURON_STATES, is_leaf, label_of
+from neurochain.frontends.snntorch._marks import value_of
+
+__all__ = ["counter_findings", "numbers", "parameter_findings", "parameters"]
+
+Facts = dict[tuple[nn.Module, str], Any]
+
+
+def numbers(module: nn.Module) -> Facts:
+    """Numbers, texts and constant tensors that hang on the user's own modules."""
+    return {
+        (part, name): _plain(value)
+        for part in module.modules()
+        if not is_leaf(part)
+        for place in (vars(part), part._buffers)
+        for name, value in place.items()
+        if not name.startswith("_")
+    }
+
+
+def _plain(value: Any) -> Any:
+    """What of a value can be compared: containers by what is in them; other objects not at all."""
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(item for item in map(_plain, value) if item is not None)
+    if isinstance(value, dict):
+        return tuple((str(key), _plain(item)) for key, item in value.items())
+    if isinstance(value, torch.Tensor) and value_of(value) is None:
+        return tuple(value.shape), value.detach().cpu().numpy().tobytes()
+    return None
+
+
+def parameters(module: nn.Module) -> Facts:
+    """What layers and neurons compute with: parameters, buffers, options; no states."""
+    return {
+        (part, name): value.detach().clone() if isinstance(value, torch.Tensor) else value
+        for part in module.modules()
+        if is_leaf(part)
+        for place in (part._parameters, part._buffers, vars(part))
+        for name, value in place.items()
+        if name not in ("reset", *NEURON_STATES.get(type(part), ()))
+        and (isinstance(value, (torch.Tensor, bool, int, float, str)) or callable(value))
+    }
+
+
+def counter_findings(
+    names: Mapping[nn.Module, str], before: Facts, module: nn.Module
+) -> list[Finding]:
+    """Numbers that a call changed: forward could depend on them at a step that no trace sees."""
+    return [
+        Finding(
+            where=label_of(names.get(part, ""), part),
+            what=f"forward changes its attribute {name} at every call; what it does at a later "
+            "step could depend on it.",
+            fix="Count outside the module.",
+        )
+        for (part, name), value in numbers(module).items()
+        if before.get((part, name), value) not in (value, None)
+    ]
+
+
+def parameter_findings(
+    names: Mapping[nn.Module, str], before: Facts, module: nn.Module
+) -> list[Finding]:
+    """Weights, thresholds, decays and options that forward changed."""
+    now = parameters(module)
+    return [
+        Finding(
+            where=label_of(names.get(part, ""), part),
+            what=f"forward changes its {name}.",
+            fix="Set it once, before the network is compiled.",
+        )
+        for part, name in {**before, **now}
+        if not _same(now.get((part, name)), before.get((part, name)))
+    ]
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+    return type(a) is type(b) and bool(a == b)
