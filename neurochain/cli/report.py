@@ -28,25 +28,56 @@ __all__ = ["command"]
     show_default=True,
     help="model: as trained; deployed: as lowered (quantised, pools as projections).",
 )
-@click.option("--json", "form", flag_value="json", help="Print the whole report as JSON.")
-@click.option("--csv", "form", flag_value="csv", help="Print the layers as CSV, every count.")
-@click.option("--markdown", "form", flag_value="markdown", help="Print the table as Markdown.")
-@click.option("--html", "form", flag_value="html", help="Print one self-contained HTML page.")
+@click.option(
+    "--json",
+    "forms",
+    is_flag=True,
+    flag_value="json",
+    multiple=True,
+    help="Print the whole report as JSON.",
+)
+@click.option(
+    "--csv",
+    "forms",
+    is_flag=True,
+    flag_value="csv",
+    multiple=True,
+    help="Print the layers as CSV, every count.",
+)
+@click.option(
+    "--markdown",
+    "forms",
+    is_flag=True,
+    flag_value="markdown",
+    multiple=True,
+    help="Print the table as Markdown.",
+)
+@click.option(
+    "--html",
+    "forms",
+    is_flag=True,
+    flag_value="html",
+    multiple=True,
+    help="Print one self-contained HTML page.",
+)
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write to FILE, not to stdout.")
 @click.option(
     "--input", "data", metavar="FILE|demo", help="Run SOURCE on this first; demo for models."
 )
 def command(
-    run: str, counting: str, form: str | None, output: Path | None, data: str | None
+    run: str, counting: str, forms: tuple[str, ...], output: Path | None, data: str | None
 ) -> None:
     """Show the counts of a run as a table.
 
-    RUN.JSON is what simulate --json or evaluate --json printed. A network has no counts of its
-    own: with SOURCE in its place, --input says what to run it on.
+    RUN.JSON is what simulate --json or evaluate --json printed; - reads it from stdin. A network
+    has no counts of its own: with SOURCE in its place, --input says what to run it on.
     """
     from neurochain.cli.output import emit, note, terminal_width
     from neurochain.files import atomic_write_bytes
 
+    if len(forms) > 1:
+        raise click.UsageError(f"--{forms[0]} and --{forms[1]} exclude each other. Give one.")
+    form = forms[0] if forms else None
     record = _record(run, data)
     width = terminal_width() if output is None else 1000
     text = _rendered(record, form, counting, width).rstrip("\n")
@@ -63,7 +94,7 @@ def _record(run: str, data: str | None) -> RunRecord:
 
     if data is not None:
         return _simulated(run, data)
-    path = Path(run)
+    path = Path("/dev/stdin" if run == "-" else run)
     if path.suffix in (".nchain", ".nir", ".pt", ".pth") or not (path.exists() or path.suffix):
         raise click.UsageError(
             f"{run} is a network, which has no counts until it has run. Give --input FILE, or "

@@ -39,7 +39,7 @@ __all__ = ["command"]
     "--sample",
     type=PATH,
     metavar="X.NPY",
-    help="One call's input of the module; by default the first step.",
+    help="One call's input of the module; by default made from the input.",
 )
 @click.option("--strict", is_flag=True, help="Answer no also where a population hardly fired.")
 @json_option
@@ -93,16 +93,20 @@ def _verify(
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions
     from neurochain.cli.sources import open_source
+    from neurochain.pipeline import load_module, verify
     from neurochain.verification import verify_network
 
     opened = open_source(art, CompileOptions())
     found = open_data(opened, data)
     x = np.concatenate(list(found.batches())).astype(np.float32)
-    loaded = _load_module(opened, source, module, x)
+    if module["model"] is not None and module["sample"] is None:
+        live = load_module(Path(source or ""), module["model"])
+        return verify(opened.artifact, live, x, time_axis=module["time_axis"])
+    loaded = _load_module(opened, source, module)
     return verify_network(opened.artifact.network, loaded.result, loaded.module, x)
 
 
-def _load_module(opened: Opened, source: str | None, module: dict[str, Any], x: Any) -> Loaded:
+def _load_module(opened: Opened, source: str | None, module: dict[str, Any]) -> Loaded:
     """The live module. Errors: InputError where there is none."""
     from neurochain.errors import InputError
     from neurochain.pipeline import Options, load_source
@@ -110,15 +114,12 @@ def _load_module(opened: Opened, source: str | None, module: dict[str, Any], x: 
     if source is None and opened.zoo is None:
         raise InputError(f"{opened.name}: give the file that holds its module as well.")
     path = opened.zoo.checkpoint if source is None and opened.zoo else Path(source or "")
-    sample = module["sample"]
-    if sample is None and module["model"] is not None:
-        sample = x[:1, 0]
     options = Options(
         dt_s=opened.artifact.network.dt_s if module["model"] else None,
         model=module["model"],
         time_axis=module["time_axis"],
     )
-    loaded = load_source(path, sample, options)
+    loaded = load_source(path, module["sample"], options)
     if loaded.module is None:
         raise InputError(f"{path}: {loaded.unverified}, so there is nothing to compare with.")
     return loaded

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.graph import Graph
 
-__all__ = ["Loaded", "Options", "load_source"]
+__all__ = ["Loaded", "Options", "load_module", "load_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ def load_source(source: Any, sample: Any, options: Options) -> Loaded:
     Errors: InputError (unreadable, missing facts), UnsupportedError (constructs without an exact
     meaning here).
     """
+    if options.dt_s is not None and not (options.dt_s > 0 and math.isfinite(options.dt_s)):
+        raise InputError(f"dt is {options.dt_s} s; it must be above 0. Give a length in seconds.")
     if isinstance(source, Graph):
         return Loaded(kind="graph", graph=source, unverified="a Graph has no module beside it")
     if _is_module(source):
@@ -160,10 +163,7 @@ def _from_pt(path: Path, sample: Any, options: Options) -> Loaded:
 
     sha256 = _digest(path) if path.is_file() else ""
     if options.model is not None:
-        live = checkpoint.load_state_dict_file(path, _factory(options.model))
-        return _from_module(
-            "state_dict", live, _need_sample(sample, options), options, sha256=sha256
-        )
+        return _with_factory(path, sample, options, sha256)
     _refuse_nir_options(options)
     loaded = checkpoint.load(path)
     module = checkpoint.rebuild_module(loaded, listed=False)
@@ -175,7 +175,7 @@ def _from_pt(path: Path, sample: Any, options: Options) -> Loaded:
     return Loaded(
         kind="checkpoint",
         graph=loaded.result.graph,
-        findings=loaded.result.findings,
+        findings=tuple(f for f in loaded.result.findings if f.where != "dt"),  # it is known now
         module=module,
         result=loaded.result,
         sample=loaded.sample,
@@ -186,6 +186,43 @@ def _from_pt(path: Path, sample: Any, options: Options) -> Loaded:
         encoding=loaded.input_encoding or {},
         decoding=loaded.output_decoding or {},
     )
+
+
+def load_module(path: Path, model: str) -> Any:
+    """The live module of a state dict or checkpoint, made by "package.module:factory"."""
+    from neurochain.frontends import checkpoint
+
+    return checkpoint.load_state_dict_file(path, _factory(model))
+
+
+def _with_factory(path: Path, sample: Any, options: Options, sha256: str) -> Loaded:
+    """A module made by the user's factory; a checkpoint brings sample, dt and encodings along."""
+    live = load_module(path, options.model or "")
+    known = _checkpoint_of(path)
+    if known is None:
+        given = _need_sample(sample, options)
+        return _from_module("state_dict", live, given, options, sha256=sha256)
+    said = replace(options, dt_s=options.dt_s or known.result.graph.dt_s)
+    given = known.sample if sample is None and options.input_shape is None else sample
+    return _from_module(
+        "checkpoint",
+        live,
+        _need_sample(given, options),
+        said,
+        sha256=sha256,
+        encoding=known.input_encoding or {},
+        decoding=known.output_decoding or {},
+    )
+
+
+def _checkpoint_of(path: Path) -> Any:
+    """The checkpoint in a file, None where it holds a bare state dict."""
+    from neurochain.frontends import checkpoint
+
+    try:
+        return checkpoint.load(path)
+    except InputError:
+        return None
 
 
 def _factory(spec: str) -> Any:
