@@ -3,6 +3,7 @@
 A model is a folder `zoo/NAME/` with
 
     model.pt     checkpoint written by `neurochain.save`
+    model.nchain what it compiles to, verified; opens without torch
     card.json    recipe, seed, measured figures, input encoding, output decoding
     sample.npz   a few real test samples: spikes (sample, step, ...) uint8, labels (sample,)
 """
