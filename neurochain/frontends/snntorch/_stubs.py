@@ -153,8 +153,7 @@ def refusal(module: nn.Module) -> tuple[str, str]:
     if "BatchNorm" in kind:
         return (
             f"{kind} is not supported.",
-            "Fold it into the layer before it (torch.nn.utils.fusion: fuse_conv_bn_eval, "
-            "fuse_linear_bn_eval).",
+            "Fold it into the layer before it, by torch.nn.utils.fusion's fuse_*_bn_eval.",
         )
     known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
     return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
