@@ -92,7 +92,9 @@ def open_data(opened: Opened, options: InputOptions) -> RunInput:
 def check_labels(data: RunInput, decoding: OutputDecoding | None) -> None:
     """Whether decisions can be compared with labels. Errors: InputError."""
     if data.labels is None:
-        raise InputError(f"{data.name}: holds no labels. Give --labels Y.NPY.")
+        raise InputError(
+            f"{data.name}: holds no labels. Give --labels Y.NPY, or an .npz with an array labels."
+        )
     if decoding is None:
         raise InputError("output decoding: the model does not say how it is read. Give --decode.")
     if data.labels.max() >= decoding.classes:

@@ -208,7 +208,10 @@ def _idx(
     file: Path, shape: tuple[int, ...], encoding: InputEncoding | None, part: str | None
 ) -> InputSource:
     if encoding is None or encoding.kind not in ("rate", "direct", "latency"):
-        raise InputError(f"{file}: images need an encoding of kind rate, direct or latency.")
+        raise InputError(
+            f"{file}: images need an encoding of kind rate, direct or latency. "
+            "On the command line: --encode rate --steps N --seed N, --encode direct --steps N."
+        )
     if file.is_dir():
         prefix = {"train": "train", "test": "t10k", None: "t10k"}.get(part, part)
         file = mnist_file(file, f"{prefix}-images-idx3-ubyte")
@@ -240,7 +243,7 @@ def _recordings(
     if encoding is None or encoding.kind != "events" or encoding.bin_us is None:
         raise InputError(
             f"{file}: recordings need an encoding of kind events with the number of steps and the "
-            "length of a bin in microseconds."
+            "length of a bin in microseconds. On the command line: --steps N --bin-us N."
         )
     _same_shape(file, encoding, shape)
     steps, bin_us = encoding.steps, encoding.bin_us

@@ -145,7 +145,7 @@ def _events(recipe: Recipe, path: Path, part: Literal["train", "test"], check: b
     if check and digest != wanted:
         raise InputError(
             f"{found}: the {part} recordings have digest {digest}, the recipe's have {wanted}. "
-            "Fetch the original files, or switch the check off for other data."
+            "Fetch the original files, or switch the check off for other data (--any-data)."
         )
     return _Recordings(
         files=tuple(recordings.read_bytes()),
