@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite, prod
 from types import MappingProxyType
@@ -145,6 +145,13 @@ class Operator(ABC):
     def weight(self) -> NDArray[Any] | None:
         """The stored weights (float32, int8 or int16), None for structural operators."""
         return None
+
+    def with_weights(self, weights: NDArray[Any]) -> Operator:
+        """The same operator with other weights; every weighted operator calls them `weights`."""
+        if self.weight is None:
+            raise InternalError(f"{type(self).__name__} has no weights.")
+        changed: Operator = replace(self, weights=weights)  # type: ignore[type-var]
+        return changed
 
     @abstractmethod
     def faults(self) -> list[str]:

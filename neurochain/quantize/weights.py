@@ -7,14 +7,13 @@ Symmetric, per layer. Biases and neuron parameters stay float32.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurochain.errors import InputError
-from neurochain.network import Network, Operator, Projection
+from neurochain.network import Network, Projection
 
 __all__ = ["WeightError", "quantize_weights"]
 
@@ -81,16 +80,10 @@ def _quantize(
     return (
         replace(
             projection,
-            operator=_with_weights(operator, integers),
+            operator=operator.with_weights(integers),
             scale=scale,
             model_fanout=operator.fanout(nonzero=True),
             model_nonzero=int(np.count_nonzero(weights)),
         ),
         error,
     )
-
-
-def _with_weights(operator: Operator, weights: NDArray[Any]) -> Operator:
-    """The same operator with other weights; every weighted operator calls them `weights`."""
-    values = {f.name: getattr(operator, f.name) for f in fields(operator)}  # type: ignore[arg-type]
-    return type(operator)(**{**values, "weights": weights})

@@ -9,7 +9,7 @@ and Stability of Numerical Algorithms, section 3.1).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,8 @@ def flow(operator: Operator, x: Enclosure, scale: Any = None) -> Inflow:
     value = operator.reference_step(x.value) * factor
     if weight is None:
         return Inflow(value, x.error, size, np.ones_like(value), quantum(x.value))
-    absolute = _with_weights(operator, np.abs(weight.astype(np.float64)))
-    counting = _with_weights(operator, (weight != 0).astype(np.float64))
+    absolute = operator.with_weights(np.abs(weight.astype(np.float64)))
+    counting = operator.with_weights((weight != 0).astype(np.float64))
     return Inflow(
         value,
         absolute.reference_step(x.error) * abs(factor),
@@ -107,15 +107,6 @@ def quantum(values: NDArray[Any]) -> float:
 def _divided(value: float, divisor: int) -> float:
     """Quantum of a mean: known where the divisor is a power of two."""
     return value / divisor if divisor & (divisor - 1) == 0 else 0.0
-
-
-def _with_weights(operator: Operator, weights: F64) -> Operator:
-    """The same operator with other weights."""
-    names = {field.name for field in fields(operator)}  # type: ignore[arg-type]
-    if "weights" not in names:
-        raise TypeError(f"{type(operator).__name__} has no field 'weights'")
-    changed: Operator = replace(operator, weights=weights)  # type: ignore[type-var]
-    return changed
 
 
 def total(inflows: list[Inflow], biases: list[F64], shape: tuple[int, ...]) -> Enclosure:
