@@ -33,6 +33,7 @@ __all__ = [
     "VERSION",
     "Checkpoint",
     "load",
+    "load_if_checkpoint",
     "load_state_dict_file",
     "rebuild_module",
     "save",
@@ -146,8 +147,26 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     Errors: InputError for anything that is not a whole checkpoint of this version.
     """
     content = _read(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not _is_checkpoint(content):
         raise InputError(_not_a_checkpoint(path, content))
+    return _whole(path, content)
+
+
+def load_if_checkpoint(path: str | os.PathLike[str]) -> Checkpoint | None:
+    """The checkpoint in a file, None where it holds something else, such as a bare state dict.
+
+    Errors: InputError for files that cannot be read and for checkpoints that are damaged.
+    """
+    content = _read(path)
+    return _whole(path, content) if _is_checkpoint(content) else None
+
+
+def _is_checkpoint(content: Any) -> bool:
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _whole(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint of this version whose digests match. Errors: InputError."""
     if content.get("version") != VERSION:
         raise InputError(
             f"{path}: is of version {content.get('version')!r}; this neurochain reads {VERSION}. "
@@ -210,9 +229,13 @@ def load_state_dict_file(
 ) -> nn.Module:
     """A module made by `factory` (the user's code) with the weights of a state dict file.
 
-    Errors: InputError where the file holds no state dict, or one of another network.
+    Errors: InputError where the file holds no state dict, a damaged checkpoint, or the weights of
+    another network.
     """
-    state = _state_dict(path, _read(path))
+    content = _read(path)
+    if _is_checkpoint(content):
+        _whole(path, content)  # a checkpoint has digests: weights that do not match are refused
+    state = _state_dict(path, content)
     try:
         module = factory()
     except Exception as error:  # whatever the user's factory raises

@@ -197,8 +197,10 @@ def load_module(path: Path, model: str) -> Any:
 
 def _with_factory(path: Path, sample: Any, options: Options, sha256: str) -> Loaded:
     """A module made by the user's factory; a checkpoint brings sample, dt and encodings along."""
+    from neurochain.frontends import checkpoint
+
+    known = checkpoint.load_if_checkpoint(path)
     live = load_module(path, options.model or "")
-    known = _checkpoint_of(path)
     if known is None:
         given = _need_sample(sample, options)
         return _from_module("state_dict", live, given, options, sha256=sha256)
@@ -213,16 +215,6 @@ def _with_factory(path: Path, sample: Any, options: Options, sha256: str) -> Loa
         encoding=known.input_encoding or {},
         decoding=known.output_decoding or {},
     )
-
-
-def _checkpoint_of(path: Path) -> Any:
-    """The checkpoint in a file, None where it holds a bare state dict."""
-    from neurochain.frontends import checkpoint
-
-    try:
-        return checkpoint.load(path)
-    except InputError:
-        return None
 
 
 def _factory(spec: str) -> Any:

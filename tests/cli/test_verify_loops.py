@@ -77,3 +77,29 @@ def test_two_forms_exclude_each_other(invoke, saved):
     result = invoke("report", "run.json", "--csv", "--markdown")
     assert result.exit_code == 2
     assert "exclude each other" in result.output
+
+
+def test_a_damaged_checkpoint_is_no_bare_state_dict(invoke, saved):
+    """--model must not turn a failed digest into a default dt and a fresh trace."""
+    import torch
+
+    content = torch.load("net.pt", weights_only=True)
+    content["state_dict"]["fc.weight"][0, 0] += 1.0
+    torch.save(content, "changed.pt")
+    result = invoke(
+        "compile",
+        "changed.pt",
+        "--model",
+        "looping:make",
+        "--input-shape",
+        "12,1,6",
+        "-o",
+        "c.nchain",
+    )
+    assert result.exit_code == 3, result.output
+    assert "was changed after saving" in result.output
+    assert not (saved / "c.nchain").exists()
+    assert invoke("compile", "net.pt", "-o", "net.nchain").exit_code == 0
+    arguments = ("--model", "looping:make", "--input", "x.npy")
+    result = invoke("verify", "net.nchain", "changed.pt", *arguments)
+    assert result.exit_code == 3, result.output
