@@ -1,6 +1,6 @@
 """Front ends: live snnTorch modules, checkpoints and NIR files to Graph.
 
-Importing this package never imports torch; `frontends.snntorch` and `frontends.checkpoint` do.
+Importing this package never imports torch; `frontends.modules` and `frontends.checkpoint` do.
 """
 
 from neurochain.frontends.result import (

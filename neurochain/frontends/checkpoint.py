@@ -24,8 +24,8 @@ from neurochain.errors import InputError, NeurochainError
 from neurochain.files import atomic_write_bytes
 from neurochain.frontends._plain import array_digest, decode, encode, plain_digest
 from neurochain.frontends.result import FrontendResult
-from neurochain.frontends.snntorch import to_graph
-from neurochain.frontends.snntorch.rebuild import describe, rebuild
+from neurochain.frontends.modules import to_graph
+from neurochain.frontends.modules.rebuild import describe, rebuild
 from neurochain.graph import LIF, CubaLIF
 
 __all__ = [

@@ -133,7 +133,7 @@ def verify(
     default it is made from x. Returns a VerifyReport: .equal, .ties, .not_exercised,
     .first_divergence.
     """
-    from neurochain.frontends.snntorch import read_beside, to_graph
+    from neurochain.frontends.modules import read_beside, to_graph
     from neurochain.verification import verify_network
 
     network = art.network if isinstance(art, Artifact) else art

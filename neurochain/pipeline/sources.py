@@ -111,7 +111,7 @@ def _refuse_nir_options(options: Options) -> None:
 
 
 def _from_module(kind: str, module: Any, sample: Any, options: Options, **more: Any) -> Loaded:
-    from neurochain.frontends.snntorch import to_graph
+    from neurochain.frontends.modules import to_graph
 
     _refuse_nir_options(options)
     result = to_graph(module, sample, dt_s=options.dt_s, time_axis=options.time_axis)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from neurochain.frontends import FrontendResult
-    from neurochain.frontends.snntorch import Recording
+    from neurochain.frontends.modules import Recording
 
 __all__ = ["verify_network"]
 
@@ -97,7 +97,7 @@ def _samples(result: FrontendResult, x: NDArray[Any]) -> F32:
 
 
 def _record(module: nn.Module, result: FrontendResult, sample: F32) -> Recording:
-    from neurochain.frontends.snntorch import record
+    from neurochain.frontends.modules import record
 
     return record(module, result, sample)
 

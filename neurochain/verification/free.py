@@ -15,7 +15,7 @@ from neurochain.verification.judge import Verdict
 from neurochain.verification.report import Divergence, FreeRun, Tie
 
 if TYPE_CHECKING:
-    from neurochain.frontends.snntorch import PopulationRecord, Recording
+    from neurochain.frontends.modules import PopulationRecord, Recording
 
 __all__ = ["free_run"]
 

@@ -15,7 +15,7 @@ from neurochain.verification.report import Divergence, Tie
 
 if TYPE_CHECKING:
     from neurochain.frontends import FrontendResult
-    from neurochain.frontends.snntorch import PopulationRecord, Recording
+    from neurochain.frontends.modules import PopulationRecord, Recording
 
 __all__ = ["Verdict", "judge_layers", "judge_population"]
 

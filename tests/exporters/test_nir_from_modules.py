@@ -72,7 +72,7 @@ def nets():
     ],
 )
 def test_round_trip(name, tmp_path, differences):
-    from neurochain.frontends.snntorch import to_graph
+    from neurochain.frontends.modules import to_graph
 
     module, sample, exact = nets()[name]
     graph = to_graph(module, sample).graph

@@ -12,7 +12,7 @@ from torch import nn
 
 from neurochain import InputError, UnsupportedError
 from neurochain.frontends import checkpoint
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 from neurochain.lowering import lower
 from neurochain.verification import verify_network
 

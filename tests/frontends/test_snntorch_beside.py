@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from neurochain import UnsupportedError
-from neurochain.frontends.snntorch import read_beside, to_graph
+from neurochain.frontends.modules import read_beside, to_graph
 
 pytestmark = pytest.mark.torch
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from neurochain import InputError, UnsupportedError
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 

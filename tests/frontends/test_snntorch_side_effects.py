@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from neurochain import UnsupportedError
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 

@@ -13,7 +13,7 @@ from snntorch._neurons.neurons import SpikingNeuron
 from torch import nn
 
 from neurochain import UnsupportedError
-from neurochain.frontends.snntorch import record, to_graph
+from neurochain.frontends.modules import record, to_graph
 
 pytestmark = pytest.mark.torch
 

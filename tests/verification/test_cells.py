@@ -6,7 +6,7 @@ import torch
 from snntorch_nets import CELLS, N_IN, build, layer_names, plain_run, sample_for, spikes
 
 from neurochain import UnsupportedError, simulate
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 from neurochain.lowering import lower
 from neurochain.verification import verify_network
 

@@ -8,7 +8,7 @@ from snntorch_nets import set_weights, spikes
 from torch import nn
 
 from neurochain import InputError
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 from neurochain.graph import Edge, Graph
 from neurochain.lowering import lower
 from neurochain.verification import verify_network

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from neurochain import simulate
-from neurochain.frontends.snntorch import to_graph
+from neurochain.frontends.modules import to_graph
 from neurochain.graph import Affine, Conv, Flatten, MaxPool, Scale
 from neurochain.lowering import lower
 from neurochain.verification import verify_network

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from neurochain.frontends.snntorch._kinds import NEURON_STATES, SpikingNeuron
-from neurochain.frontends.snntorch._marks import REST_MARK
+from neurochain.frontends.modules._kinds import NEURON_STATES, SpikingNeuron
+from neurochain.frontends.modules._marks import REST_MARK
 
 __all__ = ["at_rest", "preserved"]
 

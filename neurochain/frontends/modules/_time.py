@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._values import (
     AddValue,
     InputValue,
     LeafValue,

@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._kinds import label_of
-from neurochain.frontends.snntorch._tracer import Tracer
+from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._tracer import Tracer
 
 __all__ = ["is_batched"]
 

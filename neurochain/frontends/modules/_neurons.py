@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import Finding, Severity
-from neurochain.frontends.snntorch._kinds import NEURON_STATES, label_of
-from neurochain.frontends.snntorch._layers import NOT_FINITE, LayerReading, read_layer
+from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
+from neurochain.frontends.modules._layers import NOT_FINITE, LayerReading, read_layer
 from neurochain.graph import (
     LIF,
     Compare,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurochain.frontends.snntorch._kinds import NEURON_STATES, SpikingNeuron
+from neurochain.frontends.modules._kinds import NEURON_STATES, SpikingNeuron
 from neurochain.graph import Compare
 
 __all__ = ["describe", "rebuild"]

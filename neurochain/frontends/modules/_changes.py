@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._kinds import NEURON_STATES, is_leaf, label_of
-from neurochain.frontends.snntorch._marks import value_of
+from neurochain.frontends.modules._kinds import NEURON_STATES, is_leaf, label_of
+from neurochain.frontends.modules._marks import value_of
 
 __all__ = ["counter_findings", "numbers", "parameter_findings", "parameters"]
 

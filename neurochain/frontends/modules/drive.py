@@ -14,9 +14,9 @@ from torch import nn
 
 from neurochain.errors import InputError
 from neurochain.frontends.result import FrontendResult, PopulationFact, Style
-from neurochain.frontends.snntorch._calls import flat
-from neurochain.frontends.snntorch._kinds import NEURON_STATES
-from neurochain.frontends.snntorch._snapshot import at_rest
+from neurochain.frontends.modules._calls import flat
+from neurochain.frontends.modules._kinds import NEURON_STATES
+from neurochain.frontends.modules._snapshot import at_rest
 
 __all__ = ["PopulationRecord", "Recording", "record"]
 

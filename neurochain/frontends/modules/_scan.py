@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from neurochain.errors import Finding, Severity
-from neurochain.frontends.snntorch._calls import Trace
-from neurochain.frontends.snntorch._kinds import (
+from neurochain.frontends.modules._calls import Trace
+from neurochain.frontends.modules._kinds import (
     IGNORED,
     LAYERS,
     NEURON_STATES,
@@ -15,10 +15,10 @@ from neurochain.frontends.snntorch._kinds import (
     is_leaf,
     label_of,
 )
-from neurochain.frontends.snntorch._neurons import feature_findings
-from neurochain.frontends.snntorch._stubs import refusal
-from neurochain.frontends.snntorch._time import reachable
-from neurochain.frontends.snntorch._values import LeafValue, Value
+from neurochain.frontends.modules._neurons import feature_findings
+from neurochain.frontends.modules._stubs import refusal
+from neurochain.frontends.modules._time import reachable
+from neurochain.frontends.modules._values import LeafValue, Value
 
 __all__ = ["dropped_findings", "neuron_features", "notes", "scan"]
 

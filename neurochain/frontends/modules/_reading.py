@@ -6,21 +6,21 @@ from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
 from neurochain.frontends.result import FrontendResult, StateArgument, Style
-from neurochain.frontends.snntorch._batch import is_batched
-from neurochain.frontends.snntorch._build import Builder
-from neurochain.frontends.snntorch._calls import Trace
-from neurochain.frontends.snntorch._fold import Expressions, check_steps, number_calls
-from neurochain.frontends.snntorch._kinds import label_of
-from neurochain.frontends.snntorch._outputs import DecodedOutput, decode, step_output
-from neurochain.frontends.snntorch._sample import Sample
-from neurochain.frontends.snntorch._scan import (
+from neurochain.frontends.modules._batch import is_batched
+from neurochain.frontends.modules._build import Builder
+from neurochain.frontends.modules._calls import Trace
+from neurochain.frontends.modules._fold import Expressions, check_steps, number_calls
+from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._outputs import DecodedOutput, decode, step_output
+from neurochain.frontends.modules._sample import Sample
+from neurochain.frontends.modules._scan import (
     dropped_findings,
     neuron_features,
     notes,
     scan,
 )
-from neurochain.frontends.snntorch._time import Timing, input_timing, reachable
-from neurochain.frontends.snntorch._values import InputValue, NeuronCall, Value
+from neurochain.frontends.modules._time import Timing, input_timing, reachable
+from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
 from neurochain.graph import Graph
 
 __all__ = ["Reading"]

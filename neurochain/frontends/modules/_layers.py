@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._kinds import label_of
+from neurochain.frontends.modules._kinds import label_of
 from neurochain.graph import Affine, AvgPool, Conv, Linear, MaxPool, Node, SumPool
 
 __all__ = ["NOT_FINITE", "LayerReading", "read_layer"]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from neurochain.frontends.snntorch._kinds import (
+from neurochain.frontends.modules._kinds import (
     IGNORED,
     LAYERS,
     NEURON_STATES,
@@ -18,8 +18,8 @@ from neurochain.frontends.snntorch._kinds import (
     SpikingNeuron,
     label_of,
 )
-from neurochain.frontends.snntorch._marks import REST_MARK, mark, tracked, value_of, view_of
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of, view_of
+from neurochain.frontends.modules._values import (
     ConstValue,
     LeafCall,
     LeafValue,
@@ -35,7 +35,7 @@ from neurochain.frontends.snntorch._values import (
 )
 
 if TYPE_CHECKING:
-    from neurochain.frontends.snntorch._tracer import Tracer
+    from neurochain.frontends.modules._tracer import Tracer
 
 __all__ = ["refusal", "run_leaf", "stateless"]
 

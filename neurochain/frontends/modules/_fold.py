@@ -11,9 +11,9 @@ import hashlib
 from typing import Any
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._kinds import label_of
-from neurochain.frontends.snntorch._time import Timing
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._time import Timing
+from neurochain.frontends.modules._values import (
     AddValue,
     ConstValue,
     LeafValue,

@@ -9,10 +9,10 @@ from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity
 from neurochain.frontends.result import FrontendResult
-from neurochain.frontends.snntorch._calls import trace
-from neurochain.frontends.snntorch._reading import Reading
-from neurochain.frontends.snntorch._sample import as_sample
-from neurochain.frontends.snntorch._snapshot import at_rest
+from neurochain.frontends.modules._calls import trace
+from neurochain.frontends.modules._reading import Reading
+from neurochain.frontends.modules._sample import as_sample
+from neurochain.frontends.modules._snapshot import at_rest
 
 __all__ = ["DEFAULT_DT_S", "to_graph"]
 

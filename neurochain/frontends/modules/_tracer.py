@@ -17,12 +17,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._functions import name_of
-from neurochain.frontends.snntorch._handlers import handle
-from neurochain.frontends.snntorch._kinds import is_leaf
-from neurochain.frontends.snntorch._marks import mark, tracked, unmark, value_of
-from neurochain.frontends.snntorch._stubs import run_leaf
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._functions import name_of
+from neurochain.frontends.modules._handlers import handle
+from neurochain.frontends.modules._kinds import is_leaf
+from neurochain.frontends.modules._marks import mark, tracked, unmark, value_of
+from neurochain.frontends.modules._stubs import run_leaf
+from neurochain.frontends.modules._values import (
     ConstValue,
     InputValue,
     LeafCall,

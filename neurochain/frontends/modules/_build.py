@@ -11,12 +11,12 @@ import numpy as np
 
 from neurochain.errors import Finding
 from neurochain.frontends.result import OutputFact, PopulationFact
-from neurochain.frontends.snntorch._fold import Expressions
-from neurochain.frontends.snntorch._kinds import NEURON_STATES, label_of
-from neurochain.frontends.snntorch._layers import read_layer
-from neurochain.frontends.snntorch._neurons import read_neuron
-from neurochain.frontends.snntorch._outputs import DecodedOutput
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._fold import Expressions
+from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
+from neurochain.frontends.modules._layers import read_layer
+from neurochain.frontends.modules._neurons import read_neuron
+from neurochain.frontends.modules._outputs import DecodedOutput
+from neurochain.frontends.modules._values import (
     LeafValue,
     NeuronCall,
     UnknownValue,

@@ -7,7 +7,7 @@ from torch import nn
 
 from neurochain.errors import InputError, NeurochainError
 from neurochain.frontends.result import FrontendResult
-from neurochain.frontends.snntorch.to_graph import to_graph
+from neurochain.frontends.modules.to_graph import to_graph
 
 __all__ = ["read_beside"]
 

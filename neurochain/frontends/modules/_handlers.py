@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from neurochain.frontends.snntorch import _functions as functions
-from neurochain.frontends.snntorch._marks import mark, tracked, users_line, value_of, view_of
-from neurochain.frontends.snntorch._stubs import stateless
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules import _functions as functions
+from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of, view_of
+from neurochain.frontends.modules._stubs import stateless
+from neurochain.frontends.modules._values import (
     AddValue,
     ConstValue,
     ReduceValue,
@@ -21,7 +21,7 @@ from neurochain.frontends.snntorch._values import (
 )
 
 if TYPE_CHECKING:
-    from neurochain.frontends.snntorch._tracer import Tracer
+    from neurochain.frontends.modules._tracer import Tracer
 
 __all__ = ["handle"]
 

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from neurochain.errors import Finding
-from neurochain.frontends.snntorch._changes import (
+from neurochain.frontends.modules._changes import (
     counter_findings,
     numbers,
     parameter_findings,
     parameters,
 )
-from neurochain.frontends.snntorch._marks import value_of
-from neurochain.frontends.snntorch._snapshot import at_rest
-from neurochain.frontends.snntorch._tracer import Tracer
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._marks import value_of
+from neurochain.frontends.modules._snapshot import at_rest
+from neurochain.frontends.modules._tracer import Tracer
+from neurochain.frontends.modules._values import (
     NeuronCall,
     ProbeValue,
     SpikeValue,

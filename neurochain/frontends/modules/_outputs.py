@@ -8,8 +8,8 @@ import numpy as np
 
 from neurochain.errors import Finding
 from neurochain.frontends.result import Decoding
-from neurochain.frontends.snntorch._fold import Expressions
-from neurochain.frontends.snntorch._values import (
+from neurochain.frontends.modules._fold import Expressions
+from neurochain.frontends.modules._values import (
     AddValue,
     ConstValue,
     ReduceValue,

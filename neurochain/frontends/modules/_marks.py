@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurochain.frontends.snntorch._values import UnknownValue, Value, ViewValue
+from neurochain.frontends.modules._values import UnknownValue, Value, ViewValue
 
 __all__ = ["REST_MARK", "mark", "tracked", "unmark", "users_line", "value_of", "view_of"]
 
