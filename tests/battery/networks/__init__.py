@@ -1,0 +1,31 @@
+"""Every network of the battery by name."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+
+from case import Case
+
+FAMILIES = ("tutorials", "tutorials_advanced")
+
+__all__ = ["FAMILIES", "all_networks"]
+
+
+def all_networks() -> dict[str, tuple[Callable[[], Case], tuple[str, ...]]]:
+    """name -> (function that makes the case anew, packages it needs)."""
+    found = {}
+    for family in FAMILIES:
+        made = importlib.import_module(f"networks.{family}").NETWORKS
+        for name, make in made.networks.items():
+            found[name] = (_named(name, make), made.needs)
+    return found
+
+
+def _named(name: str, make: Callable[[], Case]) -> Callable[[], Case]:
+    return lambda: replace(make(), name=name)
+
+
+def missing(needs: tuple[str, ...]) -> list[str]:
+    """Packages of `needs` that are not installed."""
+    return [package for package in needs if find_spec(package) is None]
