@@ -69,6 +69,8 @@ def judge(make: Callable[[], Case]) -> Outcome:
 
 def _judge(make: Callable[[], Case]) -> Outcome:
     case = make()
+    if not case.refused:
+        _runs_itself(make)
     outcome = Outcome(
         status="exact",
         constructs=case.constructs,
@@ -98,6 +100,12 @@ def _judge(make: Callable[[], Case]) -> Outcome:
         outcome.status = "crash"
         outcome.text = f"after compiling: {type(error).__name__}: {_line(error)} [{_place(error)}]"
         return outcome
+
+
+def _runs_itself(make: Callable[[], Case]) -> None:
+    """A case whose module does not run is a mistake of the battery, not an outcome."""
+    case = make()
+    run_live(case, _inputs(case, 1, case.fixed_batch or 1), seed=1)
 
 
 def _compile(case: Case) -> Any:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,11 @@ def run(parts: list[str]) -> dict[str, Outcome]:
         if missing(needs) or (parts and not any(part in name for part in parts)):
             continue
         start = time.perf_counter()
-        outcome = outcomes[name] = judge(make)
+        try:
+            outcome = outcomes[name] = judge(make)
+        except Exception:
+            print("INVALID", name, traceback.format_exc()[-900:], flush=True)
+            continue
         took = time.perf_counter() - start
         print(f"{outcome.status:9} {took:5.2f} s  {name}  {outcome.text[:230]}", flush=True)
     return outcomes

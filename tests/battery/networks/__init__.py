@@ -1,13 +1,15 @@
 """Every network of the battery by name."""
 
 import importlib
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 
+import torch
 from case import Case
 
-FAMILIES = ("tutorials", "tutorials_advanced")
+FAMILIES = ("tutorials", "tutorials_advanced", "snntorch_neurons", "layers", "shapes")
 
 __all__ = ["FAMILIES", "all_networks"]
 
@@ -23,7 +25,13 @@ def all_networks() -> dict[str, tuple[Callable[[], Case], tuple[str, ...]]]:
 
 
 def _named(name: str, make: Callable[[], Case]) -> Callable[[], Case]:
-    return lambda: replace(make(), name=name)
+    def named() -> Case:
+        """The initial weights that torch draws are the same every time."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(zlib.crc32(name.encode()))
+            return replace(make(), name=name)
+
+    return named
 
 
 def missing(needs: tuple[str, ...]) -> list[str]:
