@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -109,7 +110,8 @@ def numbers(
     return torch.round(drawn * 2**bits) / 2**bits
 
 
-_FED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Bilinear)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+_FED = (nn.Linear, nn.Conv1d, nn.Conv2d, *_TRANSPOSED)
 _NORMED = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
@@ -134,8 +136,8 @@ def dyadic(
 def _fed(part: nn.Module, seed: int, gain: float, drive: float, bits: int) -> None:
     weight: torch.Tensor = part.weight  # type: ignore[assignment]
     fan_in = weight[0].numel()
-    if isinstance(part, nn.ConvTranspose2d):
-        fan_in = max(1, weight.numel() // weight.shape[1] // (part.stride[0] * part.stride[1]))
+    if isinstance(part, _TRANSPOSED):
+        fan_in = max(1, weight.numel() // weight.shape[1] // prod(part.stride))
     with torch.no_grad():
         shape = tuple(weight.shape)
         weight.copy_(numbers(shape, drive / fan_in, gain / fan_in**0.5, seed, bits))

@@ -7,7 +7,7 @@ import traceback
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,22 +69,27 @@ def judge(make: Callable[[], Case]) -> Outcome:
 
 def _judge(make: Callable[[], Case]) -> Outcome:
     case = make()
-    if not case.refused:
-        _runs_itself(make)
+    runs = [] if case.refused else _live_runs(make)
     outcome = Outcome(
         status="exact",
         constructs=case.constructs,
         source=case.source,
         arbitrary=case.arbitrary,
     )
+    weak = _weak(case, runs)
+    if weak:
+        outcome.status, outcome.text = "weak", weak
+        return outcome
     try:
         artifact = _compile(case)
     except (UnsupportedError, InputError) as error:
         return _refused(case, outcome, error)
+    except neurochain.VerifyError as error:
+        outcome.status, outcome.text = "wrong", _line(error)
+        return outcome
     except Exception as error:
-        outcome.status, outcome.text = "crash", f"{type(error).__name__}: {_line(error)}"
-        if not isinstance(error, neurochain.NeurochainError):
-            outcome.text += f" [{_place(error)}]"
+        outcome.status = "crash"
+        outcome.text = f"{type(error).__name__}: {_line(error)} [{_place(error)}]"
         return outcome
     if case.refused:
         outcome.status, outcome.text = "wrong", "compiled, where only a refusal is right"
@@ -95,17 +100,11 @@ def _judge(make: Callable[[], Case]) -> Outcome:
         outcome.status, outcome.text = "wrong", f"no warning says {missing}: {said!r}"
         return outcome
     try:
-        return _compared(make, artifact, outcome)
+        return _compared(case, runs, artifact, outcome)
     except Exception as error:
         outcome.status = "crash"
         outcome.text = f"after compiling: {type(error).__name__}: {_line(error)} [{_place(error)}]"
         return outcome
-
-
-def _runs_itself(make: Callable[[], Case]) -> None:
-    """A case whose module does not run is a mistake of the battery, not an outcome."""
-    case = make()
-    run_live(case, _inputs(case, 1, case.fixed_batch or 1), seed=1)
 
 
 def _compile(case: Case) -> Any:
@@ -165,55 +164,59 @@ def _inputs(case: Case, level: int, batch: int) -> list[np.ndarray]:
     return made
 
 
-@dataclass(slots=True)
-class _Firing:
-    """Rates of every compared population at each level."""
-
-    rates: dict[str, list[float]] = field(default_factory=dict)
-
-    def note(self, name: str, spikes: np.ndarray) -> None:
-        self.rates.setdefault(name, []).append(float((spikes != 0).mean()))
-
-    def weak(self, quiet: tuple[str, ...]) -> str:
-        idle = {
-            name: [round(r, 3) for r in rates]
-            for name, rates in self.rates.items()
-            if not any(LOW <= r <= HIGH for r in rates) and name.split("@")[0] not in quiet
-        }
-        return f"fires never or always: {idle}" if idle else ""
+Run = tuple[list[np.ndarray], Live]
 
 
-def _compared(make: Callable[[], Case], artifact: Any, outcome: Outcome) -> Outcome:
-    firing = _Firing()
-    if outcome.arbitrary:
-        found = artifact.provenance["verification"]
-        outcome.ties = found.get("ties", 0)
-        if found["equal"] is not True:
-            outcome.status, outcome.text = "wrong", f"not verified: {found}"
-        quiet = [n for n in found.get("not_exercised", ()) if n not in make().quiet]
-        if quiet:
-            outcome.status, outcome.text = "weak", f"fires never or always: {quiet}"
-        outcome.compared = 1
-        return outcome
+def _live_runs(make: Callable[[], Case]) -> list[Run]:
+    """The module by itself at every level: (inputs, what it did)."""
+    runs = []
     for level, wanted in enumerate(BATCHES):
         case = make()
         batch = case.fixed_batch or (wanted if case.batched else 1)
         xs = _inputs(case, level, batch)
-        live = run_live(case, xs, seed=level)
-        fault = _level(case, artifact, xs, live, firing, outcome)
+        runs.append((xs, run_live(case, xs, seed=level)))
+    return runs
+
+
+def _weak(case: Case, runs: list[Run]) -> str:
+    """Neurons that fire in under 1 % or over 99 % of all steps at every level, in words."""
+    rates: dict[str, list[float]] = {}
+    for _, live in runs:
+        for name, sites in live.spikes.items():
+            for k, spikes in enumerate(sites):
+                if name not in case.quiet and spikes.dtype == np.float32:
+                    rates.setdefault(f"{name}@{k + 1}", []).append(float((spikes != 0).mean()))
+        if not live.spikes:
+            for j, values in enumerate(live.returned):
+                if values is not None and f"returned {j}" not in case.quiet:
+                    rates.setdefault(f"returned {j}", []).append(float((values != 0).mean()))
+    idle = {
+        name: [round(rate, 3) for rate in found]
+        for name, found in rates.items()
+        if not any(LOW <= rate <= HIGH for rate in found)
+    }
+    return f"fires never or always: {idle}" if idle else ""
+
+
+def _compared(case: Case, runs: list[Run], artifact: Any, outcome: Outcome) -> Outcome:
+    if outcome.arbitrary:
+        found = artifact.provenance["verification"]
+        outcome.ties = found.get("ties", 0)
+        outcome.compared = 1
+        if found["equal"] is not True:
+            outcome.status, outcome.text = "wrong", f"not verified: {found}"
+        return outcome
+    for level, (xs, live) in enumerate(runs):
+        fault = _level(case, artifact, xs, live, outcome)
         if fault:
             outcome.status, outcome.text = "wrong", f"level {level}: {fault}"
             return outcome
     if outcome.compared == 0:
         outcome.status, outcome.text = "wrong", "nothing could be compared"
-    elif weak := firing.weak(case.quiet):
-        outcome.status, outcome.text = "weak", weak
     return outcome
 
 
-def _level(
-    case: Case, artifact: Any, xs: list[np.ndarray], live: Live, firing: _Firing, outcome: Outcome
-) -> str:
+def _level(case: Case, artifact: Any, xs: list[np.ndarray], live: Live, outcome: Outcome) -> str:
     """One run of both; what differs, or ""."""
     network: Network = artifact.network
     given = xs if live.encoded is None else [live.encoded]
@@ -224,8 +227,8 @@ def _level(
         for s, x in zip(network.sources, given, strict=True)
     }
     ours = neurochain.simulate(artifact, named)
-    fault = _populations(case, network, named, live, ours, firing, outcome)
-    return fault or _returned(case, network, live, ours, firing, outcome)
+    fault = _populations(case, network, named, live, ours, outcome)
+    return fault or _returned(case, network, live, ours, outcome)
 
 
 def _populations(
@@ -234,13 +237,12 @@ def _populations(
     named: dict[str, np.ndarray],
     live: Live,
     ours: Any,
-    firing: _Firing,
     outcome: Outcome,
 ) -> str:
     nodes = {n.name: n for n in network.nodes}
     for module, sites in live.spikes.items():
         for k, spikes in enumerate(sites):
-            base = module or "neuron"
+            base = module or type(case.module).__name__.lower()
             name = f"{base}@{k + 1}" if len(sites) > 1 else base
             node = nodes.get(name)
             if not isinstance(node, Population):
@@ -253,14 +255,11 @@ def _populations(
             fault = _differs(name, mine.reshape(spikes.swapaxes(0, 1).shape), spikes, case.graded)
             if fault:
                 return fault
-            firing.note(name, spikes)
             outcome.compared += spikes.size
     return ""
 
 
-def _emitted(
-    network: Network, named: dict[str, np.ndarray], ours: Any, name: str
-) -> np.ndarray:
+def _emitted(network: Network, named: dict[str, np.ndarray], ours: Any, name: str) -> np.ndarray:
     """(batch, step, ...): from the public run, or from the engine where emissions are graded."""
     if name in ours.spikes:
         return np.asarray(ours.spikes[name])
@@ -293,9 +292,7 @@ _OVER_TIME = {
 }
 
 
-def _returned(
-    case: Case, network: Network, live: Live, ours: Any, firing: _Firing, outcome: Outcome
-) -> str:
+def _returned(case: Case, network: Network, live: Live, ours: Any, outcome: Outcome) -> str:
     """What the module returns against the outputs of the network."""
     if case.graded:
         return ""
@@ -317,8 +314,6 @@ def _returned(
             due = theirs.reshape(case.steps, mine.shape[0], -1)
             if fault := _differs(f"output {output.name}", mine, due):
                 return fault
-            if not live.spikes and output.signal == "spike":
-                firing.note(f"output {output.name}", due)
         outcome.compared += theirs.size
     return ""
 

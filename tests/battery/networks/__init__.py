@@ -9,7 +9,17 @@ from importlib.util import find_spec
 import torch
 from case import Case
 
-FAMILIES = ("tutorials", "tutorials_advanced", "snntorch_neurons", "layers", "shapes")
+FAMILIES = (
+    "tutorials",
+    "tutorials_advanced",
+    "snntorch_neurons",
+    "layers",
+    "shapes",
+    "styles",
+    "encoders",
+    "handwritten",
+    "refused",
+)
 
 __all__ = ["FAMILIES", "all_networks"]
 

@@ -388,9 +388,7 @@ def functional_conv2d() -> Case:
         def forward(self, x):
             return self.lif1(F.avg_pool2d(F.conv2d(x, self.w, stride=1, padding=1), 2))
 
-    return Case(
-        module=Net().eval(), shapes=((2, 8, 8),), constructs=("F.conv2d", "F.avg_pool2d")
-    )
+    return Case(module=Net().eval(), shapes=((2, 8, 8),), constructs=("F.conv2d", "F.avg_pool2d"))
 
 
 @network("F.max_pool2d", shape=(2, 8, 8), conv=partial(C, 2, 4, 3), lif1=lif,

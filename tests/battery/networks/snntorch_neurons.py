@@ -384,9 +384,7 @@ def _slstm(convolutional: bool) -> Case:
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.lif1 = (
-                snn.SConv2dLSTM(1, 2, 3, max_pool=0) if convolutional else snn.SLSTM(N, H)
-            )
+            self.lif1 = snn.SConv2dLSTM(1, 2, 3, max_pool=0) if convolutional else snn.SLSTM(N, H)
 
         def forward(self, x):
             if convolutional:
@@ -459,9 +457,7 @@ def other_surrogates() -> Case:
         nn.Linear(H, O),
         snn.Leaky(beta=0.75, spike_grad=snn.surrogate.spike_rate_escape(), init_hidden=True),
     )  # fmt: skip
-    return Case(
-        module=dyadic(net, 9), shapes=((N,),), constructs=("Leaky", "surrogate gradients")
-    )
+    return Case(module=dyadic(net, 9), shapes=((N,),), constructs=("Leaky", "surrogate gradients"))
 
 
 def noisy(x: torch.Tensor) -> torch.Tensor:
@@ -471,9 +467,7 @@ def noisy(x: torch.Tensor) -> torch.Tensor:
 
 @NETWORKS
 def stochastic_threshold() -> Case:
-    net = nn.Sequential(
-        nn.Linear(N, H), snn.Leaky(beta=0.75, spike_grad=noisy, init_hidden=True)
-    )
+    net = nn.Sequential(nn.Linear(N, H), snn.Leaky(beta=0.75, spike_grad=noisy, init_hidden=True))
     return Case(
         module=dyadic(net, 10), shapes=((N,),), refused=True,
         constructs=("spikes drawn at random", "Leaky"),
