@@ -18,6 +18,7 @@ FAMILIES = (
     "styles",
     "encoders",
     "handwritten",
+    "interop",
     "refused",
 )
 
@@ -28,9 +29,10 @@ def all_networks() -> dict[str, tuple[Callable[[], Case], tuple[str, ...]]]:
     """name -> (function that makes the case anew, packages it needs)."""
     found = {}
     for family in FAMILIES:
-        made = importlib.import_module(f"networks.{family}").NETWORKS
-        for name, make in made.networks.items():
-            found[name] = (_named(name, make), made.needs)
+        module = importlib.import_module(f"networks.{family}")
+        for made in getattr(module, "FAMILIES", None) or (module.NETWORKS,):
+            for name, make in made.networks.items():
+                found[name] = (_named(name, make), made.needs)
     return found
 
 
