@@ -128,7 +128,7 @@ def _place(error: BaseException) -> str:
 
 def _refused(case: Case, outcome: Outcome, error: Any) -> Outcome:
     """Accepted where the case has a construct of the list and a finding names it."""
-    said = str(error).lower()
+    said = "\n".join(f"{f.where}: {f.what}" for f in error.findings).lower()
     outcome.text = _line(error)
     for construct in case.constructs:
         entry = refusals().get(construct)
