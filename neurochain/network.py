@@ -54,7 +54,7 @@ class PortKind(StrEnum):
 
 
 class Op(StrEnum):
-    """Scalar operations of a neuron program, float32. Comparisons give 1.0 or 0.0."""
+    """Scalar operations of a neuron program, float32 (IEEE 754). Comparisons give 1.0 or 0.0."""
 
     ADD = "add"  # a + b
     SUB = "sub"  # a - b
@@ -63,6 +63,16 @@ class Op(StrEnum):
     GE = "ge"  # a >= b
     SELECT = "select"  # b where a != 0 else c
     COPY = "copy"  # a
+    DIV = "div"  # a / b
+    MAX = "max"  # a where a > b else b: torch.maximum of numbers; of zeros of two signs, b
+    MIN = "min"  # a where a < b else b
+    FLOOR = "floor"  # the largest whole number that is not above a; -0 stays -0
+    ABS = "abs"  # a without its sign
+    NEG = "neg"  # -a
+    LT = "lt"  # a < b
+    LE = "le"  # a <= b
+    EQ = "eq"  # a == b
+    NE = "ne"  # a != b
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ class Program:
             raise InternalError(f"program {self.name}: results name unknown registers.")
 
 
-_ARITY = {Op.ADD: 2, Op.SUB: 2, Op.MUL: 2, Op.GT: 2, Op.GE: 2, Op.SELECT: 3, Op.COPY: 1}
+_ARITY = dict.fromkeys(Op, 2) | {Op.COPY: 1, Op.FLOOR: 1, Op.ABS: 1, Op.NEG: 1, Op.SELECT: 3}
 
 
 class Operator(ABC):
@@ -204,8 +214,9 @@ class Source:
 class Population:
     """n neurons that run one program. `params`: float32, 0-d (shared) or (n,) per neuron.
 
-    A population without state and threshold ("relay") only adds up what arrives: it stands where
-    a network has a linear map, a pool or an addition that is not followed by a neuron.
+    A population without state and threshold ("relay") stands where a network has a linear map, a
+    pool, an addition or an elementwise map that is not followed by a neuron: it adds up what
+    arrives at each port and passes on what its program makes of it.
     """
 
     name: str

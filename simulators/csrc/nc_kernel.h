@@ -161,7 +161,10 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *idx, const float
                      int64_t *row);
 
 /* ---- neuron programs ---- */
-enum { NC_ADD, NC_SUB, NC_MUL, NC_GT, NC_GE, NC_SELECT, NC_COPY };
+enum {
+    NC_ADD, NC_SUB, NC_MUL, NC_GT, NC_GE, NC_SELECT, NC_COPY,
+    NC_DIV, NC_MAX, NC_MIN, NC_FLOOR, NC_ABS, NC_NEG, NC_LT, NC_LE, NC_EQ, NC_NE
+};
 typedef struct {
     int32_t op;
     uint32_t out, a, b, c; /* registers; b and c are 0 where the operation has fewer arguments */

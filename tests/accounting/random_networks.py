@@ -16,7 +16,9 @@ from brute_force import Layer, Node
 
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import (
+    Instruction,
     Network,
+    Op,
     Operator,
     OutputPort,
     Population,
@@ -62,6 +64,19 @@ INPUT_KINDS: dict[str, tuple[PortKind, Callable[[Rng, tuple[int, ...]], np.ndarr
     "graded": (PortKind.GRADED, lambda rng, shape: rng.integers(0, 4, shape)),
     "analog": (PortKind.ANALOG, lambda rng, shape: rng.integers(-8, 9, shape) / 8),
 }
+
+
+LEAKY = Program(
+    name="leaky rectifier",
+    ports=("x",),
+    states=(),
+    params=("slope",),
+    constants=(),
+    body=(Instruction(Op.MUL, "less", ("slope", "x")), Instruction(Op.MAX, "y", ("x", "less"))),
+    next_state=(),
+    emit="y",
+    emits=PortKind.ANALOG,
+)
 
 
 class Maker:
@@ -199,6 +214,9 @@ class Maker:
 
     def program(self, relay_kind: PortKind | None) -> tuple[Program, bool]:
         """A program, and whether it has a port for recurrence."""
+        if relay_kind is PortKind.ANALOG and self.chance(0.5):
+            self.seen.add("map")
+            return LEAKY, False
         if relay_kind is not None:
             return relay_program(relay_kind), False
         kinds = [ResetKind.ZERO, ResetKind.SUBTRACT, ResetKind.NONE]

@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+from map_programs import MAPS
 
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import Network, Population, PortKind, Projection, Source
@@ -48,6 +49,7 @@ def all_programs():
     programs += [cuba_li_program(drive=drive, **options) for drive in (0, 1) for options in flags]
     programs += [relay_program(kind) for kind in PortKind]
     programs += [threshold_program(compare) for compare in Compare]
+    programs += MAPS.values()
     return programs
 
 
@@ -242,10 +244,11 @@ def one_projection(rng, builder, dtype, kind, shape=None, program=None, delay=0,
         params=params_for(rng, program, operator.n_out, per_neuron),
         emits=program.emits,
     )
-    edges = [projection(rng, "e", "s", "p", operator, dtype, delay=delay)]
-    if "rec" in program.ports:
+    first, *others = program.ports
+    edges = [projection(rng, "e", "s", "p", operator, dtype, first, delay)]
+    for port in others:
         again = dense(rng, dtype, operator.out_shape, operator.out_shape)
-        edges.append(projection(rng, "r", "p", "p", again, dtype, port="rec", delay=1))
+        edges.append(projection(rng, f"r.{port}", "p", "p", again, dtype, port=port, delay=1))
     return Network(
         sources=(Source(name="s", shape=shape, emits=kind),),
         populations=(population,),
@@ -278,8 +281,10 @@ def random_network(rng, dtype):
             emits=program.emits,
         )
         delay = int(rng.integers(0, 4)) if rng.integers(2) else 0
-        edges.append(projection(rng, f"e{k}", source.name, f"p{k}", operator, dtype, delay=delay))
-        if program.emits is PortKind.EVENT:
+        port = program.ports[rng.integers(len(program.ports))]
+        name = f"e{k}"
+        edges.append(projection(rng, name, source.name, f"p{k}", operator, dtype, port, delay))
+        if program.emits is PortKind.EVENT or program in MAPS.values():
             edges += _more_edges(rng, nodes, population, dtype, k)
         nodes.append(population)
     return Network(
@@ -298,6 +303,8 @@ def _fitting_program(rng, kind, name):
         return relay_program(
             kind if kind is not PortKind.EVENT or rng.integers(2) else PortKind.GRADED
         )
+    if rng.random() < 0.3:
+        return list(MAPS.values())[rng.integers(len(MAPS))]
     names = list(PROGRAMS)
     while True:
         program = PROGRAMS[names[rng.integers(len(names))]]
