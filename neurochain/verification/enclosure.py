@@ -82,7 +82,9 @@ def flow(operator: Operator, x: Enclosure, scale: Any = None) -> Inflow:
     weight = operator.weight
     value = operator.reference_step(x.value) * factor
     if weight is None:
-        return Inflow(value, x.error, size, np.ones_like(value), quantum(x.value))
+        carried = operator.reference_step(x.error)
+        magnitude = operator.reference_step(size)
+        return Inflow(value, carried, magnitude, np.ones_like(value), quantum(x.value))
     absolute = operator.with_weights(np.abs(weight.astype(np.float64)))
     counting = operator.with_weights((weight != 0).astype(np.float64))
     return Inflow(

@@ -16,7 +16,7 @@ typedef enum {
     NC_BAD_KIND = 2   /* the packed network holds an operator that this kernel does not know */
 } nc_status;
 
-enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY };
+enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY, NC_ROUTE };
 enum { NC_F32, NC_I8, NC_I16 };
 
 typedef struct {

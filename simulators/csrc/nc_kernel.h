@@ -64,9 +64,13 @@ void nc_csr_i8_f32(const int64_t *indptr, const int32_t *targets, const int8_t *
                    const uint32_t *idx, const float *val, size_t count, float *acc);
 void nc_csr_i16_f32(const int64_t *indptr, const int32_t *targets, const int16_t *weights,
                     const uint32_t *idx, const float *val, size_t count, float *acc);
-/* nonzero[nnz]: 1 where the weight is not zero; NULL where none is. Adds to touched[n_out]. */
+/* nonzero[nnz]: 1 where the weight is not zero; NULL where none is zero. Adds to touched[n_out]. */
 void nc_csr_touch(const int64_t *indptr, const int32_t *targets, const uint8_t *nonzero,
                   const uint32_t *idx, size_t count, uint8_t *touched);
+
+/* acc[targets[k]] = val, for zeroed acc[n_out]: every target has one source or none. */
+void nc_route_f32(const int64_t *indptr, const int32_t *targets, const uint32_t *idx,
+                  const float *val, size_t count, float *acc);
 
 /* ---- diagonal: weights[n], acc[n] ---- */
 void nc_diagonal_f32(const float *weights, const uint32_t *idx, const float *val, size_t count,

@@ -163,6 +163,7 @@ static int touch(const nc_projection *p, nc_events events, nc_run *run, uint8_t 
         return nc_dense_touch(p->row_full, p->mask, p->words, events.idx, events.count, p->n_out,
                               run->hit, touched);
     case NC_CSR:
+    case NC_ROUTE:
         nc_csr_touch(p->indptr, p->targets, p->nonzero, events.idx, events.count, touched);
         return 0;
     case NC_POOL:
@@ -196,6 +197,10 @@ nc_status nc_project(const nc_projection *p, const nc_projection_run *at, nc_eve
     case NC_IDENTITY:
         memset(out, 0, p->n_out * sizeof *out);
         nc_identity_f32(EV, out);
+        break;
+    case NC_ROUTE:
+        memset(out, 0, p->n_out * sizeof *out);
+        nc_route_f32(p->indptr, p->targets, EV, out);
         break;
     default:
         return NC_BAD_KIND;

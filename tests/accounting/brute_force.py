@@ -23,8 +23,8 @@ class Layer:
     """One connection between two nodes, as its maker wrote it down.
 
     kind: matrix (weights (n_out, n_in)), sparse (entries), diagonal, conv, sum_pool, avg_pool,
-    max_pool, identity. `weights` are the trained ones; `stored` the ones that are executed.
-    `sparse_rows`: a matrix stored as its nonzero trained entries.
+    max_pool, identity, route (entries). `weights` are the trained ones; `stored` the ones that are
+    executed. `sparse_rows`: a matrix stored as its nonzero trained entries.
     """
 
     name: str
@@ -159,6 +159,9 @@ def enumerate_edges(layer: Layer, *, deployed: bool) -> Edges:
     elif layer.kind == "sparse":
         found = [(i, j, (k,)) for k, (i, j) in enumerate(layer.entries)]
         visited = n_in * layer.n_out
+    elif layer.kind == "route":
+        found = [(i, j, None) for i, j in layer.entries]
+        visited = len(found)
     elif layer.kind in ("diagonal", "identity"):
         found = [(i, i, (i,)) for i in range(n_in)]
         visited = n_in
@@ -216,7 +219,7 @@ def count_layer(
         counts["synops_effective_mac"] = (mac & (weight != 0)).sum(axis=2)
         counts["synops_nominal_ac"] = ac.sum(axis=2)
         counts["synops_nominal_mac"] = mac.sum(axis=2)
-    elif layer.kind == "identity":
+    elif layer.kind in ("identity", "route"):
         counts["adds"] = (carried != 0).sum(axis=2)
     elif not dense_maximum:
         counts["pool_adds"] = (carried != 0).sum(axis=2)

@@ -27,7 +27,7 @@ from neurochain.network import (
     Projection,
     Source,
 )
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
+from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 from neurochain.programs import (
     cuba_lif_program,
     li_program,
@@ -204,8 +204,17 @@ class Maker:
         self.seen.add("identity")
         return Identity(in_shape=shape, out_shape=out or shape), {"kind": "identity"}
 
+    def route(self, shape: tuple[int, ...], out: tuple[int, ...] | None = None) -> Any:
+        out = out or self.pick([(5,), (2, 7), (1, 5, 4)])
+        index = self.rng.integers(-1, prod(shape), prod(out))
+        entries = [(int(i), j) for j, i in enumerate(index) if i >= 0]
+        self.seen.add("route")
+        operator = Route(in_shape=shape, out_shape=out, index=index)
+        return operator, {"kind": "route", "entries": entries}
+
     def any_operator(self, shape: tuple[int, ...]) -> Any:
-        makers: list[Callable[..., Any]] = [self.matrix, self.matrix, self.diagonal, self.identity]
+        makers: list[Callable[..., Any]] = [self.matrix, self.matrix, self.diagonal]
+        makers += [self.identity, self.route]
         if len(shape) > 1:
             makers = [self.conv, self.conv, self.pool, self.pool, *makers]
         return self.pick(makers)(shape)

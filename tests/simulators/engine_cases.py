@@ -7,7 +7,17 @@ from map_programs import MAPS
 
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import Network, Population, PortKind, Projection, Source
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, output_size
+from neurochain.operators import (
+    Conv,
+    Csr,
+    Dense,
+    Diagonal,
+    Identity,
+    MaxPool,
+    Pool,
+    Route,
+    output_size,
+)
 from neurochain.programs import (
     cuba_li_program,
     cuba_lif_program,
@@ -152,6 +162,12 @@ def identity(rng, dtype, in_shape, out_shape=None):
     return Identity(in_shape=in_shape, out_shape=out_shape or in_shape)
 
 
+def route(rng, dtype, in_shape, out_shape=None):
+    out_shape = out_shape or random_shape(rng)
+    index = rng.integers(-1, np.prod(in_shape), np.prod(out_shape))
+    return Route(in_shape=in_shape, out_shape=out_shape, index=index)
+
+
 def conv(rng, dtype, in_shape):
     c_in = in_shape[0]
     groups = int(rng.choice([g for g in range(1, c_in + 1) if c_in % g == 0]))
@@ -193,7 +209,7 @@ def max_pool(rng, dtype, in_shape):
     )
 
 
-FLAT = {"dense": dense, "csr": csr, "diagonal": diagonal, "identity": identity}
+FLAT = {"dense": dense, "csr": csr, "diagonal": diagonal, "identity": identity, "route": route}
 WINDOWED = {"conv": conv, "pool": pool, "max_pool": max_pool}
 BUILDERS = {**FLAT, **WINDOWED}
 
@@ -326,7 +342,7 @@ def _more_edges(rng, nodes, population, dtype, k):
             projection(rng, name, source.name, population.name, operator, dtype, port, delay)
         )
     if rng.integers(2) or "rec" in population.program.ports:
-        build = list(FLAT.values())[rng.integers(4)]
+        build = list(FLAT.values())[rng.integers(len(FLAT))]
         operator = build(rng, dtype, population.shape, population.shape)
         port = population.program.ports[-1]
         name, delay = population.name, int(rng.integers(1, 4))

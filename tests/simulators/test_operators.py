@@ -7,7 +7,7 @@ import pytest
 from engine_cases import BUILDERS, DTYPES, WINDOWED, random_shape
 
 from neurochain.network import PortKind
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
+from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 
 
 def _coordinates(shape):
@@ -52,6 +52,8 @@ def edges(operator):
             return [(i, i, w[i]) for i in range(w.size)]
         case Identity():
             return [(i, i, np.float32(1)) for i in range(operator.n_in)]
+        case Route(index=index):
+            return [(i, j, np.float32(1)) for j, i in enumerate(index.tolist()) if i >= 0]
         case Conv():
             return list(_conv_edges(operator))
         case Pool(kernel=kernel):

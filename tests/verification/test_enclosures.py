@@ -17,10 +17,10 @@ from neurochain.network import (
     Projection,
     Source,
 )
-from neurochain.operators import Dense, Identity
+from neurochain.operators import Dense, Identity, Route
 from neurochain.programs import evaluate, relay_program
 from neurochain.simulators import Record, run
-from neurochain.verification.enclosure import Enclosure, enclose, exact
+from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
 from neurochain.verification.forced import Forced
 from neurochain.verification.judge import Verdict, judge_layers
 
@@ -127,6 +127,15 @@ def test_what_follows_an_unbounded_value_stays_open():
     values = enclose(program(*body, ports=("a", "b", "c")), wide)
     assert (values["s"].error == np.inf).all()
     assert (values["z"].error == 1).all()
+
+
+def test_a_route_carries_each_error_to_its_target():
+    x = Enclosure(np.array([[1.0, -2.0, 4.0]]), np.array([[0.0, 0.25, 0.5]]))
+    route = Route(in_shape=(3,), out_shape=(4,), index=np.array([1, -1, 1, 2]))
+    found = total([flow(route, x)], [], (1, 4))
+    assert found.value.tolist() == [[-2.0, 0.0, -2.0, 4.0]]
+    assert np.allclose(found.error, [[0.25, 0.0, 0.25, 0.5]], rtol=1e-5, atol=0)
+    assert found.error[0, 1] == 0
 
 
 # --- relays that compute ----------------------------------------------------------------------
