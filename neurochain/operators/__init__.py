@@ -8,6 +8,7 @@ from neurochain.operators.diagonal import Diagonal
 from neurochain.operators.identity import Identity
 from neurochain.operators.max_pool import MaxPool
 from neurochain.operators.pool import Pool
+from neurochain.operators.pool_size import pool_divisors
 from neurochain.operators.route import Route
 from neurochain.operators.windows import Window, output_size
 
@@ -23,6 +24,7 @@ __all__ = [
     "Route",
     "Window",
     "output_size",
+    "pool_divisors",
 ]
 
 OPERATORS: dict[str, type[Operator]] = {

@@ -72,13 +72,11 @@ def flow(operator: Operator, x: Enclosure, scale: Any = None) -> Inflow:
     size = np.abs(x.value) + x.error
     if isinstance(operator, Pool):
         value = operator.reference_step(x.value)
-        ones = replace(operator, average=False)
+        ones = replace(operator, average=False, divisors=None)
         terms = ones.reference_step((size != 0).astype(np.float64)) + operator.average
-        carried = operator.reference_step(x.error)
-        magnitude = operator.reference_step(size)
-        return Inflow(
-            value, carried, magnitude, terms, _divided(quantum(x.value), operator.divisor)
-        )
+        carried = np.abs(operator.reference_step(x.error))  # divisors may be negative
+        magnitude = np.abs(operator.reference_step(size))
+        return Inflow(value, carried, magnitude, terms, _divided(quantum(x.value), operator.size))
     weight = operator.weight
     value = operator.reference_step(x.value) * factor
     if weight is None:
@@ -108,9 +106,11 @@ def quantum(values: NDArray[Any]) -> float:
     return float(np.ldexp(lowest, exponent - 53).min())
 
 
-def _divided(value: float, divisor: int) -> float:
-    """Quantum of a mean: known where the divisor is a power of two."""
-    return value / divisor if divisor & (divisor - 1) == 0 else 0.0
+def _divided(value: float, divisors: NDArray[np.float32]) -> float:
+    """Quantum of a mean: known where the divisors are powers of two."""
+    sizes = np.abs(divisors.astype(np.float64))
+    mantissas, _ = np.frexp(sizes)
+    return value / float(sizes.max()) if (mantissas == 0.5).all() else 0.0
 
 
 def total(inflows: list[Inflow], biases: list[F64], shape: tuple[int, ...]) -> Enclosure:

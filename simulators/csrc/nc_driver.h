@@ -35,7 +35,8 @@ typedef struct {
     const int32_t *targets;
     const nc_window *window;
     uint32_t pool_stride[2], pool_padding[2], pool_dilation[2]; /* max pool */
-    float divisor;       /* average pool: kernel elements; 0 for a sum */
+    float divisor;       /* average pool: kernel elements; 0 for a sum or where there are divisors */
+    const float *divisors; /* average pool: [oh * ow], or NULL */
     const uint8_t *nonzero;  /* flags in the layout of the weights; NULL: every weight is nonzero */
     const uint8_t *row_full; /* dense: [n_in], and the rows' bits [n_in][words] */
     const uint64_t *mask;

@@ -144,6 +144,7 @@ void nc_max_pool_f32(const nc_window *g, const uint32_t *stride, const uint32_t 
 /* ---- whole vectors of n elements ---- */
 void nc_add_f32(size_t n, const float *part, float *total);             /* total += part */
 void nc_divide_f32(size_t n, float divisor, float *total);              /* total /= divisor */
+void nc_divide_planes_f32(size_t planes, size_t n, const float *divisors, float *total); /* each */
 void nc_scale_f32(size_t n, float scale, float *total);                 /* total *= scale */
 void nc_scale_i32(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
 void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out);

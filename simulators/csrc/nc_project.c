@@ -146,7 +146,10 @@ static nc_status conv(const nc_projection *p, const nc_projection_run *at, nc_ev
 static void pool(const nc_projection *p, nc_events events, float *out) {
     memset(out, 0, p->n_out * sizeof *out);
     nc_pool_sum_f32(p->window, EV, out);
-    if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, out);
+    if (p->divisors != NULL) {
+        const size_t positions = (size_t)p->window->oh * p->window->ow;
+        nc_divide_planes_f32(p->window->c_out, positions, p->divisors, out);
+    } else if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, out);
 }
 
 static void max_pool(const nc_projection *p, nc_events events, float *out) {

@@ -161,7 +161,10 @@ def _pack_pool(memory: Memory, into: Any, operator: Pool) -> None:
     into.kind = memory.lib.NC_POOL
     channels = (operator.in_shape[0], operator.out_shape[0])
     into.window = pack_window(memory, operator.window, channels)
-    into.divisor = float(operator.divisor) if operator.average else 0.0
+    if operator.divisors is not None:
+        into.divisors = memory.view("float", operator.divisors)
+    elif operator.average:
+        into.divisor = float(operator.size)
 
 
 def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool) -> None:

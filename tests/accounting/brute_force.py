@@ -40,6 +40,7 @@ class Layer:
     stride: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()  # windows along each axis
     groups: int = 1
     delay: int = 0
     bias: Any = None
@@ -78,23 +79,20 @@ class Edges:
     visited: int
 
 
-def axis_windows(size: int, kernel: int, stride: int, padding: int, dilation: int) -> list[list]:
+def axis_windows(
+    positions: int, kernel: int, stride: int, padding: int, dilation: int
+) -> list[list]:
     """For each output position along one axis the input coordinates of its taps."""
-    windows = []
-    start = -padding
-    while start + dilation * (kernel - 1) <= size - 1 + padding:
-        windows.append([start + k * dilation for k in range(kernel)])
-        start += stride
-    return windows
+    starts = range(-padding, -padding + positions * stride, stride)
+    return [[start + k * dilation for k in range(kernel)] for start in starts]
 
 
 def windows(layer: Layer) -> tuple[tuple[int, ...], Iterator[tuple[int, tuple, list]]]:
     """Positions an axis; then per flat position and kernel offset the coordinates it sees."""
-    space = layer.in_shape[1:]
     along = [
         axis_windows(*numbers)
         for numbers in zip(
-            space, layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True
+            layer.positions, layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True
         )
     ]
     positions = tuple(len(a) for a in along)

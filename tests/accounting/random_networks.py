@@ -155,11 +155,15 @@ class Maker:
                 )
             ]
             if all(fits):
-                return {"kernel": kernel, **numbers}
+                g = {"kernel": kernel, **numbers}
+                return {**g, "positions": self.positions(space, g)}
 
-    @staticmethod
-    def positions(space: tuple[int, ...], g: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-        zipped = zip(space, g["kernel"], g["stride"], g["padding"], g["dilation"], strict=True)
+    def positions(self, space: tuple[int, ...], g: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """As many as with equal padding behind, or as start inside the input."""
+        zipped = [*zip(space, g["kernel"], g["stride"], g["padding"], g["dilation"], strict=True)]
+        if self.chance(0.3):
+            self.seen.add("far border")
+            return tuple((n + p - 1) // s + 1 for n, _, s, p, _ in zipped)
         return tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in zipped)
 
     def conv(self, shape: tuple[int, ...]) -> Any:
@@ -173,7 +177,7 @@ class Maker:
         self.seen.add(f"dilation {max(g['dilation'])}")
         operator = Conv(
             in_shape=shape,
-            out_shape=(c_out, *self.positions(shape[1:], g)),
+            out_shape=(c_out, *g["positions"]),
             weights=weights,
             stride=g["stride"],
             padding=g["padding"],
@@ -188,10 +192,11 @@ class Maker:
         self.seen.add(word)
         if word != "max_pool":
             g["dilation"] = (1,) * len(g["kernel"])
-        shapes = {"in_shape": shape, "out_shape": (shape[0], *self.positions(shape[1:], g))}
-        if word == "max_pool":
-            return MaxPool(**shapes, **g), {"kind": word, **g}
+            g["positions"] = self.positions(shape[1:], g)
+        shapes = {"in_shape": shape, "out_shape": (shape[0], *g["positions"])}
         numbers = {k: g[k] for k in ("kernel", "stride", "padding")}
+        if word == "max_pool":
+            return MaxPool(**shapes, **numbers, dilation=g["dilation"]), {"kind": word, **g}
         return Pool(**shapes, **numbers, average=word == "avg_pool"), {"kind": word, **g}
 
     def diagonal(self, shape: tuple[int, ...], out: tuple[int, ...] | None = None) -> Any:

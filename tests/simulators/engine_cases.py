@@ -17,6 +17,7 @@ from neurochain.operators import (
     Pool,
     Route,
     output_size,
+    pool_divisors,
 )
 from neurochain.programs import (
     cuba_li_program,
@@ -132,6 +133,14 @@ def _geometry(rng, space, dilated):
         out = tuple(
             output_size(*v) for v in zip(space, kernel, stride, padding, dilation, strict=True)
         )
+        if rng.integers(2):  # the far border is not the near one
+            out = tuple(
+                int(rng.integers(least, most, endpoint=True))
+                for least, most in (
+                    (max(1, (n + p - d * (k - 1) - 1) // s + 1), (n + p - 1) // s + 1)
+                    for n, k, s, p, d in zip(space, kernel, stride, padding, dilation, strict=True)
+                )
+            )
         fits = all(d == 1 or p == 0 for d, p in zip(dilation, padding, strict=True)) or not dilated
         if min(out) > 0 and fits:
             return kernel, stride, padding, dilation, out
@@ -187,13 +196,20 @@ def conv(rng, dtype, in_shape):
 
 def pool(rng, dtype, in_shape):
     kernel, stride, padding, _, out = _geometry(rng, in_shape[1:], False)
+    average = bool(rng.integers(2))
+    divisors = None
+    if average and rng.integers(2):
+        divisors = pool_divisors(
+            in_shape[1:], kernel, stride, padding, out, include_padding=bool(rng.integers(2))
+        )
     return Pool(
         in_shape=in_shape,
         out_shape=(in_shape[0], *out),
         kernel=kernel,
         stride=stride,
         padding=padding,
-        average=bool(rng.integers(2)),
+        average=average,
+        divisors=divisors,
     )
 
 

@@ -17,7 +17,7 @@ from neurochain.network import (
     Projection,
     Source,
 )
-from neurochain.operators import Dense, Identity, Route
+from neurochain.operators import Dense, Identity, Pool, Route
 from neurochain.programs import evaluate, relay_program
 from neurochain.simulators import Record, run
 from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
@@ -136,6 +136,24 @@ def test_a_route_carries_each_error_to_its_target():
     assert found.value.tolist() == [[-2.0, 0.0, -2.0, 4.0]]
     assert np.allclose(found.error, [[0.25, 0.0, 0.25, 0.5]], rtol=1e-5, atol=0)
     assert found.error[0, 1] == 0
+
+
+@pytest.mark.parametrize("divisors", [None, [2, 2, 1], [3, 7, -4]])
+def test_a_mean_has_the_rounding_of_its_own_divisor(divisors):
+    rng = np.random.default_rng(8)
+    sizes = None if divisors is None else np.array(divisors, F)
+    pool = Pool(
+        in_shape=(2, 5), out_shape=(2, 3), kernel=(2,), stride=(2,), padding=(0,), average=True,
+        divisors=sizes,
+    )  # fmt: skip
+    x = _operand(rng, (50, 10))
+    found = total([flow(pool, x)], [], (50, 6))
+    for _ in range(5):
+        result = pool.reference_step(_inside(rng, x)).astype(np.float64)
+        assert (np.abs(result - found.value) <= found.error).all()
+    halves = exact(rng.integers(-8, 9, (50, 10)) / 2)
+    sharp = total([flow(pool, halves)], [], (50, 6)).error == 0
+    assert sharp.all() == (divisors != [3, 7, -4])
 
 
 # --- relays that compute ----------------------------------------------------------------------
