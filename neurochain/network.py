@@ -130,8 +130,9 @@ class Population:
 
     initial: likewise, the states that do not start at 0.
 
-    A population without state and threshold ("relay") only adds up what arrives: it stands where
-    a network has a linear map, a pool or an addition that is not followed by a neuron.
+    A population without state and threshold ("relay") stands where a network has a linear map, a
+    pool, an addition or an elementwise map that is not followed by a neuron: it adds up what
+    arrives at each port and passes on what its program makes of it.
     """
 
     name: str

@@ -19,7 +19,7 @@ class PortKind(StrEnum):
 
 
 class Op(StrEnum):
-    """Scalar operations of a neuron program, float32. Comparisons give 1.0 or 0.0."""
+    """Scalar operations of a neuron program, float32 (IEEE 754). Comparisons give 1.0 or 0.0."""
 
     ADD = "add"  # a + b
     SUB = "sub"  # a - b
@@ -28,6 +28,16 @@ class Op(StrEnum):
     GE = "ge"  # a >= b
     SELECT = "select"  # b where a != 0 else c
     COPY = "copy"  # a
+    DIV = "div"  # a / b
+    MAX = "max"  # a where a > b else b: torch.maximum of numbers; of zeros of two signs, b
+    MIN = "min"  # a where a < b else b
+    FLOOR = "floor"  # the largest whole number that is not above a; -0 stays -0
+    ABS = "abs"  # a without its sign
+    NEG = "neg"  # -a
+    LT = "lt"  # a < b
+    LE = "le"  # a <= b
+    EQ = "eq"  # a == b
+    NE = "ne"  # a != b
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +93,4 @@ class Program:
             raise InternalError(f"program {self.name}: results name unknown registers.")
 
 
-_ARITY = {Op.ADD: 2, Op.SUB: 2, Op.MUL: 2, Op.GT: 2, Op.GE: 2, Op.SELECT: 3, Op.COPY: 1}
+_ARITY = dict.fromkeys(Op, 2) | {Op.COPY: 1, Op.FLOOR: 1, Op.ABS: 1, Op.NEG: 1, Op.SELECT: 3}
