@@ -22,6 +22,7 @@ from neurochain.graph import (
     MaxPool,
     NeuronNode,
     Node,
+    Route,
     Scale,
     SumPool,
     Threshold,
@@ -45,6 +46,7 @@ from neurochain.network import (
 from neurochain.operators import Conv as ConvOperator
 from neurochain.operators import Csr, Dense, Diagonal, Identity, Pool
 from neurochain.operators import MaxPool as MaxPoolOperator
+from neurochain.operators import Route as RouteOperator
 from neurochain.programs import relay_program
 
 __all__ = ["SPARSE_BELOW", "Lowered", "lower", "lower_reported"]
@@ -226,14 +228,20 @@ class _Build:
         if not isinstance(node, NeuronNode):
             program = relay_program(self._relay_kind(incoming))
             params: Mapping[str, F32] = {}
+            initial: Mapping[str, F32] = {}
         else:
             recurrent = any(path in self.cut for path in incoming)
             discrete = discretise(name, node, prod(shape), self.graph.dt_s, recurrent=recurrent)
-            program, params = discrete.program, discrete.params
+            program, params, initial = discrete.program, discrete.params, discrete.initial
         self.kinds[name] = program.emits
         self.ports[name] = program.ports
         return Population(
-            name=name, shape=shape, program=program, params=params, emits=program.emits
+            name=name,
+            shape=shape,
+            program=program,
+            params=params,
+            emits=program.emits,
+            initial=initial,
         )
 
     def _paths_into(self, name: str) -> tuple[Path, ...]:
@@ -310,7 +318,7 @@ class _Build:
             name=self._name(path, node),
             source=path.source,
             target=path.target,
-            port="rec" if is_cut and "rec" in self.ports[path.target] else "x",
+            port=path.port or ("rec" if is_cut and "rec" in self.ports[path.target] else "x"),
             operator=operator,
             delay=path.delay + (1 if is_cut else 0),
             bias=bias,
@@ -396,6 +404,12 @@ def _scale(node: Scale, in_shape: Shape, out_shape: Shape) -> Operator:
     return Diagonal(in_shape=in_shape, out_shape=out_shape, weights=np.ascontiguousarray(weights))
 
 
+def _route(node: Route, in_shape: Shape, out_shape: Shape) -> Operator:
+    return RouteOperator(
+        in_shape=in_shape, out_shape=out_shape, index=np.ascontiguousarray(node.index, np.int64)
+    )
+
+
 _OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
     Affine: _matrix,
     Linear: _matrix,
@@ -404,4 +418,5 @@ _OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
     AvgPool: _pool,
     MaxPool: _max_pool,
     Scale: _scale,
+    Route: _route,
 }

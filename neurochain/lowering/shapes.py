@@ -16,12 +16,14 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    Custom,
     Flatten,
     I,
     Input,
     Linear,
     MaxPool,
     Node,
+    Route,
     Scale,
     SumPool,
     Threshold,
@@ -151,6 +153,24 @@ def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
     return arriving
 
 
+def _custom(node: Custom, arriving: Shape) -> Shape:
+    """Its own shape; parameters and initial states are shared or of that shape."""
+    for kind in (node.params, node.initial):
+        for name, value in kind.items():
+            _elementwise(name, value.shape, node.shape)
+    return node.shape
+
+
+def _route(node: Route, arriving: Shape) -> Shape:
+    if arriving != node.in_shape:
+        raise ShapeError(f"takes {node.in_shape}, but {arriving} arrives.")
+    index = node.index
+    inside = index.size == 0 or (-1 <= int(index.min()) and int(index.max()) < prod(node.in_shape))
+    if index.shape != (prod(node.out_shape),) or not inside:
+        raise ShapeError(f"its index {index.shape} does not lead {node.in_shape} to {node.out_shape}.")
+    return node.out_shape
+
+
 def _neuron(*names: str) -> Callable[[Any, Shape], Shape]:
     def rule(node: Any, arriving: Shape) -> Shape:
         for name in names:
@@ -170,6 +190,8 @@ _RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
     MaxPool: _pool,
     Flatten: _flatten,
     Scale: _scale,
+    Route: _route,
+    Custom: _custom,
     Threshold: _neuron("threshold"),
     I: _neuron("r"),
     LI: _neuron("tau", "r", "v_leak"),
