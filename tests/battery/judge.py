@@ -57,17 +57,24 @@ def refusals() -> dict[str, dict[str, Any]]:
         return {entry["construct"]: entry for entry in tomllib.load(file)["refusal"]}
 
 
-def judge(make: Callable[[], Case]) -> Outcome:
-    """Judge one network. The module is made anew for every run."""
+def judge(make: Callable[[], Case], *, idle: bool = False, verify: bool = True) -> Outcome:
+    """Judge one network. The module is made anew for every run.
+
+    idle    True lets populations fire never or always (networks drawn at random)
+    verify  True compiles what is exact once more with neurochain's own verification, as users do
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' own, on neurons they call unstable
         try:
-            return _judge(make)
+            outcome = _judge(make, idle)
+            if verify and outcome.status == "exact" and not outcome.arbitrary:
+                _verified(make, outcome)
+            return outcome
         finally:
             SpikingNeuron.instances.clear()
 
 
-def _judge(make: Callable[[], Case]) -> Outcome:
+def _judge(make: Callable[[], Case], idle: bool) -> Outcome:
     case = make()
     runs = [] if case.refused else _live_runs(make)
     outcome = Outcome(
@@ -76,12 +83,12 @@ def _judge(make: Callable[[], Case]) -> Outcome:
         source=case.source,
         arbitrary=case.arbitrary,
     )
-    weak = _weak(case, runs)
+    weak = "" if idle else _weak(case, runs)
     if weak:
         outcome.status, outcome.text = "weak", weak
         return outcome
     try:
-        artifact = _compile(case)
+        artifact = _compile(case, verify=case.arbitrary)
     except (UnsupportedError, InputError) as error:
         return _refused(case, outcome, error)
     except neurochain.VerifyError as error:
@@ -107,12 +114,22 @@ def _judge(make: Callable[[], Case]) -> Outcome:
         return outcome
 
 
-def _compile(case: Case) -> Any:
+def _verified(make: Callable[[], Case], outcome: Outcome) -> None:
+    """neurochain's own verification must agree."""
+    try:
+        _compile(make(), verify=True)
+    except Exception as error:
+        outcome.status = "wrong"
+        outcome.text = (
+            f"equal, but compile(verify=True) raises {type(error).__name__}: {_line(error)} "
+            f"[{_place(error)}]"
+        )
+
+
+def _compile(case: Case, verify: bool) -> Any:
     steps = case.steps if case.drive == "static" else case.traced
     xs = [x[:, :steps] for x in _inputs(case, 1, case.fixed_batch or 1)]
-    return neurochain.compile(
-        case.module, sample_of(case, xs), verify=case.arbitrary, **case.options
-    )
+    return neurochain.compile(case.module, sample_of(case, xs), verify=verify, **case.options)
 
 
 def _line(error: BaseException) -> str:

@@ -60,7 +60,9 @@ def sequential_state(name: str, cells: Callable[[Any], tuple[nn.Module, nn.Modul
 
 def box(n: Any, **options: Any) -> nn.Module:
     tensors = {k: torch.tensor(v) if isinstance(v, float) else v for k, v in options.items()}
-    return n.LIFBoxCell(n.LIFBoxParameters(**{"tau_mem_inv": torch.tensor(256.0), **tensors}), dt=DT)
+    return n.LIFBoxCell(
+        n.LIFBoxParameters(**{"tau_mem_inv": torch.tensor(256.0), **tensors}), dt=DT
+    )
 
 
 def soft(n: Any) -> Any:
@@ -81,9 +83,7 @@ sequential_state(
     "lif_box_leak_and_reset", lambda n: (box(n, v_leak=0.25, v_reset=-0.25), box(n)),
     "Norse LIFBoxCell", "leak towards a resting value",
 )  # fmt: skip
-sequential_state(
-    "lif_defaults", lambda n: (n.LIFCell(), n.LIFCell()), "Norse LIFCell", weight=30.0
-)
+sequential_state("lif_defaults", lambda n: (n.LIFCell(), n.LIFCell()), "Norse LIFCell", weight=30.0)
 sequential_state(
     "lif",
     lambda n: tuple(
@@ -197,7 +197,9 @@ def jelly_step(name: str, make_node: Callable[[Any], nn.Module], *constructs: st
 
 
 jelly_step("if_hard", lambda n: n.IFNode(), "SpikingJelly IFNode", "reset to zero")
-jelly_step("if_soft", lambda n: n.IFNode(v_reset=None), "SpikingJelly IFNode", "reset by subtraction")
+jelly_step(
+    "if_soft", lambda n: n.IFNode(v_reset=None), "SpikingJelly IFNode", "reset by subtraction"
+)
 jelly_step("lif_hard", lambda n: n.LIFNode(), "SpikingJelly LIFNode", "reset to zero", weight=3.0)
 jelly_step("lif_soft", lambda n: n.LIFNode(v_reset=None), "SpikingJelly LIFNode",
            "reset by subtraction", weight=3.0)  # fmt: skip
@@ -368,8 +370,11 @@ sinabs_layers("iaf_reset_to_zero",
               "reset to zero")  # fmt: skip
 sinabs_layers("lif", lambda L, a: L.LIF(tau_mem=20.0, spike_fn=a.SingleSpike), "sinabs LIF",
               weight=30.0)  # fmt: skip
-sinabs_layers("lif_input_not_normalised",
-              lambda L, a: L.LIF(tau_mem=10.0, norm_input=False, spike_fn=a.SingleSpike), "sinabs LIF")
+sinabs_layers(
+    "lif_input_not_normalised",
+    lambda L, a: L.LIF(tau_mem=10.0, norm_input=False, spike_fn=a.SingleSpike),
+    "sinabs LIF",
+)
 sinabs_layers("lif_synaptic",
               lambda L, a: L.LIF(tau_mem=10.0, tau_syn=5.0, norm_input=False, spike_fn=a.SingleSpike),
               "sinabs LIF", "synaptic filter", weight=0.5)  # fmt: skip

@@ -158,7 +158,7 @@ for _name, (_pool, _shape, _said) in POOLS.items():
     _conv = partial(C1 if len(_shape) == 2 else C2, _shape[0], 3, 3, padding=1)
     _kind = "MaxPool" if "max" in _name else "AvgPool"
     add(f"{_name}_of_spikes", [_pool, _conv], _shape, _said, f"{_kind} of spikes",
-        spikes_first=True, drive=0.5 if "max" in _name else 3.0,
+        spikes_first=True, drive=0.5 if _name == "adaptive_max" else 3.0,
         arbitrary=_name in SUMS_ROUND)  # fmt: skip
 for _name in ("avgpool2d_padded", "avgpool2d_pad_not_counted", "maxpool2d_padded",
               "maxpool2d_ceil", "adaptive_avg_one", "avgpool2d_thirds"):  # fmt: skip
