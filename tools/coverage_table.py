@@ -1,4 +1,4 @@
-"""What neurochain compiles of what people write: docs/coverage.md, from the outcomes of the battery.
+"""What is compiled of what people write: docs/coverage.md, from the outcomes of the battery.
 
     python tools/coverage_table.py            prints it
     python tools/coverage_table.py --write    writes it
@@ -23,8 +23,8 @@ BATTERY = ROOT / "tests" / "battery"
 
 HEAD = """# What is compiled, and what is refused
 
-Made by `python tools/coverage_table.py --write` from the battery of networks in `tests/battery`. Each
-network is compiled, run for 100 steps at three input levels beside the untouched module, and
+Made by `python tools/coverage_table.py --write` from the battery of networks in `tests/battery`.
+Each network is compiled, run for 100 steps at three input levels beside the untouched module, and
 compared bit by bit on every population and output. *Exact*: all equal. *Refused*: by name, with
 the reason and the way out below; nothing is ever compiled into something else. "Any float32
 weights" are judged by teacher forcing (docs/design.md), all other networks by equality alone.

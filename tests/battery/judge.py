@@ -12,15 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import neurochain
 import numpy as np
 from case import Case
 from live import Live, run_live, sample_of
+from snntorch._neurons.neurons import SpikingNeuron
+
+import neurochain
 from neurochain.errors import InputError, Severity, UnsupportedError
 from neurochain.network import Network, Population, PortKind
 from neurochain.simulators import Record
 from neurochain.simulators import run as run_engine
-from snntorch._neurons.neurons import SpikingNeuron
 
 __all__ = ["Outcome", "judge", "refusals"]
 
@@ -52,7 +53,7 @@ class Outcome:
 
 @cache
 def refusals() -> dict[str, dict[str, Any]]:
-    """The published list: construct -> says (words one of which a finding holds), reason, way out."""
+    """The published list by construct: says (a finding holds one of these), reason, way out."""
     with LIST.open("rb") as file:
         return {entry["construct"]: entry for entry in tomllib.load(file)["refusal"]}
 

@@ -1,4 +1,4 @@
-"""Running the untouched module of a case: what its neurons emit and what it returns, by plain hooks."""
+"""Running the untouched module of a case: by plain hooks, what neurons emit and what returns."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 import snntorch as snn
 import torch
 from case import STEPS, Case, Family, dyadic, floats
-from networks.styles import Base, H, N, O
 from snntorch import spikegen
 from torch import nn
+
+from networks.styles import OUT, Base, H, N
 
 NETWORKS = Family("encoders")
 
@@ -203,7 +204,7 @@ def floats_recurrent() -> Case:
     net = nn.Sequential(
         nn.Linear(N, H),
         snn.RSynaptic(alpha=0.7, beta=0.85, linear_features=H, init_hidden=True),
-        nn.Linear(H, O),
+        nn.Linear(H, OUT),
         snn.Leaky(beta=0.9, init_hidden=True, output=True),
     )
     return Case(

@@ -8,7 +8,7 @@ from case import Case, Family, dyadic
 from torch import nn
 
 NETWORKS = Family("handwritten")
-N, H, O = 8, 10, 4
+N, H, OUT = 8, 10, 4
 NEURONS = ("LIF",)
 
 
@@ -35,7 +35,7 @@ class Net(nn.Module):
     def __init__(self, first: nn.Module, second: nn.Module, looped: bool) -> None:
         super().__init__()
         self.fc1, self.lif1 = nn.Linear(N, H), first
-        self.fc2, self.lif2 = nn.Linear(H, O), second
+        self.fc2, self.lif2 = nn.Linear(H, OUT), second
         self.looped = looped
 
     def forward(self, x):
@@ -312,14 +312,14 @@ def lif_step(x, mem, beta=0.75, threshold=1.0):
 class _Functions(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(N, H), nn.Linear(H, O)
+        self.fc1, self.fc2 = nn.Linear(N, H), nn.Linear(H, OUT)
 
 
 @NETWORKS
 def functions_in_a_loop() -> Case:
     class Functional(_Functions):
         def forward(self, x):
-            mem1, mem2 = torch.zeros(x.size(1), H), torch.zeros(x.size(1), O)
+            mem1, mem2 = torch.zeros(x.size(1), H), torch.zeros(x.size(1), OUT)
             out = []
             for frame in x:
                 spk1, mem1 = lif_step(self.fc1(frame), mem1)
@@ -343,7 +343,7 @@ def functions_with_states_passed() -> Case:
 
     return Case(
         module=dyadic(Functional(), 3), shapes=((N,),), drive="states",
-        states=lambda b: (torch.zeros(b, H), torch.zeros(b, O)),
+        states=lambda b: (torch.zeros(b, H), torch.zeros(b, OUT)),
         carry=lambda out: (out, (out[1], out[2])), returns=("each", None, None),
         constructs=("neuron written as a function", "states passed by hand"),
     )  # fmt: skip
@@ -356,7 +356,7 @@ def spytorch() -> Case:
     class SpyTorch(nn.Module):
         def __init__(self):
             super().__init__()
-            self.fc1, self.fc2 = nn.Linear(N, H, bias=False), nn.Linear(H, O, bias=False)
+            self.fc1, self.fc2 = nn.Linear(N, H, bias=False), nn.Linear(H, OUT, bias=False)
 
         def forward(self, x):  # (batch, step, n)
             batch, steps = x.shape[:2]
@@ -373,7 +373,7 @@ def spytorch() -> Case:
                 mem, syn = new_mem, new_syn
             spikes = torch.stack(record, dim=1)
             h2 = torch.einsum("abc,cd->abd", (spikes, self.fc2.weight.t()))
-            flt, out = torch.zeros(batch, O), torch.zeros(batch, O)
+            flt, out = torch.zeros(batch, OUT), torch.zeros(batch, OUT)
             readout = []
             for t in range(steps):
                 new_flt = 0.5 * flt + h2[:, t]
@@ -418,7 +418,7 @@ def hand_written_convolutional() -> Case:
     class Spiking(nn.Module):
         def __init__(self):
             super().__init__()
-            self.conv, self.fc = nn.Conv2d(1, 3, 3), nn.Linear(27, O)
+            self.conv, self.fc = nn.Conv2d(1, 3, 3), nn.Linear(27, OUT)
             self.lif1, self.lif2 = SoftReset(), HardReset()
             self.pool = nn.AvgPool2d(2)
 
@@ -437,7 +437,7 @@ def leaky_integrator_readout() -> Case:
 
     class Readout(_Functions):
         def forward(self, x):
-            mem1, out = torch.zeros(x.size(1), H), torch.zeros(x.size(1), O)
+            mem1, out = torch.zeros(x.size(1), H), torch.zeros(x.size(1), OUT)
             spikes = []
             for frame in x:
                 spk1, mem1 = lif_step(self.fc1(frame), mem1)

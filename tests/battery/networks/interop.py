@@ -12,7 +12,7 @@ NORSE = Family("norse", "norse")
 JELLY = Family("spikingjelly", "spikingjelly")
 SINABS = Family("sinabs", "sinabs")
 FAMILIES = (NORSE, JELLY, SINABS)
-N, H, O = 8, 10, 4
+N, H, OUT = 8, 10, 4
 DT = 2.0**-10
 
 
@@ -45,14 +45,14 @@ def sequential_state(name: str, cells: Callable[[Any], tuple[nn.Module, nn.Modul
     def make() -> Case:
         n = norse()
         first, second = cells(n)
-        net = n.SequentialState(nn.Linear(N, H), first, nn.Linear(H, O), second)
+        net = n.SequentialState(nn.Linear(N, H), first, nn.Linear(H, OUT), second)
         given = {
             "shapes": ((N,),), "drive": "states", "states": lambda b: (),
             "carry": lambda out: ((out[0],), (out[1],)), **more,
         }  # fmt: skip
         return Case(
-            module=dyadic(net, 1, drive=weight, gain=2.0), constructs=("SequentialState", *constructs),
-            **given,
+            module=dyadic(net, 1, drive=weight, gain=2.0),
+            constructs=("SequentialState", *constructs), **given,
         )  # fmt: skip
 
     NORSE.add(name, make)
@@ -122,7 +122,7 @@ def loop_over_lif_cells() -> Case:
         def __init__(self):
             super().__init__()
             self.fc1, self.lif1 = nn.Linear(N, H), box(n)
-            self.fc2, self.lif2 = nn.Linear(H, O), box(n)
+            self.fc2, self.lif2 = nn.Linear(H, OUT), box(n)
 
         def forward(self, x):
             s1 = s2 = None
@@ -176,7 +176,7 @@ def jelly_step(name: str, make_node: Callable[[Any], nn.Module], *constructs: st
     def one_step() -> Case:
         neuron, layer, _ = jelly()
         net = nn.Sequential(
-            layer.Linear(N, H), make_node(neuron), layer.Linear(H, O), make_node(neuron)
+            layer.Linear(N, H), make_node(neuron), layer.Linear(H, OUT), make_node(neuron)
         )
         return Case(
             module=dyadic(net, 3, drive=weight), shapes=((N,),),
@@ -205,7 +205,8 @@ jelly_step("lif_soft", lambda n: n.LIFNode(v_reset=None), "SpikingJelly LIFNode"
            "reset by subtraction", weight=3.0)  # fmt: skip
 jelly_step("lif_input_not_decayed", lambda n: n.LIFNode(tau=4.0, decay_input=False),
            "SpikingJelly LIFNode", "decay_input=False")  # fmt: skip
-jelly_step("lif_soft_input_not_decayed", lambda n: n.LIFNode(tau=4.0, decay_input=False, v_reset=None),
+jelly_step("lif_soft_input_not_decayed",
+           lambda n: n.LIFNode(tau=4.0, decay_input=False, v_reset=None),
            "SpikingJelly LIFNode", "decay_input=False", "reset by subtraction")  # fmt: skip
 jelly_step("lif_reset_value", lambda n: n.LIFNode(v_reset=-0.25), "SpikingJelly LIFNode",
            "leak towards a resting value", weight=3.0)  # fmt: skip
@@ -236,7 +237,7 @@ def convolutional() -> Case:
                 layer.Flatten(),
                 layer.Linear(channels * 4, 12, bias=False),
                 neuron.IFNode(),
-                layer.Linear(12, O, bias=False),
+                layer.Linear(12, OUT, bias=False),
                 neuron.IFNode(),
             )
             functional.set_step_mode(self, "m")
@@ -281,7 +282,7 @@ def sequence_container() -> Case:
     net = nn.Sequential(
         layer.SeqToANNContainer(nn.Conv2d(1, 3, 3), nn.AvgPool2d(2)),
         neuron.IFNode(step_mode="m"),
-        layer.SeqToANNContainer(nn.Flatten(), nn.Linear(27, O)),
+        layer.SeqToANNContainer(nn.Flatten(), nn.Linear(27, OUT)),
         neuron.LIFNode(step_mode="m"),
     )
     return Case(
@@ -298,7 +299,7 @@ def loop_with_reset_net() -> Case:
         def __init__(self):
             super().__init__()
             self.net = nn.Sequential(
-                layer.Linear(N, H), neuron.LIFNode(), layer.Linear(H, O), neuron.LIFNode()
+                layer.Linear(N, H), neuron.LIFNode(), layer.Linear(H, OUT), neuron.LIFNode()
             )
 
         def forward(self, x):
@@ -325,7 +326,7 @@ def sew_residual() -> Case:
             super().__init__()
             self.conv1, self.sn1 = layer.Conv2d(1, 2, 3, padding=1), neuron.IFNode()
             self.conv2, self.sn2 = layer.Conv2d(2, 2, 3, padding=1), neuron.IFNode()
-            self.fc, self.sn3 = layer.Linear(72, O), neuron.IFNode()
+            self.fc, self.sn3 = layer.Linear(72, OUT), neuron.IFNode()
 
         def forward(self, x):
             x = self.sn1(self.conv1(x))
@@ -348,7 +349,7 @@ def sinabs_layers(name: str, make_layer: Callable[[Any, Any], nn.Module], *const
     def make() -> Case:
         layers, act = sinabs()
         net = nn.Sequential(
-            nn.Linear(N, H), make_layer(layers, act), nn.Linear(H, O), make_layer(layers, act)
+            nn.Linear(N, H), make_layer(layers, act), nn.Linear(H, OUT), make_layer(layers, act)
         )
         return Case(
             module=dyadic(net, 9, drive=weight), shapes=((N,),), drive="loop", time_axis=1,
@@ -376,7 +377,8 @@ sinabs_layers(
     "sinabs LIF",
 )
 sinabs_layers("lif_synaptic",
-              lambda L, a: L.LIF(tau_mem=10.0, tau_syn=5.0, norm_input=False, spike_fn=a.SingleSpike),
+              lambda L, a: L.LIF(tau_mem=10.0, tau_syn=5.0, norm_input=False,
+                                 spike_fn=a.SingleSpike),
               "sinabs LIF", "synaptic filter", weight=0.5)  # fmt: skip
 sinabs_layers("lif_multi_spike", lambda L, a: L.LIF(tau_mem=10.0, norm_input=False), "sinabs LIF",
               "several spikes a step", weight=4.0)  # fmt: skip
@@ -385,7 +387,8 @@ sinabs_layers("alif",
                                   spike_fn=a.SingleSpike),
               "sinabs ALIF", "adaptive threshold", weight=3.0)  # fmt: skip
 sinabs_layers("exp_leak_readout", lambda L, a: L.ExpLeak(tau_mem=10.0, norm_input=False),
-              "sinabs ExpLeak", "network without neurons", quiet=("1", "3", "returned 0"))  # fmt: skip
+              "sinabs ExpLeak", "network without neurons",
+              quiet=("1", "3", "returned 0"))  # fmt: skip
 
 
 def _squeezed(kind: str) -> Case:
@@ -398,7 +401,7 @@ def _squeezed(kind: str) -> Case:
             super().__init__()
             self.seq = nn.Sequential(
                 nn.Conv2d(1, 3, 3), make(batch_size=1, spike_fn=act.SingleSpike, **options),
-                nn.AvgPool2d(2), nn.Flatten(), nn.Linear(27, O),
+                nn.AvgPool2d(2), nn.Flatten(), nn.Linear(27, OUT),
                 make(batch_size=1, spike_fn=act.SingleSpike, **options),
             )  # fmt: skip
 
@@ -418,7 +421,7 @@ SINABS.add("lif_squeeze", lambda: _squeezed("LIFSqueeze"))
 
 
 @SINABS
-def lif_recurrent() -> Case:
+def recurrent() -> Case:
     layers, act = sinabs()
     recurrent = nn.Linear(H, H, bias=False)
     net = nn.Sequential(

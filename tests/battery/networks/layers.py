@@ -55,6 +55,7 @@ def add(name: str, layers: list[Callable[[], nn.Module]], shape: tuple[int, ...]
 
 C1, C2 = nn.Conv1d, nn.Conv2d
 IMAGE, LINE = (2, 8, 8), (3, 16)
+NINTHS = "average over a size that is no power of two"
 
 add("linear_without_bias", [partial(nn.Linear, 12, 10, bias=False)], (12,), "Linear")
 add("linear_twice", [partial(nn.Linear, 12, 10), partial(nn.Linear, 10, 8)], (12,),
@@ -139,13 +140,14 @@ POOLS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "avgpool2d_divisor": (
         partial(nn.AvgPool2d, 2, divisor_override=2), IMAGE, "divisor_override"),
     "avgpool2d_overlapping": (partial(nn.AvgPool2d, 4, 2), IMAGE, "AvgPool2d"),
-    "avgpool2d_thirds": (partial(nn.AvgPool2d, 3, 2), IMAGE, "average over a size that is no power of two"),
+    "avgpool2d_thirds": (partial(nn.AvgPool2d, 3, 2), IMAGE, NINTHS),
     "maxpool1d": (partial(nn.MaxPool1d, 2), LINE, "MaxPool1d"),
     "maxpool1d_dilated": (partial(nn.MaxPool1d, 2, 2, dilation=3), LINE, "MaxPool1d"),
     "maxpool2d": (partial(nn.MaxPool2d, 2), IMAGE, "MaxPool2d"),
     "maxpool2d_padded": (partial(nn.MaxPool2d, 3, 2, 1), IMAGE, "MaxPool2d"),
     "maxpool2d_ceil": (partial(nn.MaxPool2d, 2, ceil_mode=True), (2, 7, 7), "ceil_mode"),
-    "maxpool2d_ceil_padded": (partial(nn.MaxPool2d, 3, 2, 1, ceil_mode=True), (2, 8, 8), "ceil_mode"),
+    "maxpool2d_ceil_padded": (
+        partial(nn.MaxPool2d, 3, 2, 1, ceil_mode=True), (2, 8, 8), "ceil_mode"),
     "maxpool2d_dilated": (partial(nn.MaxPool2d, 2, 1, dilation=2), IMAGE, "MaxPool2d"),
     "adaptive_avg_even": (partial(nn.AdaptiveAvgPool2d, (4, 2)), IMAGE, "AdaptiveAvgPool2d"),
     "adaptive_avg_one": (partial(nn.AdaptiveAvgPool2d, 1), IMAGE, "AdaptiveAvgPool2d"),
@@ -208,7 +210,7 @@ for _name, _layers, _shape, _said in (
     ("batchnorm1d", [partial(nn.Linear, 40, 30), partial(nn.BatchNorm1d, 30)], (40,),
      ("BatchNorm1d", "Linear")),
     ("avgpool", [partial(C2, 2, 6, 3), partial(nn.AvgPool2d, 3)], IMAGE,
-     ("AvgPool2d", "Conv2d", "average over a size that is no power of two")),
+     ("AvgPool2d", "Conv2d", NINTHS)),
     ("maxpool", [partial(C2, 2, 6, 3), partial(nn.MaxPool2d, 2)], IMAGE, ("MaxPool2d", "Conv2d")),
 ):  # fmt: skip
     add(f"floats_{_name}", _layers, _shape, *_said, "any float32 weights", arbitrary=True,

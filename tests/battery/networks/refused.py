@@ -6,11 +6,12 @@ import numpy as np
 import snntorch as snn
 import torch
 from case import Case, Family, dyadic
-from networks.shapes import Written, lif
 from torch import nn
 
+from networks.shapes import Written, lif
+
 NETWORKS = Family("refused")
-N, H, O = 8, 10, 4
+N, H, OUT = 8, 10, 4
 
 
 def refuse(construct: str, drive: str = "step", **more: Any):
@@ -18,7 +19,9 @@ def refuse(construct: str, drive: str = "step", **more: Any):
 
     def add(forward):
         def make() -> Case:
-            net = Written(forward, fc1=nn.Linear(N, H), lif1=lif(), fc2=nn.Linear(H, O), lif2=lif())
+            net = Written(
+                forward, fc1=nn.Linear(N, H), lif1=lif(), fc2=nn.Linear(H, OUT), lif2=lif()
+            )
             return Case(
                 module=dyadic(net), shapes=((N,),), drive=drive, refused=True,
                 constructs=(construct,), **more,
@@ -32,7 +35,7 @@ def refuse(construct: str, drive: str = "step", **more: Any):
 
 @NETWORKS
 def no_neurons() -> Case:
-    net = nn.Sequential(nn.Linear(N, H), nn.ReLU(), nn.Linear(H, O))
+    net = nn.Sequential(nn.Linear(N, H), nn.ReLU(), nn.Linear(H, OUT))
     return Case(
         module=dyadic(net), shapes=((N,),), refused=True, constructs=("network without neurons",)
     )
@@ -41,7 +44,7 @@ def no_neurons() -> Case:
 @NETWORKS
 def no_neurons_convolutional() -> Case:
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                        nn.Linear(18, O))  # fmt: skip
+                        nn.Linear(18, OUT))  # fmt: skip
     return Case(
         module=dyadic(net), shapes=((1, 8, 8),), refused=True,
         constructs=("network without neurons",),
@@ -168,7 +171,7 @@ def lstm_layer() -> Case:
     class Mixed(nn.Module):
         def __init__(self):
             super().__init__()
-            self.lstm, self.fc, self.lif1 = nn.LSTM(N, H), nn.Linear(H, O), snn.Leaky(beta=0.75)
+            self.lstm, self.fc, self.lif1 = nn.LSTM(N, H), nn.Linear(H, OUT), snn.Leaky(beta=0.75)
 
         def forward(self, x):
             y, _ = self.lstm(x)
@@ -227,7 +230,7 @@ def samples_of_a_batch_mixed() -> Case:
 
 @NETWORKS
 def double_precision() -> Case:
-    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, O), lif()).double()
+    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, OUT), lif()).double()
     return Case(
         module=dyadic(net), shapes=((N,),), refused=True, constructs=("double or half precision",)
     )
@@ -235,7 +238,7 @@ def double_precision() -> Case:
 
 @NETWORKS
 def half_precision() -> Case:
-    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, O), lif()).to(torch.bfloat16)
+    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, OUT), lif()).to(torch.bfloat16)
     return Case(
         module=dyadic(net), shapes=((N,),), refused=True, constructs=("double or half precision",)
     )
@@ -297,7 +300,7 @@ def quantised_linear() -> Case:
 
 @NETWORKS
 def hook_changes_values() -> Case:
-    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, O), lif())
+    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, OUT), lif())
     net[0].register_forward_hook(lambda part, args, out: out * 2)
     return Case(
         module=dyadic(net), shapes=((N,),), constructs=("forward hook that changes values",),
@@ -306,7 +309,7 @@ def hook_changes_values() -> Case:
 
 @NETWORKS
 def forward_replaced_on_the_object() -> Case:
-    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, O), lif())
+    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, OUT), lif())
     linear = net[0]
     linear.forward = lambda x: nn.functional.linear(x, linear.weight) * 2
     return Case(

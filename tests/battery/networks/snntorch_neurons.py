@@ -11,7 +11,7 @@ from snntorch._neurons.deltaleaky import DeltaLeaky
 from torch import nn
 
 NETWORKS = Family("snntorch")
-N, H, O = 8, 10, 4
+N, H, OUT = 8, 10, 4
 
 
 class Two(nn.Module):
@@ -20,7 +20,7 @@ class Two(nn.Module):
     def __init__(self, neuron: nn.Module, start: str) -> None:
         super().__init__()
         self.fc1, self.lif1 = nn.Linear(N, H), neuron
-        self.fc2, self.lif2 = nn.Linear(H, O), snn.Leaky(beta=0.75)
+        self.fc2, self.lif2 = nn.Linear(H, OUT), snn.Leaky(beta=0.75)
         self.start = start
 
     def forward(self, x):
@@ -62,7 +62,7 @@ def hidden(make: Callable[[], nn.Module], *constructs: str, seed: int = 1, **mor
     """nn.Sequential with init_hidden around one neuron layer."""
     drive, gain = more.pop("weights", (1.5, 1.0))
     net = nn.Sequential(
-        nn.Linear(N, H), make(), nn.Linear(H, O), snn.Leaky(beta=0.75, init_hidden=True)
+        nn.Linear(N, H), make(), nn.Linear(H, OUT), snn.Leaky(beta=0.75, init_hidden=True)
     )
     return Case(
         module=dyadic(net, seed, gain=gain, drive=drive), shapes=((N,),), constructs=constructs,
@@ -185,7 +185,8 @@ def synaptic_alpha_limits() -> Case:
 def per_neuron_beta_and_threshold() -> Case:
     def make() -> nn.Module:
         return snn.Leaky(
-            beta=numbers((H,), 0.75, 0.125, 3), threshold=numbers((H,), 1.0, 0.25, 4).clamp(min=0.5),
+            beta=numbers((H,), 0.75, 0.125, 3),
+            threshold=numbers((H,), 1.0, 0.25, 4).clamp(min=0.5),
             init_hidden=True,
         )  # fmt: skip
 
@@ -200,7 +201,7 @@ def per_channel_beta() -> Case:
         nn.Conv2d(1, 3, 3),
         snn.Leaky(beta=beta, init_hidden=True),
         nn.Flatten(),
-        nn.Linear(48, O),
+        nn.Linear(48, OUT),
         snn.Leaky(beta=0.5, init_hidden=True),
     )
     return Case(
@@ -270,7 +271,7 @@ def graded_spikes_reset_at_once() -> Case:
 def graded_spikes_returned() -> Case:
     """The network's output are spikes of size 2."""
     net = nn.Sequential(
-        nn.Linear(N, O), snn.Leaky(beta=0.75, init_hidden=True, graded_spikes_factor=2.0)
+        nn.Linear(N, OUT), snn.Leaky(beta=0.75, init_hidden=True, graded_spikes_factor=2.0)
     )
     return Case(
         module=dyadic(net, 6), shapes=((N,),), graded=True,
@@ -343,7 +344,7 @@ def rsynaptic_convolutional() -> Case:
         nn.Conv2d(1, 2, 3, padding=1),
         snn.RSynaptic(alpha=0.5, beta=0.5, conv2d_channels=2, kernel_size=3, init_hidden=True),
         nn.Flatten(),
-        nn.Linear(2 * 6 * 6, O),
+        nn.Linear(2 * 6 * 6, OUT),
         snn.Leaky(beta=0.5, init_hidden=True, output=True),
     )
     return Case(
@@ -454,7 +455,7 @@ def other_surrogates() -> Case:
         nn.Linear(H, H),
         snn.Leaky(beta=0.75, spike_grad=snn.surrogate.straight_through_estimator(),
                   init_hidden=True),
-        nn.Linear(H, O),
+        nn.Linear(H, OUT),
         snn.Leaky(beta=0.75, spike_grad=snn.surrogate.spike_rate_escape(), init_hidden=True),
     )  # fmt: skip
     return Case(module=dyadic(net, 9), shapes=((N,),), constructs=("Leaky", "surrogate gradients"))

@@ -1,16 +1,18 @@
 """How people write forward: loops, states, several inputs and outputs, nesting, encoders."""
 
+from itertools import pairwise
 from typing import Any
 
 import snntorch as snn
 import torch
 from case import Case, Family, dyadic
-from networks.shapes import Written, lif
 from snntorch import utils
 from torch import nn
 
+from networks.shapes import Written, lif
+
 NETWORKS = Family("styles")
-N, H, O = 8, 10, 4
+N, H, OUT = 8, 10, 4
 
 
 class Base(nn.Module):
@@ -19,7 +21,7 @@ class Base(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc1, self.lif1 = nn.Linear(N, H), snn.Leaky(beta=0.75)
-        self.fc2, self.lif2 = nn.Linear(H, O), snn.Leaky(beta=0.875)
+        self.fc2, self.lif2 = nn.Linear(H, OUT), snn.Leaky(beta=0.875)
 
     def start(self) -> tuple[torch.Tensor, torch.Tensor]:
         return self.lif1.init_leaky(), self.lif2.init_leaky()
@@ -138,7 +140,7 @@ def time_folded_into_batch(self, x):
 @looped("states made by torch.zeros")
 def zeros_as_states(self, x):
     mem1 = torch.zeros(x.size(1), H)
-    mem2 = torch.zeros((x.size(1), O), device=x.device, dtype=x.dtype)
+    mem2 = torch.zeros((x.size(1), OUT), device=x.device, dtype=x.dtype)
     out = []
     for t in range(x.size(0)):
         spk, mem1, mem2 = self.step(x[t], mem1, mem2)
@@ -149,7 +151,7 @@ def zeros_as_states(self, x):
 @looped("states start from a constant")
 def membranes_start_at_half(self, x):
     mem1 = torch.full((x.size(1), H), 0.5)
-    mem2 = torch.full((x.size(1), O), 0.25)
+    mem2 = torch.full((x.size(1), OUT), 0.25)
     out = []
     for t in range(x.size(0)):
         spk, mem1, mem2 = self.step(x[t], mem1, mem2)
@@ -160,7 +162,7 @@ def membranes_start_at_half(self, x):
 @looped("record filled step by step")
 def record_filled(self, x):
     mem1, mem2 = self.start()
-    out = torch.zeros(x.size(0), x.size(1), O)
+    out = torch.zeros(x.size(0), x.size(1), OUT)
     for t in range(x.size(0)):
         out[t], mem1, mem2 = self.step(x[t], mem1, mem2)
     return out
@@ -291,7 +293,7 @@ def membrane_halved_by_hand(self, x):
 def first_step_skipped(self, x):
     """The first frame is dropped: range(1, steps)."""
     mem1, mem2 = self.start()
-    out = [torch.zeros(x.size(1), O)]
+    out = [torch.zeros(x.size(1), OUT)]
     for t in range(1, x.size(0)):
         spk, mem1, mem2 = self.step(x[t], mem1, mem2)
         out.append(spk)
@@ -321,7 +323,7 @@ def states_by_hand() -> Case:
 
     return case(
         Net(), "states passed by hand", drive="states", returns=("each", None, None),
-        states=lambda b: (torch.zeros(b, H), torch.zeros(b, O)),
+        states=lambda b: (torch.zeros(b, H), torch.zeros(b, OUT)),
         carry=lambda out: (out, (out[1], out[2])),
     )  # fmt: skip
 
@@ -336,7 +338,7 @@ def states_in_a_tuple() -> Case:
 
     return case(
         Net(), "states passed in a tuple", drive="states", returns=("each", None, None),
-        states=lambda b: ((torch.zeros(b, H), torch.zeros(b, O)),),
+        states=lambda b: ((torch.zeros(b, H), torch.zeros(b, OUT)),),
         carry=lambda out: (out, (out[1],)),
     )  # fmt: skip
 
@@ -375,7 +377,7 @@ def reset_before_the_loop() -> Case:
         def __init__(self):
             super().__init__()
             self.fc1, self.lif1 = nn.Linear(N, H), lif()
-            self.fc2, self.lif2 = nn.Linear(H, O), lif()
+            self.fc2, self.lif2 = nn.Linear(H, OUT), lif()
 
         def forward(self, x):
             utils.reset(self)
@@ -395,15 +397,15 @@ def module_list() -> Case:
     class Net(nn.Module):
         def __init__(self, sizes):
             super().__init__()
-            self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
+            self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
             self.neurons = nn.ModuleList(lif() for _ in sizes[1:])
 
         def forward(self, x):
-            for layer, neuron in zip(self.layers, self.neurons):
+            for layer, neuron in zip(self.layers, self.neurons, strict=True):
                 x = neuron(layer(x))
             return x
 
-    return case(Net((N, H, H, O)), "ModuleList")
+    return case(Net((N, H, H, OUT)), "ModuleList")
 
 
 @NETWORKS
@@ -413,7 +415,7 @@ def module_dict() -> Case:
             self.parts["fc2"](self.parts["lif1"](self.parts["fc1"](x)))
         ),
         parts=nn.ModuleDict(
-            {"fc1": nn.Linear(N, H), "lif1": lif(), "fc2": nn.Linear(H, O), "lif2": lif()}
+            {"fc1": nn.Linear(N, H), "lif1": lif(), "fc2": nn.Linear(H, OUT), "lif2": lif()}
         ),
     )
     return case(net, "ModuleDict")
@@ -435,7 +437,7 @@ class Block(nn.Module):
 @NETWORKS
 def blocks() -> Case:
     net = nn.Sequential(
-        Block(1, 3), nn.MaxPool2d(2), Block(3, 4), nn.Flatten(), nn.Linear(64, O), lif()
+        Block(1, 3), nn.MaxPool2d(2), Block(3, 4), nn.Flatten(), nn.Linear(64, OUT), lif()
     )
     return case(net, "nested modules", shapes=((1, 8, 8),))
 
@@ -443,7 +445,12 @@ def blocks() -> Case:
 @NETWORKS
 def blocks_with_batchnorm() -> Case:
     net = nn.Sequential(
-        Block(1, 3, True), nn.MaxPool2d(2), Block(3, 4, True), nn.Flatten(), nn.Linear(64, O), lif()
+        Block(1, 3, True),
+        nn.MaxPool2d(2),
+        Block(3, 4, True),
+        nn.Flatten(),
+        nn.Linear(64, OUT),
+        lif(),
     )
     return case(net, "nested modules", "BatchNorm2d", weight=2.0, shapes=((1, 8, 8),))
 
@@ -459,7 +466,7 @@ def residual_blocks() -> Case:
             return self.b(self.a(x)) + x
 
     net = nn.Sequential(
-        Block(1, 3), Residual(3), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, O), lif()
+        Block(1, 3), Residual(3), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, OUT), lif()
     )
     return case(net, "nested modules", "skip addition", shapes=((1, 8, 8),), weight=2.0)
 
@@ -485,7 +492,7 @@ def residual_blocks_of_resnet() -> Case:
 
     net = nn.Sequential(
         Block(2, 3, True), Down(3, 4), nn.AdaptiveAvgPool2d((2, 2)), nn.Flatten(),
-        nn.Linear(16, O), lif(),
+        nn.Linear(16, OUT), lif(),
     )  # fmt: skip
     return case(net, "skip addition", "BatchNorm2d", "nested modules", "AdaptiveAvgPool2d",
                 shapes=((2, 8, 8),), weight=2.5)  # fmt: skip
@@ -496,7 +503,7 @@ def layer_used_twice() -> Case:
     def forward(self, x):
         return self.lif3(self.out(self.lif2(self.fc(self.lif1(self.fc(x))))))
 
-    return case(Written(forward, fc=nn.Linear(N, N), out=nn.Linear(N, O), lif1=lif(), lif2=lif(),
+    return case(Written(forward, fc=nn.Linear(N, N), out=nn.Linear(N, OUT), lif1=lif(), lif2=lif(),
                         lif3=lif()), "module used twice")  # fmt: skip
 
 
@@ -516,7 +523,7 @@ def neuron_used_twice_by_hand() -> Case:
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.fc1, self.fc2, self.lif = nn.Linear(N, H), nn.Linear(H, O), snn.Leaky(beta=0.75)
+            self.fc1, self.fc2, self.lif = nn.Linear(N, H), nn.Linear(H, OUT), snn.Leaky(beta=0.75)
 
         def forward(self, x):
             mem1 = mem2 = self.lif.init_leaky()
@@ -543,7 +550,7 @@ def two_inputs() -> Case:
         return self.lif2(self.fc3(self.lif1(self.fc1(a) + self.fc2(b))))
 
     return case(Written2(forward, fc1=nn.Linear(N, H), fc2=nn.Linear(5, H), lif1=lif(),
-                         fc3=nn.Linear(H, O), lif2=lif()), "several inputs",
+                         fc3=nn.Linear(H, OUT), lif2=lif()), "several inputs",
                 shapes=((N,), (5,)))  # fmt: skip
 
 
@@ -592,7 +599,7 @@ def two_heads() -> Case:
 @NETWORKS
 def layer_output_returned() -> Case:
     """The readout is a plain linear layer; logits are returned at each step."""
-    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, O))
+    net = nn.Sequential(nn.Linear(N, H), lif(), nn.Linear(H, OUT))
     return case(net, "layer output returned")
 
 

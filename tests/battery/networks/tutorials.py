@@ -1,4 +1,4 @@
-"""The networks of the snnTorch tutorials, README and examples: upstream structure, smaller sizes."""
+"""The networks of the snnTorch tutorials 1 to 7: upstream structure, smaller sizes."""
 
 import snntorch as snn
 import torch

@@ -1,12 +1,13 @@
-"""The snnTorch tutorials on populations, regression, autoencoders and data sets: upstream structure."""
+"""The further snnTorch tutorials: populations, regression, autoencoders, data sets."""
 
 import snntorch as snn
 import torch
 from case import STEPS, Case, Family, dyadic, numbers
-from networks.tutorials import DOCS, TUTORIAL, Wrapped
 from snntorch import surrogate, utils
 from torch import nn
 from torch.nn import functional as F
+
+from networks.tutorials import DOCS, TUTORIAL, Wrapped
 
 NETWORKS = Family("tutorials")
 
