@@ -181,7 +181,16 @@ def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
 
 def _batch_norm(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """Batch normalisation by its stored statistics is a scale and a shift for every channel."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+    names = (
+        "input",
+        "running_mean",
+        "running_var",
+        "weight",
+        "bias",
+        "training",
+        "momentum",
+        "eps",
+    )
     given = dict(zip(names, args, strict=False)) | kwargs
     source = given["input"]
     if given.get("training") or given.get("running_mean") is None:
@@ -249,7 +258,6 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (functions.STOPS, _stop),
     (functions.VIEWS, _view),
     (functions.CASTS, _cast),
-    (functions.ADD, _add),
     (functions.REDUCTIONS, _reduce),
     (frozenset({"stack"}), _stack),
     (frozenset({"__setitem__"}), _set_item),

@@ -42,7 +42,9 @@ class Maker:
         args = tuple(broadcast(self.value(item), self.shape) for item in items)
         call = self.tracer.visit((op.value, self.count))
         self.count += 1
-        fixed = all(isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args)
+        fixed = all(
+            isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
+        )
         return OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
 
 
@@ -61,7 +63,7 @@ def operate(
     if name == "where" and len(items) > 1 and getattr(items[0], "dtype", None) is not torch.bool:
         items[:2] = items[1::-1]  # a.where(c, b)
     operands = [tracer.operand(i) if isinstance(i, torch.Tensor) else i for i in items]
-    inplace = name.endswith("_") and not name.endswith("__") or name.startswith("__i")
+    inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
     with tracer.asleep():
         result = func(*args, **kwargs)
     if not isinstance(result, torch.Tensor) or result.dtype not in _KINDS:
@@ -94,8 +96,10 @@ def operate_constant(
         return result
     inplace = result is args[0] if args else False
     made = None
-    if result.dtype in _KINDS and not kwargs and not (
-        result.dtype is torch.bool and name in _BOOLEAN_SUMS
+    if (
+        result.dtype in _KINDS
+        and not kwargs
+        and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS)
     ):
         made = OPS[name](Maker(tracer, tuple(result.shape)), operands, {})
     if isinstance(made, OpValue) and made.constant and not (inplace and result._base is not None):

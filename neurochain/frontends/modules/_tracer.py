@@ -68,9 +68,7 @@ class Tracer(TorchFunctionMode):
     def mark_probe(self, tensor: torch.Tensor, argument: str) -> torch.Tensor:
         """Declare `tensor` what goes into forward's parameter `argument`."""
         data = tensor.detach().numpy().copy() if tensor.numel() else np.zeros((), np.float32)
-        return mark(
-            tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument, data=data)
-        )
+        return mark(tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument, data=data))
 
     def mark_record(self, tensor: torch.Tensor, value: Value) -> torch.Tensor:
         """Mark a tensor that may outlive the trace; the mark is removed when the trace ends."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from neurochain.frontends.modules._scale import ScaleShift
 from neurochain.frontends.modules._values import (
     ConstValue,
     JoinValue,
@@ -104,16 +105,18 @@ def _part(base: JoinValue, flat: Index, shape: Shape, label: str) -> Value | Non
     return None
 
 
-def sample_rank(module: nn.Module) -> int:
-    """Rank of one sample of a layer, without batch."""
+def sample_rank(module: nn.Module, shape: Shape) -> int:
+    """Rank of one sample of a layer, without batch; `shape` is what enters or leaves it."""
     if isinstance(module, nn.Linear):
         return 1
+    if isinstance(module, ScaleShift):
+        return len(shape) - 1
     return 2 if type(module).__name__.endswith("1d") else 3
 
 
 def _rows(base: LeafValue, flat: Index, shape: Shape, label: str) -> Value | None:
     """Whole rows of a layer's result: the layer on these rows of its argument."""
-    rank = sample_rank(base.call.module)
+    rank = sample_rank(base.call.module, base.shape)
     out = base.shape[-rank:]
     size = prod(out)
     if len(base.shape) <= rank or flat.size % size:
@@ -144,6 +147,4 @@ def _rows(base: LeafValue, flat: Index, shape: Shape, label: str) -> Value | Non
 def const(item: Any) -> ConstValue:
     """A constant tensor or number."""
     tensor = torch.as_tensor(item).detach()
-    return ConstValue(
-        shape=tuple(tensor.shape), data=tensor.to(torch.float32).cpu().numpy().copy()
-    )
+    return ConstValue(shape=tuple(tensor.shape), data=tensor.to(torch.float32).cpu().numpy().copy())
