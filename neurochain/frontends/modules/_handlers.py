@@ -108,7 +108,9 @@ def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
     if not isinstance(result, torch.Tensor) or result is source:
         return result
     if result.dtype is torch.bool and source.dtype is not torch.bool:
-        return mark(result, Maker(tracer, tuple(result.shape))(Op.NE, source, 0.0))
+        value = Maker(tracer, tuple(result.shape))(Op.NE, source, 0.0)
+        tracer.keep(value, result)
+        return mark(result, value)
     if result.dtype is not torch.float32 and result.dtype is not source.dtype:
         tracer.refuse(
             users_line(name),

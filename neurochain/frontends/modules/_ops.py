@@ -16,7 +16,7 @@ from neurochain.program import Op
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
 
-__all__ = ["OPS", "Maker", "operate", "operate_constant"]
+__all__ = ["OPS", "Maker", "keep_constant", "operate", "operate_constant"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -45,7 +45,9 @@ class Maker:
         fixed = all(
             isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
         )
-        return OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        value = OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        self.tracer.operations.append(value)
+        return value
 
 
 def operate(
@@ -76,6 +78,7 @@ def operate(
             "Use plain arithmetic, comparisons, torch.where or clamp.",
         )
         return True, tracer.unknown(result)
+    tracer.keep(made, result)
     if inplace and result is (args[0] if args else None):
         _check_whole(tracer, result)
         return True, tracer.mark_record(result, made)
@@ -102,8 +105,24 @@ def operate_constant(
         and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS)
     ):
         made = OPS[name](Maker(tracer, tuple(result.shape)), operands, {})
+    if made is not None:
+        tracer.keep(made, result)
     if isinstance(made, OpValue) and made.constant and not (inplace and result._base is not None):
         return (tracer.mark_record if inplace else mark)(result, made)
+    return result
+
+
+def keep_constant(func: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
+    """A conversion of a constant that keeps its numbers keeps its form."""
+    value = value_of(args[0])
+    result = func(*args, **kwargs)
+    same = isinstance(result, torch.Tensor) and result.dtype in _KINDS and result is not args[0]
+    if (
+        same
+        and value is not None
+        and (result.dtype is torch.float32 or args[0].dtype is torch.bool)
+    ):
+        return mark(result, value)
     return result
 
 

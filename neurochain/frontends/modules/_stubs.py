@@ -52,7 +52,7 @@ def run_leaf(
     """Stand in for one call of a leaf module."""
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
-        return _neuron(tracer, name, module, args, kwargs)
+        return _neuron(tracer, original, name, module, args, kwargs)
     if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
         source = args[0]
         if value_of(source) is None:  # silence before the first step goes through like a value
@@ -115,7 +115,11 @@ def stateless(
         with tracer.asleep():
             tracer.shapes[shape_key] = tuple(original(module, source).shape)
     shape = tracer.shapes[shape_key]
-    return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+    result = torch.zeros(shape)
+    if tracer.live:
+        with tracer.asleep():
+            result = original(module, source).clone()
+    return mark(result, LeafValue(shape=shape, call=call))
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
@@ -155,7 +159,12 @@ def refusal(module: nn.Module) -> tuple[str, str]:
 
 
 def _neuron(
-    tracer: Tracer, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """Stand in for a neuron: no spikes, and states that are followed."""
     bound = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
@@ -184,6 +193,8 @@ def _neuron(
     _check_call(tracer, call, given, shape)
     tracer.neuron_calls.setdefault(name, []).append(call)
     tracer.order.append(call)
+    if tracer.live:
+        return _live_neuron(tracer, original, module, args, kwargs, call)
     spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
     returned = [spikes]
     for state in names:
@@ -196,6 +207,26 @@ def _neuron(
     if module.init_hidden and not module.output:
         return spikes
     return tuple(returned)
+
+
+def _live_neuron(
+    tracer: Tracer,
+    original: Original,
+    module: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    call: NeuronCall,
+) -> Any:
+    """Run the neuron itself, and mark what it gives."""
+    with tracer.asleep():
+        returned = original(module, *args, **kwargs)
+    spikes = returned[0] if isinstance(returned, tuple) else returned
+    shape = tuple(spikes.shape)
+    mark(spikes, SpikeValue(shape=shape, call=call))
+    for state in NEURON_STATES[type(module)]:
+        if state != "spk":
+            mark(getattr(module, state), StateValue(shape=shape, call=call, state=state))
+    return returned
 
 
 def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:
