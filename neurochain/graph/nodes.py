@@ -42,6 +42,7 @@ __all__ = [
     "ResetTiming",
     "Route",
     "Scale",
+    "ScaleShift",
     "SumPool",
     "Threshold",
     "WeightNode",
@@ -187,6 +188,17 @@ class Scale(Node):
     """y = scale * x, elementwise; scale of the node's shape or a scalar."""
 
     scale: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScaleShift(Node):
+    """y = scale * x + shift, elementwise (extension): batch normalisation by stored statistics.
+
+    scale, shift of the node's shape.
+    """
+
+    scale: Array
+    shift: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,6 +24,7 @@ from neurochain.graph import (
     Node,
     Route,
     Scale,
+    ScaleShift,
     SumPool,
     Threshold,
     WeightNode,
@@ -123,7 +124,7 @@ def _value_findings(graph: Graph) -> list[Finding]:
     """Weights and biases that are no finite float32."""
     findings = []
     for name, node in graph.nodes.items():
-        for field in ("weight", "bias", "scale"):
+        for field in ("weight", "bias", "scale", "shift"):
             values = getattr(node, field, None)
             if values is None:
                 continue
@@ -195,7 +196,7 @@ def _has_bias(plan: Plan, name: str, seen: set[str]) -> bool:
         return False
     seen.add(name)
     return any(
-        getattr(plan.nodes[path.via or name], "bias", None) is not None
+        _is_biased(plan.nodes[path.via or name])
         or (path.delay == 0 and _has_bias(plan, path.source, seen))
         for path in plan.paths
         if path.target == name
@@ -253,7 +254,7 @@ class _Build:
         for path in incoming:
             source = self.kinds.get(path.source, PortKind.ANALOG)
             node = self._map_of(path)
-            biased = isinstance(node, WeightNode) and node.bias is not None
+            biased = _is_biased(node)
             kinds.add(PortKind.ANALOG if biased else self.operator(path).port_kind(source))
         if len(incoming) == 1:
             return kinds.pop()
@@ -326,8 +327,15 @@ class _Build:
         )
 
 
+def _is_biased(node: Node | None) -> bool:
+    """Whether a map adds something of its own."""
+    return isinstance(node, ScaleShift) or getattr(node, "bias", None) is not None
+
+
 def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
     """The bias of every target, (n_out,) float32; convolutions spread theirs over positions."""
+    if isinstance(node, ScaleShift):
+        return np.ascontiguousarray(node.shift, dtype=np.float32).reshape(-1)
     if not isinstance(node, WeightNode) or node.bias is None:
         return None
     bias = np.asarray(node.bias, dtype=np.float32)
@@ -399,7 +407,7 @@ def _max_pool(node: MaxPool, in_shape: Shape, out_shape: Shape) -> Operator:
     )
 
 
-def _scale(node: Scale, in_shape: Shape, out_shape: Shape) -> Operator:
+def _scale(node: Scale | ScaleShift, in_shape: Shape, out_shape: Shape) -> Operator:
     weights = np.broadcast_to(node.scale.astype(np.float32).reshape(-1), (prod(in_shape),))
     return Diagonal(in_shape=in_shape, out_shape=out_shape, weights=np.ascontiguousarray(weights))
 
@@ -418,5 +426,6 @@ _OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
     AvgPool: _pool,
     MaxPool: _max_pool,
     Scale: _scale,
+    ScaleShift: _scale,
     Route: _route,
 }

@@ -25,6 +25,7 @@ from neurochain.graph import (
     Node,
     Route,
     Scale,
+    ScaleShift,
     SumPool,
     Threshold,
 )
@@ -147,6 +148,11 @@ def _scale(node: Scale, arriving: Shape) -> Shape:
     return _elementwise("scale", node.scale.shape, arriving)
 
 
+def _scale_shift(node: ScaleShift, arriving: Shape) -> Shape:
+    _elementwise("shift", node.shift.shape, arriving)
+    return _elementwise("scale", node.scale.shape, arriving)
+
+
 def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
     if prod(given) not in (1, prod(arriving)) or (prod(given) > 1 and given != arriving):
         raise ShapeError(f"{name} has shape {given}, but {arriving} arrives.")
@@ -165,9 +171,11 @@ def _route(node: Route, arriving: Shape) -> Shape:
     if arriving != node.in_shape:
         raise ShapeError(f"takes {node.in_shape}, but {arriving} arrives.")
     index = node.index
-    inside = index.size == 0 or (-1 <= int(index.min()) and int(index.max()) < prod(node.in_shape))
+    inside = index.size == 0 or (int(index.min()) >= -1 and int(index.max()) < prod(node.in_shape))
     if index.shape != (prod(node.out_shape),) or not inside:
-        raise ShapeError(f"its index {index.shape} does not lead {node.in_shape} to {node.out_shape}.")
+        raise ShapeError(
+            f"its index {index.shape} does not lead {node.in_shape} to {node.out_shape}."
+        )
     return node.out_shape
 
 
@@ -190,6 +198,7 @@ _RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
     MaxPool: _pool,
     Flatten: _flatten,
     Scale: _scale,
+    ScaleShift: _scale_shift,
     Route: _route,
     Custom: _custom,
     Threshold: _neuron("threshold"),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from neurochain.errors import Finding
-from neurochain.frontends.result import OutputFact, PopulationFact
 from neurochain.frontends.modules._arrange import Arranged, Part, arrange
 from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
@@ -28,6 +27,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
+from neurochain.frontends.result import OutputFact, PopulationFact
 from neurochain.graph import Custom, Edge, Flatten, Input, Node, Output, Route, Scale, as_f64
 from neurochain.program import PortKind
 
@@ -353,9 +353,7 @@ class Builder:
         self._connect(inner, name)
         return [(name, 0)]
 
-    def _parts(
-        self, value: Value, form: tuple[Any, ...]
-    ) -> tuple[list[Part], Shape, Any, str]:
+    def _parts(self, value: Value, form: tuple[Any, ...]) -> tuple[list[Part], Shape, Any, str]:
         """What is arranged, the shape seen, the flat index into all parts, and a label."""
         if form[0] == "input":
             timing = self.expressions.timing

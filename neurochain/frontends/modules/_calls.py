@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,7 +29,7 @@ from neurochain.frontends.modules._values import (
     Value,
 )
 
-__all__ = ["ONE_STEP_CALLS", "Trace", "flat", "trace"]
+__all__ = ["ONE_STEP_CALLS", "Trace", "flat", "follow", "trace"]
 
 ONE_STEP_CALLS = 3
 
@@ -51,6 +51,7 @@ class Trace:
 
     threaded  (argument, place among the returned items): what a call returned there, states as a
               whole, is the argument of the next call
+    first     arguments of the first call beside the sample
     failure   the exception that forward raised by itself, None where it ran
     """
 
@@ -61,6 +62,7 @@ class Trace:
     slots: list[Slot]
     threaded: tuple[tuple[str, int], ...] = ()
     whole: Any = None
+    first: Mapping[str, torch.Tensor | None] = field(default_factory=dict)
     stopped: bool = False
     failure: Exception | None = None
 
@@ -125,18 +127,26 @@ def _run(
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     with at_rest(module):
-        return _followed(module, sample, arguments, one_step, names or list(arguments))
+        frames = [sample] * ONE_STEP_CALLS
+        return follow(module, frames, arguments, one_step, names or list(arguments))
 
 
-def _followed(
+def follow(
     module: nn.Module,
-    sample: torch.Tensor,
+    frames: Sequence[torch.Tensor],
     arguments: Mapping[str, torch.Tensor | None],
     one_step: bool | None,
     names: Sequence[str],
+    *,
+    live: bool = False,
 ) -> Trace:
-    tracer = Tracer(module)
-    result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[])
+    """Call forward under the tracer, on every frame where a call is a step, else on the first.
+
+    arguments  of the first call; names: those among which states may be threaded
+    live       layers and neurons run (Tracer)
+    """
+    tracer = Tracer(module, live=live)
+    result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
     counted: list[Finding] = []
     try:
@@ -144,13 +154,13 @@ def _followed(
             marked = {
                 k: v if v is None else tracer.mark_probe(v.clone(), k) for k, v in arguments.items()
             }
-            _call(result, module, sample, marked)
+            _call(result, module, frames[0], marked)
             result.one_step = not _is_loop(tracer) if one_step is None else one_step
             if result.one_step and not result.slots:
                 result.threaded = _threads(result.whole, names)
-            for _ in range(ONE_STEP_CALLS - 1 if result.one_step else 0):
+            for frame in frames[1:] if result.one_step else ():
                 before = numbers(module)
-                _call(result, module, sample, _next_arguments(result, marked))
+                _call(result, module, frame, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
     except TraceStopError:

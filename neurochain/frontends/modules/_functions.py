@@ -62,7 +62,7 @@ VIEWS = frozenset(
         "tensor_split", "expand", "expand_as", "index_select", "take", "flip", "__iter__",
         "__reversed__", "broadcast_to", "repeat", "split_with_sizes", "pixel_shuffle",
         "pixel_unshuffle", "channel_shuffle", "roll", "flipud", "fliplr", "rot90", "tile",
-        "repeat_interleave", "swapaxes", "hsplit", "vsplit", "diagonal", "atleast_1d",
+        "repeat_interleave", "hsplit", "vsplit", "diagonal", "atleast_1d",
         "atleast_2d", "interpolate", "upsample", "upsample_nearest", "native_channel_shuffle",
         "unsafe_chunk", "unsafe_split", "H", "mH", "adjoint", "unfold",
     }
@@ -86,6 +86,10 @@ STOPS = frozenset(
 _POOL_ARGUMENTS = {
     "max_pool1d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
     "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+    "adaptive_avg_pool1d": ("output_size",),
+    "adaptive_avg_pool2d": ("output_size",),
+    "adaptive_max_pool1d": ("output_size", "return_indices"),
+    "adaptive_max_pool2d": ("output_size", "return_indices"),
     "avg_pool1d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "avg_pool2d": (
         "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override",
@@ -96,6 +100,10 @@ _POOL_MODULES: dict[str, Callable[..., nn.Module]] = {
     "max_pool2d": nn.MaxPool2d,
     "avg_pool1d": nn.AvgPool1d,
     "avg_pool2d": nn.AvgPool2d,
+    "adaptive_avg_pool1d": nn.AdaptiveAvgPool1d,
+    "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d,
+    "adaptive_max_pool1d": nn.AdaptiveMaxPool1d,
+    "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
 }
 
 

@@ -108,7 +108,9 @@ def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
     if not isinstance(result, torch.Tensor) or result is source:
         return result
     if result.dtype is torch.bool and source.dtype is not torch.bool:
-        return mark(result, Maker(tracer, tuple(result.shape))(Op.NE, source, 0.0))
+        value = Maker(tracer, tuple(result.shape))(Op.NE, source, 0.0)
+        tracer.keep(value, result)
+        return mark(result, value)
     if result.dtype is not torch.float32 and result.dtype is not source.dtype:
         tracer.refuse(
             users_line(name),
@@ -181,7 +183,16 @@ def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
 
 def _batch_norm(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """Batch normalisation by its stored statistics is a scale and a shift for every channel."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+    names = (
+        "input",
+        "running_mean",
+        "running_var",
+        "weight",
+        "bias",
+        "training",
+        "momentum",
+        "eps",
+    )
     given = dict(zip(names, args, strict=False)) | kwargs
     source = given["input"]
     if given.get("training") or given.get("running_mean") is None:
@@ -249,7 +260,6 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (functions.STOPS, _stop),
     (functions.VIEWS, _view),
     (functions.CASTS, _cast),
-    (functions.ADD, _add),
     (functions.REDUCTIONS, _reduce),
     (frozenset({"stack"}), _stack),
     (frozenset({"__setitem__"}), _set_item),

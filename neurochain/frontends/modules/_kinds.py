@@ -8,6 +8,8 @@ import snntorch
 from snntorch._neurons.neurons import SpikingNeuron
 from torch import nn
 
+from neurochain.frontends.modules._scale import ScaleShift
+
 __all__ = [
     "IGNORED",
     "LAYERS",
@@ -37,6 +39,11 @@ LAYERS: tuple[type[nn.Module], ...] = (
     nn.AvgPool2d,
     nn.MaxPool1d,
     nn.MaxPool2d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool1d,
+    nn.AdaptiveMaxPool2d,
+    ScaleShift,
 )
 
 # in eval mode these return their input

@@ -16,7 +16,7 @@ from neurochain.program import Op
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
 
-__all__ = ["OPS", "Maker", "operate", "operate_constant"]
+__all__ = ["OPS", "Maker", "keep_constant", "operate", "operate_constant"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -42,8 +42,12 @@ class Maker:
         args = tuple(broadcast(self.value(item), self.shape) for item in items)
         call = self.tracer.visit((op.value, self.count))
         self.count += 1
-        fixed = all(isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args)
-        return OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        fixed = all(
+            isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
+        )
+        value = OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        self.tracer.operations.append(value)
+        return value
 
 
 def operate(
@@ -61,7 +65,7 @@ def operate(
     if name == "where" and len(items) > 1 and getattr(items[0], "dtype", None) is not torch.bool:
         items[:2] = items[1::-1]  # a.where(c, b)
     operands = [tracer.operand(i) if isinstance(i, torch.Tensor) else i for i in items]
-    inplace = name.endswith("_") and not name.endswith("__") or name.startswith("__i")
+    inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
     with tracer.asleep():
         result = func(*args, **kwargs)
     if not isinstance(result, torch.Tensor) or result.dtype not in _KINDS:
@@ -74,6 +78,7 @@ def operate(
             "Use plain arithmetic, comparisons, torch.where or clamp.",
         )
         return True, tracer.unknown(result)
+    tracer.keep(made, result)
     if inplace and result is (args[0] if args else None):
         _check_whole(tracer, result)
         return True, tracer.mark_record(result, made)
@@ -94,12 +99,30 @@ def operate_constant(
         return result
     inplace = result is args[0] if args else False
     made = None
-    if result.dtype in _KINDS and not kwargs and not (
-        result.dtype is torch.bool and name in _BOOLEAN_SUMS
+    if (
+        result.dtype in _KINDS
+        and not kwargs
+        and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS)
     ):
         made = OPS[name](Maker(tracer, tuple(result.shape)), operands, {})
+    if made is not None:
+        tracer.keep(made, result)
     if isinstance(made, OpValue) and made.constant and not (inplace and result._base is not None):
         return (tracer.mark_record if inplace else mark)(result, made)
+    return result
+
+
+def keep_constant(func: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
+    """A conversion of a constant that keeps its numbers keeps its form."""
+    value = value_of(args[0])
+    result = func(*args, **kwargs)
+    same = isinstance(result, torch.Tensor) and result.dtype in _KINDS and result is not args[0]
+    if (
+        same
+        and value is not None
+        and (result.dtype is torch.float32 or args[0].dtype is torch.bool)
+    ):
+        return mark(result, value)
     return result
 
 

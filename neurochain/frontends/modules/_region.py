@@ -235,7 +235,9 @@ def _membrane(
     candidates = [s for s in next_state if work.kinds[next_state[s]] is not PortKind.EVENT]
     if not candidates:
         return "", None
-    compared = [s for s in candidates if threshold and next_state[s] in _ancestry(work, threshold[0])]
+    compared = [
+        s for s in candidates if threshold and next_state[s] in _ancestry(work, threshold[0])
+    ]
     state = (compared or candidates)[-1 if compared else 0]
     return next_state[state], definitions[state]
 

@@ -36,7 +36,9 @@ class ScaleShift(nn.Module):
         mean, var, weight = (given.get(k) for k in ("running_mean", "running_var", "weight"))
         eps = float(given.get("eps", 1e-5))
         zero, one = torch.zeros(1, len(mean)), torch.ones(1, len(mean))
-        scale = functional.batch_norm(one, torch.zeros_like(mean), var, weight, None, False, 0.0, eps)
+        scale = functional.batch_norm(
+            one, torch.zeros_like(mean), var, weight, None, False, 0.0, eps
+        )
         shift = functional.batch_norm(zero, mean, var, weight, given.get("bias"), False, 0.0, eps)
         return cls(scale[0].detach().clone(), shift[0].detach().clone())
 

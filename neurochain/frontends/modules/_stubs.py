@@ -18,9 +18,8 @@ from neurochain.frontends.modules._kinds import (
     SpikingNeuron,
     label_of,
 )
-from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of, view_of
+from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
 from neurochain.frontends.modules._values import (
-    ConstValue,
     LeafCall,
     LeafValue,
     NeuronCall,
@@ -33,6 +32,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
+from neurochain.frontends.modules._views import const, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -52,7 +52,7 @@ def run_leaf(
     """Stand in for one call of a leaf module."""
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
-        return _neuron(tracer, name, module, args, kwargs)
+        return _neuron(tracer, original, name, module, args, kwargs)
     if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
         source = args[0]
         if value_of(source) is None:  # silence before the first step goes through like a value
@@ -115,7 +115,11 @@ def stateless(
         with tracer.asleep():
             tracer.shapes[shape_key] = tuple(original(module, source).shape)
     shape = tracer.shapes[shape_key]
-    return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+    result = torch.zeros(shape)
+    if tracer.live:
+        with tracer.asleep():
+            result = original(module, source).clone()
+    return mark(result, LeafValue(shape=shape, call=call))
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
@@ -150,17 +154,17 @@ def refusal(module: nn.Module) -> tuple[str, str]:
             f"{kind} neurons are not supported.",
             f"Supported: {known} (the classes themselves, not subclasses).",
         )
-    if "BatchNorm" in kind:
-        return (
-            f"{kind} is not supported.",
-            "Fold it into the layer before it, by torch.nn.utils.fusion's fuse_*_bn_eval.",
-        )
     known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
     return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
 
 
 def _neuron(
-    tracer: Tracer, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """Stand in for a neuron: no spikes, and states that are followed."""
     bound = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
@@ -189,6 +193,8 @@ def _neuron(
     _check_call(tracer, call, given, shape)
     tracer.neuron_calls.setdefault(name, []).append(call)
     tracer.order.append(call)
+    if tracer.live:
+        return _live_neuron(tracer, original, module, args, kwargs, call)
     spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
     returned = [spikes]
     for state in names:
@@ -203,13 +209,33 @@ def _neuron(
     return tuple(returned)
 
 
+def _live_neuron(
+    tracer: Tracer,
+    original: Original,
+    module: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    call: NeuronCall,
+) -> Any:
+    """Run the neuron itself, and mark what it gives."""
+    with tracer.asleep():
+        returned = original(module, *args, **kwargs)
+    spikes = returned[0] if isinstance(returned, tuple) else returned
+    shape = tuple(spikes.shape)
+    mark(spikes, SpikeValue(shape=shape, call=call))
+    for state in NEURON_STATES[type(module)]:
+        if state != "spk":
+            mark(getattr(module, state), StateValue(shape=shape, call=call, state=state))
+    return returned
+
+
 def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:
     """What a neuron starts from; a state of another shape becomes zeros, as in snnTorch."""
     value = value_of(tensor)
     if isinstance(value, (ProbeValue, UnknownValue)):
         return value
     if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape:
-        return ConstValue(shape=shape, zero=True)
+        return const(torch.zeros(shape))
     return value if value is not None else tracer.operand(tensor)
 
 

@@ -11,8 +11,8 @@ from torch import nn
 
 __all__ = [
     "ConstValue",
-    "JoinValue",
     "InputValue",
+    "JoinValue",
     "LeafCall",
     "LeafValue",
     "NeuronCall",

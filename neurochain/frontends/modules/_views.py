@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from neurochain.frontends.modules._scale import ScaleShift
 from neurochain.frontends.modules._values import (
     ConstValue,
     JoinValue,
@@ -68,16 +69,28 @@ def _through(base: Value, flat: Index, shape: Shape, label: str) -> Value | None
 
 def push(seen: ViewValue, base: OpValue) -> OpValue:
     """A view of a scalar operation as the operation on views."""
-    args = tuple(view(broadcast(a, base.shape), seen.index, seen.shape) for a in base.args)
-    return OpValue(shape=seen.shape, op=base.op, args=args)
+    args = tuple(
+        a if _is_shared(a) else view(broadcast(a, base.shape), seen.index, seen.shape)
+        for a in base.args
+    )
+    return OpValue(shape=seen.shape, op=base.op, args=args, constant=base.constant)
+
+
+def _is_shared(value: Value) -> bool:
+    """One constant for all."""
+    fixed = isinstance(value, ConstValue) or (isinstance(value, OpValue) and value.constant)
+    return fixed and prod(value.shape) == 1
 
 
 def broadcast(value: Value, shape: Shape) -> Value:
     """`value` spread to `shape` as torch does; shared constants stay as they are."""
-    if value.shape == shape or (isinstance(value, ConstValue) and value.data.size == 1):
+    if value.shape == shape or _is_shared(value):
         return value
     index = np.broadcast_to(np.arange(prod(value.shape)).reshape(value.shape), shape)
-    return view(value, np.ascontiguousarray(index).reshape(-1), shape)
+    spread = view(value, np.ascontiguousarray(index).reshape(-1), shape)
+    if isinstance(value, OpValue) and value.constant and isinstance(spread, ViewValue):
+        return push(spread, value)
+    return spread
 
 
 def _item(base: SequenceValue, flat: Index, shape: Shape, label: str) -> Value | None:
@@ -104,16 +117,18 @@ def _part(base: JoinValue, flat: Index, shape: Shape, label: str) -> Value | Non
     return None
 
 
-def sample_rank(module: nn.Module) -> int:
-    """Rank of one sample of a layer, without batch."""
+def sample_rank(module: nn.Module, shape: Shape) -> int:
+    """Rank of one sample of a layer, without batch; `shape` is what enters or leaves it."""
     if isinstance(module, nn.Linear):
         return 1
+    if isinstance(module, ScaleShift):
+        return len(shape) - 1
     return 2 if type(module).__name__.endswith("1d") else 3
 
 
 def _rows(base: LeafValue, flat: Index, shape: Shape, label: str) -> Value | None:
     """Whole rows of a layer's result: the layer on these rows of its argument."""
-    rank = sample_rank(base.call.module)
+    rank = sample_rank(base.call.module, base.shape)
     out = base.shape[-rank:]
     size = prod(out)
     if len(base.shape) <= rank or flat.size % size:
@@ -144,6 +159,4 @@ def _rows(base: LeafValue, flat: Index, shape: Shape, label: str) -> Value | Non
 def const(item: Any) -> ConstValue:
     """A constant tensor or number."""
     tensor = torch.as_tensor(item).detach()
-    return ConstValue(
-        shape=tuple(tensor.shape), data=tensor.to(torch.float32).cpu().numpy().copy()
-    )
+    return ConstValue(shape=tuple(tensor.shape), data=tensor.to(torch.float32).cpu().numpy().copy())
