@@ -14,11 +14,13 @@ def inhibited(program: Program) -> Program:
     """The same neuron under snnTorch's `inhibition`.
 
     shift = v - theta, and of all neurons only the one with the largest shift (the first of equals)
-    keeps its spike. The states are those of the program: resets that act on a spike, act on the
-    neuron's own, inhibited or not (snnTorch with reset_delay=True).
+    keeps its spike. No state notices, so a reset must compare the membrane itself (snnTorch with
+    reset_delay=True) and not follow the spike of the same step.
     """
     if program.threshold is None or program.winner:
         raise InternalError(f"program {program.name}: has no threshold, or a winner already.")
+    if any(program.emit in step.args for step in program.body):
+        raise InternalError(f"program {program.name}: its reset follows the spike of the step.")
     value, limit, _ = program.threshold
     return replace(
         program,

@@ -174,5 +174,8 @@ def test_names_and_misuse():
     for wrong in (li_program(), inhibited(program)):
         with pytest.raises(InternalError, match="no threshold, or a winner"):
             inhibited(wrong)
+    for timing in (ResetTiming.SAME_STEP, ResetTiming.SAME_STEP_ONCE):
+        with pytest.raises(InternalError, match="follows the spike"):
+            inhibited(lif_program(Reset(kind=ResetKind.SUBTRACT, timing=timing)))
     with pytest.raises(InternalError, match="unknown registers"):
         replace(program, winner="nowhere")
