@@ -131,9 +131,7 @@ def _run(
     """One trace, from rest: what an earlier trace left in the module is no state."""
     with at_rest(module):
         frames = [sample] * ONE_STEP_CALLS
-        return follow(
-            module, frames, arguments, one_step, names or list(arguments), inside=inside
-        )
+        return follow(module, frames, arguments, one_step, names or list(arguments), inside=inside)
 
 
 def follow(

@@ -100,10 +100,7 @@ def operate_constant(
         return result
     inplace = result is args[0] if args else False
     made = None
-    if (
-        result.dtype in _KINDS
-        and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS)
-    ):
+    if result.dtype in _KINDS and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS):
         made = OPS[name](Maker(tracer, tuple(result.shape)), operands, given)
     if made is not None:
         tracer.keep(made, result)

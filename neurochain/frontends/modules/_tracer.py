@@ -186,7 +186,9 @@ class Tracer(TorchFunctionMode):
         if name in OPS and self.owners:
             return operate_constant(self, func, name, args, kwargs)
         if name in WEIGHTED and self.owners and is_silence(args):
-            return handle(self, func, name, (mark(args[0].clone(), self.operand(args[0])), *args[1:]), kwargs)
+            return handle(
+                self, func, name, (mark(args[0].clone(), self.operand(args[0])), *args[1:]), kwargs
+            )
         if name in CASTS and args and value_of(args[0]) is not None:
             return keep_constant(func, args, kwargs)
         return func(*args, **kwargs)

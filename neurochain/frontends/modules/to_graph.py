@@ -60,9 +60,7 @@ def to_graph(
     return replace(result, findings=(*result.findings, note))
 
 
-def _read(
-    module: nn.Module, given: Sample, step_s: float, time_axis: int | None
-) -> FrontendResult:
+def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
     """The first way of reading that succeeds; where none does, what the first one found.
 
     Neurons that are known are leaves first; else they are looked into, as if written by hand. A loop
