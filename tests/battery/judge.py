@@ -264,7 +264,8 @@ def _populations(
             name = f"{base}@{k + 1}" if len(sites) > 1 else base
             node = nodes.get(name)
             if not isinstance(node, Population):
-                if type(dict(case.module.named_modules())[module]).__name__ in case.neurons:
+                kind = type(dict(case.module.named_modules())[module]).__name__
+                if kind in case.neurons or module in case.quiet:
                     continue  # judged by what the network returns
                 return f"there is no population for {module!r} ({name}); has {sorted(nodes)}"
             if node.emits is PortKind.ANALOG:
