@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, Network, Population, Projection, Source
-from neurochain.programs import evaluate
+from neurochain.programs import emission, evaluate
 from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
+from neurochain.verification.enclosure import emission as enclosed_emission
 
 __all__ = ["Forced", "names_of_states"]
 
@@ -74,8 +75,8 @@ class Forced:
 
     def _emission(self, population: Population, first: int, last: int) -> F32:
         """What a population emits at steps first .. last - 1, (step, n) float32."""
-        values = self.run(population, first, last)[population.program.emit]
-        return np.broadcast_to(values, (last - first, population.n))
+        values = self.run(population, first, last)
+        return emission(population.program, values, (last - first, population.n))
 
     def port(self, population: Population, port: str, first: int, last: int) -> F32:
         """The current of one port at steps first .. last - 1, in the engines' order."""
@@ -137,13 +138,11 @@ class Forced:
         """What a population emits at some steps, with the rounding of its sums and operations."""
         key = (population.name, rows.tobytes())
         if key not in self._enclosed:
-            emitted = self.enclose(population, rows)[population.program.emit]
-            shape = (rows.size, population.n)
+            registers = self.enclose(population, rows)
             if sum(e.value.size for e in self._enclosed.values()) > _CHUNK:
                 self._enclosed.clear()
-            self._enclosed[key] = Enclosure(
-                np.broadcast_to(emitted.value, shape), np.broadcast_to(emitted.error, shape)
-            )
+            shape = (rows.size, population.n)
+            self._enclosed[key] = enclosed_emission(population.program, registers, shape)
         return self._enclosed[key]
 
     def _delivered_enclosure(self, name: str, rows: NDArray[np.intp]) -> Enclosure:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurochain.network import F32, Population
 from neurochain.simulators import Record, run
-from neurochain.verification.enclosure import Enclosure, enclose, exact
+from neurochain.verification.enclosure import Enclosure, emission, enclose, exact
 from neurochain.verification.forced import Forced
 from neurochain.verification.judge import Verdict, fires
 from neurochain.verification.report import Divergence, FreeRun, Tie
@@ -70,12 +70,13 @@ def _gathered(
     record: PopulationRecord,
     membranes: F32 | None,
     step: int,
-) -> tuple[Enclosure, NDArray[np.float64]]:
-    """Enclosure of v at `step`, from rest: the rounding of every step before is carried along.
+) -> tuple[Enclosure, NDArray[np.float64], NDArray[np.bool_]]:
+    """Enclosure of v, the threshold, and which spikes the rounding leaves open, at `step`.
 
-    Up to here both executions saw the same spikes. Where a comparison before the spike had the same
-    outcome in both (each knows its own membrane), it is not open. membranes: of this network, None
-    where the module has no membrane of that name.
+    From rest: the rounding of every step before is carried along. Up to here both executions saw
+    the same spikes. Where a comparison before the spike had the same outcome in both (each knows
+    its own membrane), it is not open.
+    membranes: of this network, None where the module has no membrane of that name.
     """
     program = population.program
     rows = np.arange(step + 1)
@@ -100,14 +101,19 @@ def _gathered(
         if theta is not None:
             a, b = compared(theirs[t : t + 1], theta), compared(ours[t : t + 1], theta)
             known["fired_before"] = (a, a == b)
-        if t < step:
+        if t < step and not program.winner:  # else what is recorded is not yet the comparison
             spikes = record.spikes[t : t + 1]
             known[program.emit] = (spikes, np.ones_like(spikes, dtype=bool))
         values = enclose(program, registers, known)
         states = {name: values[new] for name, new in program.next_state}
     limits = np.broadcast_to(values[limit].value, values[register].value.shape)[0]
     v, margin = values[register], values[limit].error
-    return Enclosure(v.value[0], (v.error + margin)[0]), limits
+    bound = (v.error + margin)[0]
+    if program.winner:  # open where the bounds leave open who wins, or whether the winner fires
+        is_open = emission(program, values, (1, population.n)).error[0] > 0
+    else:
+        is_open = (bound > 0) & (bound >= np.abs(v.value[0] - limits))
+    return Enclosure(v.value[0], bound), limits, is_open
 
 
 def _judge(
@@ -117,10 +123,10 @@ def _judge(
     population: Population,
     wanted: F32,
     got: F32,
-    found: tuple[Enclosure, NDArray[np.float64]],
+    found: tuple[Enclosure, NDArray[np.float64], NDArray[np.bool_]],
 ) -> Tie | None:
     """A tie if every neuron that differs at this step is open, else a mismatch."""
-    v, theta = found
+    v, theta, is_open = found
     tie = None
     closed = None
     for j in np.flatnonzero(wanted != got):
@@ -132,7 +138,7 @@ def _judge(
             "theta": float(theta[j]),
             "bound": float(v.error[j]),
         }
-        if 0 < v.error[j] >= abs(v.value[j] - theta[j]):
+        if is_open[j]:
             tie = Tie(population=population.name, kind="free-running", **facts)
             verdict.ties.append(tie)
         elif closed is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import F32, Population, PortKind, Program
+from neurochain.programs import emission
 from neurochain.verification.enclosure import Enclosure
 from neurochain.verification.forced import Forced, names_of_states
 from neurochain.verification.report import Divergence, Tie
@@ -40,7 +41,7 @@ def judge_population(
     """Compare every step of one population: its spikes, then the states it leaves."""
     for first, last in forced.chunks(population):
         values = forced.run(population, first, last)
-        spikes = values[population.program.emit]
+        spikes = emission(population.program, values, (last - first, population.n))
         wanted = record.spikes[first:last]
         verdict.compared += wanted.size
         flips = spikes != wanted
@@ -67,7 +68,10 @@ def _judge_spikes(
     wanted: F32,
     spikes: F32,
 ) -> None:
-    """Ties where |v - theta| is inside the bound, mismatches where it is not."""
+    """Ties where |v - theta| is inside the bound, mismatches where it is not.
+
+    Neurons that compete: ties where the bounds leave open who wins, or whether the winner fires.
+    """
     rows = np.flatnonzero(flips.any(axis=1))
     program = population.program
     register, limit, _ = program.threshold or (program.emit, program.emit, "")
@@ -76,6 +80,10 @@ def _judge_spikes(
     theta = np.broadcast_to(registers[limit].value, v.value.shape)
     bound = v.error + registers[limit].error
     open_spike = (np.abs(v.value - theta) <= bound) & (bound > 0)  # exact: nothing is open
+    if population.program.winner:
+        emitted = forced.enclose_emission(population, rows + first)
+        away = np.abs(wanted[rows] - emitted.value)
+        open_spike = (away <= emitted.error) & (emitted.error > 0)
     for k, row in enumerate(rows):
         for j in np.flatnonzero(flips[row]):
             facts: dict[str, Any] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -82,27 +83,27 @@ def trace(
     states: tuple[torch.Tensor, ...],
     *,
     one_step: bool | None = None,
+    inside: bool = False,
 ) -> Trace:
     """Follow `module` on `sample`; `states` are values of forward's further arguments.
 
-    one_step: whether a call is a step, None where it is found out.
+    one_step: whether a call is a step, None where it is found out. inside: look into neurons.
     """
+    run = partial(_run, module, sample, one_step=one_step, inside=inside)
     needed, optional = _extra_arguments(module)
     names = [*needed, *optional]
     if states:
         given = dict(zip(names, states, strict=False))
-        return _run(module, sample, given, one_step)
+        return run(given)
     empty = {name: torch.zeros(0) for name in needed}
     if optional:
-        with_all = _run(
-            module, sample, empty | {name: torch.zeros(0) for name in optional}, one_step
-        )
+        with_all = run(empty | {name: torch.zeros(0) for name in optional})
         arrived = {slot.argument for slot in with_all.slots}
         if with_all.failure is None and arrived >= set(optional):
             return with_all
-    found = _run(module, sample, empty, one_step)
+    found = run(empty)
     if names and not found.slots and (found.failure is not None or found.one_step):
-        by_none = _run(module, sample, dict.fromkeys(needed), one_step, names)
+        by_none = run(dict.fromkeys(needed), names=names)
         if by_none.failure is None and by_none.threaded:
             return by_none
     return found
@@ -122,13 +123,15 @@ def _run(
     module: nn.Module,
     sample: torch.Tensor,
     arguments: Mapping[str, torch.Tensor | None],
+    *,
     one_step: bool | None,
+    inside: bool,
     names: Sequence[str] = (),
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     with at_rest(module):
         frames = [sample] * ONE_STEP_CALLS
-        return follow(module, frames, arguments, one_step, names or list(arguments))
+        return follow(module, frames, arguments, one_step, names or list(arguments), inside=inside)
 
 
 def follow(
@@ -139,13 +142,14 @@ def follow(
     names: Sequence[str],
     *,
     live: bool = False,
+    inside: bool = False,
 ) -> Trace:
     """Call forward under the tracer, on every frame where a call is a step, else on the first.
 
     arguments  of the first call; names: those among which states may be threaded
-    live       layers and neurons run (Tracer)
+    live, inside   as in Tracer
     """
-    tracer = Tracer(module, live=live)
+    tracer = Tracer(module, live=live, inside=inside)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
     counted: list[Finding] = []

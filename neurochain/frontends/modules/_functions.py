@@ -16,6 +16,8 @@ __all__ = [
     "REDUCTIONS",
     "STOPS",
     "VIEWS",
+    "WEIGHTED",
+    "is_silence",
     "name_of",
     "pooling",
     "weight_key",
@@ -130,6 +132,16 @@ _WEIGHT_ARGUMENTS = {
     "conv1d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
     "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
 }
+
+
+WEIGHTED = frozenset(_WEIGHT_ARGUMENTS)
+
+
+def is_silence(args: tuple[Any, ...]) -> bool:
+    """True for zeros as the first argument: what recurrent weights get before the first step."""
+    first = args[0] if args else None
+    floats = isinstance(first, torch.Tensor) and first.dtype is torch.float32
+    return floats and not bool(torch.count_nonzero(first))
 
 
 def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:

@@ -49,7 +49,25 @@ def run_leaf(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    """Stand in for one call of a leaf module."""
+    """Stand in for one call of a leaf module, with the hooks that the user put on it."""
+    for hook in module._forward_pre_hooks.values():
+        changed = hook(module, args)
+        if changed is not None:
+            args = changed if isinstance(changed, tuple) else (changed,)
+    result = _stand_in(tracer, original, module, args, kwargs)
+    for hook in module._forward_hooks.values():
+        changed = hook(module, args, result)
+        result = result if changed is None else changed
+    return result
+
+
+def _stand_in(
+    tracer: Tracer,
+    original: Original,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
         return _neuron(tracer, original, name, module, args, kwargs)

@@ -18,7 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
-from neurochain.frontends.modules._functions import CASTS, name_of
+from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
 from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
@@ -44,13 +44,15 @@ __all__ = ["Tracer"]
 class Tracer(TorchFunctionMode):
     """Follows one or more calls of a module's forward.
 
+    inside: neurons are looked into, as if they were written by hand.
     live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
     """
 
-    def __init__(self, root: nn.Module, *, live: bool = False) -> None:
+    def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
         super().__init__()
         self.root = root
         self.live = live
+        self.inside = inside
         self.kept: dict[tuple[Any, ...], dict[int, torch.Tensor]] = {}
         self.names = {module: name for name, module in root.named_modules()}
         self.findings: list[Finding] = []
@@ -148,7 +150,7 @@ class Tracer(TorchFunctionMode):
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if tracer._inside:
                 return original(module, *args, **kwargs)
-            if is_leaf(module):
+            if is_leaf(module, inside=tracer.inside):
                 return run_leaf(tracer, original, module, args, kwargs)
             tracer.enter(module)
             try:
@@ -183,6 +185,10 @@ class Tracer(TorchFunctionMode):
             return handle(self, func, name, args, kwargs)
         if name in OPS and self.owners:
             return operate_constant(self, func, name, args, kwargs)
+        if name in WEIGHTED and self.owners and is_silence(args):
+            return handle(
+                self, func, name, (mark(args[0].clone(), self.operand(args[0])), *args[1:]), kwargs
+            )
         if name in CASTS and args and value_of(args[0]) is not None:
             return keep_constant(func, args, kwargs)
         return func(*args, **kwargs)

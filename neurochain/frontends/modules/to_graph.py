@@ -43,11 +43,7 @@ def to_graph(
     if not step_s > 0:
         raise InputError(f"dt is {step_s} s; it must be above 0. Give a length in seconds.")
     with at_rest(module):
-        found = trace(module, given.x, given.states)
-        if time_axis is not None and found.one_step:
-            given = given.one_step(time_axis)
-            found = trace(module, given.x, given.states)
-        result = Reading(module, given, found, step_s).result()
+        result = _read(module, given, step_s, time_axis)
     if time_axis is not None and result.time_axis not in (None, time_axis):
         raise InputError(
             f"time_axis={time_axis}, but forward goes over axis {result.time_axis} of the sample. "
@@ -62,3 +58,30 @@ def to_graph(
         severity=Severity.INFO,
     )
     return replace(result, findings=(*result.findings, note))
+
+
+def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
+    """The first way of reading that succeeds; where none does, what the first one found.
+
+    Neurons that are known are leaves first; else they are looked into, as if written by hand. A loop
+    without a neuron that is known may be one over layers instead of time.
+    """
+    failure: UnsupportedError | None = None
+    for inside in (False, True):
+        for one_step in (None, True):
+            try:
+                found = trace(module, given.x, given.states, one_step=one_step, inside=inside)
+                if one_step and found.one_step is one_step and not found.guessed:
+                    continue
+                if time_axis is not None and found.one_step:
+                    step = given.one_step(time_axis)
+                    found = trace(module, step.x, step.states, one_step=one_step, inside=inside)
+                    return Reading(module, step, found, step_s).result()
+                return Reading(module, given, found, step_s).result()
+            except UnsupportedError as error:
+                failure = failure or error
+                if not _may_be_otherwise(found, inside):
+                    raise failure from None
+    if failure is None:
+        raise InternalError("a module was not read in any way.")
+    raise failure
