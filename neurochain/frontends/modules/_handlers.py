@@ -48,6 +48,10 @@ def handle(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) ->
         key = tuple((k, str(v)) for k, v in sorted(vars(module).items()) if k[0] != "_")
         source = args[0] if args else kwargs["input"]
         return stateless(tracer, nn.Module.__call__, name, module, source, key)
+    reference = functions.reference_of(func)
+    if reference is not None:
+        with tracer:
+            return reference(*args, **kwargs)
     return _unknown(tracer, func, name, args, kwargs)
 
 
@@ -220,6 +224,18 @@ def _weighted(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
     return stateless(tracer, nn.Module.__call__, name, layer, source, functions.weight_key(layer))
 
 
+def _product(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """x @ W with constant weights is a linear layer on the last axis of x."""
+    found = functions.product(name, args) if not kwargs else None
+    if found is None or tracked(found[1]):
+        return _unknown(tracer, func, name, args, kwargs)
+    source, weight = found
+    layer = functions.weighted("linear", (source, weight), {})
+    if layer is None:
+        return _unknown(tracer, func, name, args, kwargs)
+    return stateless(tracer, nn.Module.__call__, name, layer, source, functions.weight_key(layer))
+
+
 def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """A record filled step by step: record[t] = spikes, record[:, t] = spikes."""
     record, where, item = args
@@ -266,6 +282,7 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (frozenset({"cat", "concat", "concatenate", "hstack", "vstack", "dstack"}), _join),
     (frozenset({"pad"}), _pad),
     (frozenset({"batch_norm"}), _batch_norm),
-    (frozenset({"linear", "conv1d", "conv2d"}), _weighted),
+    (functions.WEIGHTED, _weighted),
+    (frozenset({"matmul", "__matmul__", "mm", "einsum"}), _product),
     (frozenset({"dropout", "dropout1d", "dropout2d"}), _dropout),
 )

@@ -10,6 +10,7 @@ import torch
 
 from neurochain.frontends.modules._marks import mark, users_line, value_of
 from neurochain.frontends.modules._values import ConstValue, OpValue, Value
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._views import broadcast
 from neurochain.program import Op
 
@@ -37,15 +38,30 @@ class Maker:
         """The value of a tensor or number."""
         return item if isinstance(item, Value) else self.tracer.operand(item)
 
-    def __call__(self, op: Op, *items: Any) -> OpValue:
-        """One operation, spread to the shape of the result."""
+    def __call__(self, op: Op, *items: Any) -> Value:
+        """One operation, spread to the shape of the result; on stacks, one for each step."""
         args = tuple(broadcast(self.value(item), self.shape) for item in items)
-        call = self.tracer.visit((op.value, self.count))
+        stacks = {k: steps for k, arg in enumerate(args) if (steps := steps_of(arg)) is not None}
+        if not stacks:
+            return self._one(op, args, self.shape)
+        first = next(iter(stacks.values()))
+        results: list[Value] = []
+        for step in range(len(first.items)):
+            parts = []
+            for k, arg in enumerate(args):
+                part = stacks[k].items[step] if k in stacks else first.part(arg, step, self.shape)
+                parts.append(part)
+            results.append(self._one(op, tuple(parts), first.items[step].shape))
         self.count += 1
+        return first.rebuilt(results)
+
+    def _one(self, op: Op, args: tuple[Value, ...], shape: tuple[int, ...]) -> OpValue:
+        call = self.tracer.visit((op.value, self.count))
+        self.count += 1 if shape == self.shape else 0
         fixed = all(
             isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
         )
-        value = OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        value = OpValue(shape=shape, op=op.value, args=args, call=call, constant=fixed)
         self.tracer.operations.append(value)
         return value
 

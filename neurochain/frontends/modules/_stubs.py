@@ -32,6 +32,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._views import const, view_of
 
 if TYPE_CHECKING:
@@ -125,19 +126,30 @@ def stateless(
         tracer.refuse(label_of(name, module), *refusal(module))
         with tracer.asleep():
             return tracer.unknown(original(module, source))
-    _check_argument(tracer, label_of(name, module), value)
-    call = LeafCall(name=name, module=module, argument=value, key=key)
-    tracer.leaf_calls.append(call)
-    shape_key = (name, (*key, tuple(source.shape)))
-    if shape_key not in tracer.shapes:
+    steps = steps_of(value)
+
+    def one(item: Value) -> Value:
+        _check_argument(tracer, label_of(name, module), item)
+        call = LeafCall(name=name, module=module, argument=item, key=key)
+        tracer.leaf_calls.append(call)
+        return LeafValue(shape=_shape(tracer, original, call, item.shape), call=call)
+
+    made = one(value) if steps is None else steps.rebuilt([one(item) for item in steps.items])
+    if not tracer.live:
+        return mark(torch.zeros(made.shape), made)
+    with tracer.asleep():
+        return mark(original(module, source).clone(), made)
+
+
+def _shape(
+    tracer: Tracer, original: Original, call: LeafCall, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Shape of a layer's result, found by running it on zeros once."""
+    key = (call.name, (*call.key, shape))
+    if key not in tracer.shapes:
         with tracer.asleep():
-            tracer.shapes[shape_key] = tuple(original(module, source).shape)
-    shape = tracer.shapes[shape_key]
-    result = torch.zeros(shape)
-    if tracer.live:
-        with tracer.asleep():
-            result = original(module, source).clone()
-    return mark(result, LeafValue(shape=shape, call=call))
+            tracer.shapes[key] = tuple(original(call.module, torch.zeros(shape)).shape)
+    return tracer.shapes[key]
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
