@@ -11,6 +11,7 @@ from torch import nn
 from neurochain.frontends.modules import _functions as functions
 from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of
 from neurochain.frontends.modules._ops import OPS, Maker, operate
+from neurochain.frontends.modules._reduce import reduced_within_a_step
 from neurochain.frontends.modules._scale import BATCH_NORMS, ScaleShift
 from neurochain.frontends.modules._stubs import stateless
 from neurochain.frontends.modules._values import (
@@ -135,6 +136,12 @@ def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -
     tensor = result if isinstance(result, torch.Tensor) else result[0]
     base = tracer.operand(source)
     axes = (dims,) if isinstance(dims, int) else tuple(dims)
+    within = reduced_within_a_step(tracer, name, base, axes, tuple(tensor.shape))
+    if within is not None:
+        mark(tensor, within)
+        if tensor is not result:
+            tracer.unknown(result[1])
+        return result
     value = ReduceValue(
         shape=tuple(tensor.shape),
         op="max" if name == "amax" else name,

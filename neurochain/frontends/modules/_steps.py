@@ -51,18 +51,19 @@ def steps_of(value: Value) -> Steps | None:
     if not isinstance(base, SequenceValue) or None in base.items:
         return None
     found = _along_an_axis(value, base)
-    if found is not None:
+    rank = len(base.items[0].shape) if base.items[0] is not None else 0
+    if found is not None and len(value.shape) > rank:
         return Steps(found[1], found[0], False)
     length = len(base.items)
     if not value.shape or value.shape[0] % length:
-        return None
+        return Steps(found[1], found[0], False) if found is not None else None
     other = value.shape[0] // length
     for lead in ((length, other), (other, length)):
         apart = view(value, np.arange(prod(value.shape)), (*lead, *value.shape[1:]))
-        found = _along_an_axis(apart, base)
-        if found is not None and found[0] < 2:
-            return Steps(found[1], found[0], True)
-    return None
+        split = _along_an_axis(apart, base)
+        if split is not None and split[0] < 2:
+            return Steps(split[1], split[0], True)
+    return Steps(found[1], found[0], False) if found is not None else None
 
 
 def _along_an_axis(value: Value, base: SequenceValue) -> tuple[int, list[Value]] | None:

@@ -25,7 +25,6 @@ from neurochain.frontends.modules._values import (
     NeuronCall,
     ProbeValue,
     ReduceValue,
-    SequenceValue,
     SpikeValue,
     StateValue,
     UnknownValue,
@@ -33,7 +32,7 @@ from neurochain.frontends.modules._values import (
     ViewValue,
 )
 from neurochain.frontends.modules._steps import steps_of
-from neurochain.frontends.modules._views import const, view_of
+from neurochain.frontends.modules._views import const, sample_rank, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -127,6 +126,8 @@ def stateless(
         with tracer.asleep():
             return tracer.unknown(original(module, source))
     steps = steps_of(value)
+    if steps is not None and steps.axis >= len(value.shape) - sample_rank(module, value.shape):
+        steps = None  # a stack along an axis of the sample, such as channels
 
     def one(item: Value) -> Value:
         _check_argument(tracer, label_of(name, module), item)
@@ -166,7 +167,7 @@ def _check_argument(tracer: Tracer, label: str, value: Value) -> None:
     """What enters a layer must be a value of one step."""
     base = value.base if isinstance(value, ViewValue) else value
     unsaid = isinstance(base, UnknownValue) and not base.said
-    if unsaid or isinstance(base, (ReduceValue, SequenceValue)):
+    if unsaid or isinstance(base, ReduceValue):
         tracer.refuse(
             label,
             "receives a value gathered over an axis, or computed by a function that is not "

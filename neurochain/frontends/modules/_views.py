@@ -44,6 +44,10 @@ def view(base: Value, flat: Index, shape: Shape, label: str = "") -> Value:
     """The value of `shape` made of the elements `flat` of `base`; `base` itself where nothing changes."""
     if isinstance(base, ViewValue):
         return view(base.base, base.index[flat], shape, label or base.label)
+    if isinstance(base, SequenceValue) and len(base.items) == 1 and shape != base.shape:
+        only = base.items[0]
+        if only is not None:
+            return view(only, flat, shape, label)
     ordered = flat.size == prod(base.shape) and bool((flat == np.arange(flat.size)).all())
     if ordered and shape == base.shape:
         return base
