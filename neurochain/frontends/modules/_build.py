@@ -17,12 +17,11 @@ from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._layers import read_layer
 from neurochain.frontends.modules._neurons import read_neuron
 from neurochain.frontends.modules._outputs import DecodedOutput
-from neurochain.frontends.modules._region import COMPARISONS, Region, assemble
+from neurochain.frontends.modules._region import COMPARISONS, Region, assemble, maker_of
 from neurochain.frontends.modules._values import (
     JoinValue,
     LeafValue,
     NeuronCall,
-    OpValue,
     SequenceValue,
     UnknownValue,
     Value,
@@ -259,9 +258,7 @@ class Builder:
 
     def _owner(self, expression: int) -> tuple[str, str]:
         """(qualified name, class) of the module in whose forward an operation stands."""
-        value = self.expressions.values[expression]
-        call = value.call if isinstance(value, OpValue) else None
-        return (call.owner, call.kind) if call is not None else ("", "")
+        return maker_of(self.expressions.values[expression])
 
     def _region(self, expression: int) -> str:
         """A population that computes an expression by its own program."""
