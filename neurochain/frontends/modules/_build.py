@@ -269,7 +269,9 @@ class Builder:
         )
         spiking = region.program.emits is PortKind.EVENT
         compared = any(step.op in COMPARISONS for step in region.program.body)
-        lasting = bool(region.program.states) or (compared and spiking)
+        lasting = (
+            bool(region.program.states) or (compared and spiking) or self._is_read_late(expression)
+        )
         own = spiking or lasting
         name = self._free((owner or label) if own else f"{owner or label}.value", numbered=True)
         self._names[expression] = name
@@ -293,6 +295,13 @@ class Builder:
         for port, number in region.ports.items():
             self._connect(self.ends(number, f"the input of {name}"), name, port)
         return name
+
+    def _is_read_late(self, expression: int) -> bool:
+        """True where a later step reads what an operation gives."""
+        value = self.expressions.values[expression]
+        place = self.expressions.operations.place(value) if isinstance(value, OpValue) else None
+        late = {(form[1], form[2]) for form in self.expressions.forms if form[0] == "ref"}
+        return place is not None and (place.site, place.place) in late
 
     def _kind_of(self, expression: int) -> PortKind:
         """What an expression delivers."""
