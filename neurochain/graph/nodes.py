@@ -24,6 +24,7 @@ __all__ = [
     "Conv",
     "CubaLI",
     "CubaLIF",
+    "CurrentOrder",
     "Delay",
     "Flatten",
     "I",
@@ -50,6 +51,13 @@ class Compare(StrEnum):
 
     GREATER = ">"
     GREATER_EQUAL = ">="
+
+
+class CurrentOrder(StrEnum):
+    """Which synaptic current the membrane takes: this step's (new) or the last one's (old)."""
+
+    NEW = "new"
+    OLD = "old"
 
 
 class ResetKind(StrEnum):
@@ -229,6 +237,7 @@ class CubaLI(NeuronNode):
     r: Array
     v_leak: Array
     w_in: Array
+    current: CurrentOrder = CurrentOrder.NEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -268,6 +277,7 @@ class CubaLIF(NeuronNode):
     v_reset: Array
     reset: Reset
     compare: Compare = Compare.GREATER
+    current: CurrentOrder = CurrentOrder.NEW
 
 
 def as_f64(value: Any) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from neurochain.errors import Finding
-from neurochain.frontends.result import OutputFact, PopulationFact
 from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._layers import read_layer
@@ -22,6 +21,7 @@ from neurochain.frontends.modules._values import (
     UnknownValue,
     ViewValue,
 )
+from neurochain.frontends.result import OutputFact, PopulationFact
 from neurochain.graph import Edge, Flatten, Input, Node, Output, Scale, as_f64
 
 __all__ = ["Builder"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochain.errors import Finding
-from neurochain.frontends.result import Decoding
 from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._values import (
     AddValue,
@@ -18,6 +17,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
+from neurochain.frontends.result import Decoding
 
 __all__ = ["DecodedOutput", "decode", "step_output"]
 

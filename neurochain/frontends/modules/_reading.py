@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
-from neurochain.frontends.result import FrontendResult, StateArgument, Style
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace
@@ -21,6 +20,7 @@ from neurochain.frontends.modules._scan import (
 )
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
+from neurochain.frontends.result import FrontendResult, StateArgument, Style
 from neurochain.graph import Graph
 
 __all__ = ["Reading"]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import InputError
-from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 from neurochain.frontends.modules._calls import flat
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._snapshot import at_rest
+from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 
 __all__ = ["PopulationRecord", "Recording", "record"]
 

@@ -1,0 +1,110 @@
+"""sinabs 3.1.3, `sinabs.from_nir`.
+
+    LIF  v = exp(-1/tau) v + x; z = trunc(v / theta), several spikes a step; v -= z theta
+    LI   v = exp(-1/tau) v + x; emits v
+    IF   v = v + x; z as above; v is held above -theta
+tau counts steps, r is not looked at for LIF. With spike_fn=SingleSpike, which files do not hold, z
+is 1 where v >= theta. The decay is rounded to float32 as torch's is, to the last bit but one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from neurochain.frontends.nir.conventions.base import Convention, Reading, Scope, tau_of_decay
+from neurochain.frontends.nir.draft import Draft
+from neurochain.graph import (
+    IF,
+    LI,
+    LIF,
+    Compare,
+    Node,
+    Reset,
+    ResetKind,
+    SumPool,
+    as_f64,
+)
+
+__all__ = ["SINABS", "SINABS_SINGLE"]
+
+
+def _steps(draft: Draft, given: float | None) -> tuple[float, str]:
+    """tau is in steps; dt only says how long a step is."""
+    if given is None:
+        return 1.0, "time constants are in steps"
+    return given, "given as the length of a step; time constants are in steps"
+
+
+def _node(single: bool) -> Callable[[Scope, Node], Node]:
+    def convert(scope: Scope, node: Node) -> Node:
+        if isinstance(node, LIF):
+            return _lif(scope, node, single)
+        if isinstance(node, LI):
+            return _li(scope, node)
+        if isinstance(node, IF):
+            scope.refuse(
+                "sinabs holds the membrane of an IF above -v_threshold and emits "
+                "trunc(v / v_threshold) spikes a step; no neuron program here does.",
+                "Run it as NIR means it (--convention reference, --dt 1, --compare '>=', --reset "
+                "subtract), where one spike a step is enough.",
+            )
+        if isinstance(node, SumPool):
+            scope.only_zero_padding(node)
+        return node
+
+    return convert
+
+
+def _lif(scope: Scope, node: LIF, single: bool) -> Node:
+    scope.zero(node, "v_leak")
+    scope.ignored(node, r=1.0, v_reset=0.0)
+    if not single:
+        scope.refuse(
+            "sinabs emits trunc(v / v_threshold) spikes a step (MultiSpike, its default); neurons "
+            "here emit one at most.",
+            "If its layers were made with spike_fn=SingleSpike, give --convention sinabs-single.",
+        )
+    tau = tau_of_decay(_decay(node.tau), scope.dt_s)
+    return replace(
+        node,
+        tau=tau,
+        r=as_f64(tau / scope.dt_s),
+        v_reset=as_f64(np.zeros_like(tau)),
+        reset=Reset(kind=ResetKind.SUBTRACT),
+        compare=Compare.GREATER_EQUAL,
+    )
+
+
+def _li(scope: Scope, node: LI) -> Node:
+    scope.zero(node, "v_leak")
+    if not np.allclose(node.r, 1.0, rtol=1e-6, atol=0.0):
+        scope.refuse(
+            f"r is {np.ravel(node.r)[0]:g}; sinabs reads only 1.",
+            "Use --convention reference if the file comes from elsewhere.",
+        )
+    tau = tau_of_decay(_decay(node.tau), scope.dt_s)
+    return replace(node, tau=tau, r=as_f64(tau / scope.dt_s))
+
+
+def _decay(tau: np.ndarray) -> np.ndarray:
+    """exp(-1 / tau) of the float32 time constant, rounded to float32."""
+    exact = np.exp(-1.0 / tau.astype(np.float32).astype(np.float64))
+    return np.asarray(exact.astype(np.float32).astype(np.float64))
+
+
+def _convention(single: bool) -> Convention:
+    return Convention(
+        title="sinabs 3.1",
+        time_step=_steps,
+        node=_node(single),
+        reads=(LIF, LI, IF, SumPool),
+        reading=Reading(recurrent_bias_at_0=False),
+        euler=False,
+    )
+
+
+SINABS = _convention(single=False)
+SINABS_SINGLE = _convention(single=True)
