@@ -57,7 +57,7 @@ def _dt(draft: Draft, given: float | None) -> tuple[float, str]:
         dt = float(np.median(steps))
         if (np.abs(steps / dt - 1) <= AGREEMENT).all():
             draft.note(
-                f"dt = {dt:g} s was inferred from r, which Rockpool writes as tau exp(-dt/tau) / dt.",
+                f"dt = {dt:g} s was inferred from r, which is tau exp(-dt/tau) / dt.",
                 fix="It stays a guess; give --dt to be sure.",
             )
             return shortest(dt, AGREEMENT), "inferred from r"
