@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
-from neurochain.frontends.nir.conventions import read_as
+from neurochain.frontends.nir.conventions import holds_batch, read_as
 from neurochain.frontends.nir.decisions import (
     decide_bias,
     decide_currents,
@@ -23,7 +23,7 @@ from neurochain.frontends.nir.latency import delay_layers, delay_spikes
 from neurochain.frontends.nir.metadata import Facts, decode, digest, restore
 from neurochain.frontends.nir.options import make_options
 from neurochain.frontends.nir.order import canonical_edges, canonical_names
-from neurochain.frontends.nir.structure import GRAPH_TYPE, read_level
+from neurochain.frontends.nir.structure import GRAPH_TYPE, read_level, without_batch
 from neurochain.graph import Compare, CurrentOrder, Edge, Graph, Node, ResetKind
 
 __all__ = ["NirResult", "Plain", "read_nir", "read_plain"]
@@ -94,7 +94,7 @@ def read_nir(
     )
     tree = load_tree(path)
     root = _root(tree, path)
-    draft = _draft(read_plain(root), root)
+    draft = _draft(read_plain(root, batch=holds_batch(options.convention)), root)
     version = tree.get("version")
     draft.facts["version"] = version if isinstance(version, str) else "not stated"
     reading = read_as(draft, options)
@@ -131,13 +131,15 @@ def _root(tree: Tree, path: str | os.PathLike[str]) -> Tree:
     return root
 
 
-def read_plain(root: Tree) -> Plain:
+def read_plain(root: Tree, *, batch: bool = False) -> Plain:
     """Nodes and edges of a root graph, canonically ordered.
 
+    batch: the shapes of Input and Output may begin with axes of batch and time, which are dropped.
     Errors: InputError with all faults, UnsupportedError where there is only what is unsupported.
     """
     problems = Problems()
-    flat = flatten_levels(read_level(root, "", problems), problems)
+    level = read_level(root, "", problems)
+    flat = flatten_levels(without_batch(level) if batch else level, problems)
     if problems.bad:
         raise InputError(*problems.bad, *problems.unsupported)
     if problems.unsupported:

@@ -13,7 +13,7 @@ from neurochain.frontends.nir.hdf5 import Tree
 from neurochain.frontends.nir.nodes import NODE_TYPES, Declared, read_node
 from neurochain.graph import Input, Output
 
-__all__ = ["GRAPH_TYPE", "Level", "read_level"]
+__all__ = ["GRAPH_TYPE", "Level", "read_level", "without_batch"]
 
 MAX_NODES = 10_000
 GRAPH_TYPE = "NIRGraph"
@@ -160,3 +160,30 @@ def _check_ends(
                 problems.bad.append(
                     Finding(where=label, what=f"has no {what} edge.", fix="Connect or remove it.")
                 )
+
+
+def without_batch(level: Level) -> Level:
+    """The level with leading axes taken off Inputs and Outputs, where their neighbours lack them.
+
+    Some exporters write the shape of a whole sample batch; NIR's shapes have neither batch nor time.
+    """
+    nodes = dict(level.nodes)
+    for source, target in level.edges:
+        ends = nodes.get(source), nodes.get(target)
+        if not isinstance(ends[0], Declared) or not isinstance(ends[1], Declared):
+            continue
+        if isinstance(ends[0].node, Input):
+            nodes[source] = _shortened(ends[0], ends[1].takes)
+        if isinstance(ends[1].node, Output):
+            nodes[target] = _shortened(ends[1], ends[0].gives)
+    return Level(nodes=nodes, edges=level.edges)
+
+
+def _shortened(port: Declared, wanted: tuple[int, ...] | None) -> Declared:
+    stated = port.gives
+    if not wanted or stated is None or len(stated) <= len(wanted):
+        return port
+    if stated[len(stated) - len(wanted) :] != wanted:
+        return port
+    node = Input(shape=wanted) if isinstance(port.node, Input) else Output(shape=wanted)
+    return Declared(node=node, takes=wanted, gives=wanted)

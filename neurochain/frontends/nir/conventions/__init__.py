@@ -24,7 +24,7 @@ from neurochain.frontends.nir.conventions.base import Convention, Reading, conve
 from neurochain.frontends.nir.draft import Draft
 from neurochain.frontends.nir.options import Options
 
-__all__ = ["Reading", "read_as"]
+__all__ = ["Reading", "holds_batch", "read_as"]
 
 _CONVENTIONS: Mapping[str, Convention] = {
     "norse": norse.NORSE,
@@ -36,6 +36,12 @@ _CONVENTIONS: Mapping[str, Convention] = {
     "spikingjelly": spikingjelly.SPIKINGJELLY,
     "spyx": spyx.SPYX,
 }
+
+
+def holds_batch(name: str) -> bool:
+    """Whether files of a convention state Input and Output with axes of batch and time."""
+    convention = _CONVENTIONS.get(name)
+    return convention is not None and convention.batch
 
 
 def read_as(draft: Draft, options: Options) -> Reading:

@@ -120,6 +120,7 @@ class Convention:
     node       (scope, node) -> the node that the reference execution runs the same way
     reads      neurons and maps it reads, beside PLAIN; what else stands in the file is refused
     euler      whether dt must not exceed a time constant
+    batch      whether shapes of Input and Output begin with axes of batch and time
     """
 
     title: str
@@ -128,6 +129,7 @@ class Convention:
     reads: tuple[type[Node], ...]
     reading: Reading
     euler: bool = True
+    batch: bool = False
 
 
 def convert(convention: Convention, draft: Draft, options: Options) -> Reading:

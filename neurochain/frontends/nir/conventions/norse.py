@@ -80,4 +80,5 @@ NORSE = Convention(
     node=_node,
     reads=(IF, LIF, CubaLIF, LI, SumPool),
     reading=Reading(recurrent_bias_at_0=False),
+    batch=True,
 )

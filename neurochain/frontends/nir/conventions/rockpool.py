@@ -127,6 +127,7 @@ def _convention(single: bool) -> Convention:
         reads=(LIF, CubaLIF),
         reading=Reading(recurrent_bias_at_0=True),
         euler=False,
+        batch=True,
     )
 
 
