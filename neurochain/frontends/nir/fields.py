@@ -26,10 +26,11 @@ MAX_INT = 1 << 31
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with a file, and what is legal but not supported."""
+    """What is wrong with a file, and what is legal but not supported; how many nodes it has."""
 
     bad: list[Finding] = field(default_factory=list)
     unsupported: list[Finding] = field(default_factory=list)
+    nodes: int = 0
 
 
 class Fields:

@@ -15,7 +15,8 @@ from neurochain.graph import Input, Output
 
 __all__ = ["GRAPH_TYPE", "Level", "read_level", "without_batch"]
 
-MAX_NODES = 10_000
+MAX_NODES = 1_000
+"""In all levels together."""
 GRAPH_TYPE = "NIRGraph"
 
 Pair = tuple[str, str]
@@ -36,7 +37,8 @@ def read_level(tree: Tree, path: str, problems: Problems) -> Level:
     if not isinstance(raw, dict) or not raw:
         fields.bad("has no nodes.", "Export it again.")
         raw = {}
-    if len(raw) > MAX_NODES:
+    problems.nodes += len(raw)
+    if problems.nodes > MAX_NODES:
         raise InputError(f"{fields.where}: has {len(raw)} nodes; at most {MAX_NODES} are read.")
     fields.done(("nodes", "edges"))
     nodes = {}
@@ -165,7 +167,7 @@ def _check_ends(
 def without_batch(level: Level) -> Level:
     """The level with leading axes taken off Inputs and Outputs, where their neighbours lack them.
 
-    Some exporters write the shape of a whole sample batch; NIR's shapes have neither batch nor time.
+    Some exporters write the shape of a whole batch; the shapes of NIR have neither batch nor time.
     """
     nodes = dict(level.nodes)
     for source, target in level.edges:
