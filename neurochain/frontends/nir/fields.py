@@ -213,7 +213,8 @@ def _kind(value: Any) -> str:
 
 def _as_weight(array: NDArray[Any]) -> NDArray[Any]:
     """float32 or float64, whichever holds every value; native byte order, read-only."""
-    single = array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found when it is lowered
+        single = array.astype(np.float32)
     keeps = array.dtype.kind == "f" and array.dtype.itemsize == 8
     exact = not keeps and bool((single.astype(np.float64) == array).all())
     weights = np.ascontiguousarray(single if exact else array.astype(np.float64))

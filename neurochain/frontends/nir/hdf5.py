@@ -243,11 +243,12 @@ class _Walk:
             return "holds no value."
         size = prod(item.shape) * dtype.itemsize
         stored = item.id.get_storage_size()
+        more = 0
         if stored < size:  # what is small becomes float32 at least
-            self.inflated += prod(item.shape) * max(dtype.itemsize, 4) - stored
-        if self.inflated > MAX_INFLATED or (size and not stored):
-            self.inflated = 0
+            more = prod(item.shape) * max(dtype.itemsize, 4) - stored
+        if self.inflated + more > MAX_INFLATED or (size and not stored):
             return f"declares {size} bytes but stores {stored}."
+        self.inflated += more
         if stored > len(self.texts.data):
             return f"declares {stored} stored bytes, more than the file has."
         self.bytes += size
