@@ -154,7 +154,8 @@ def _from_file(path: Path, sample: Any, options: Options) -> Loaded:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _from_nir(path: Path, options: Options) -> Loaded:

@@ -213,9 +213,13 @@ def _kind(value: Any) -> str:
 
 def _as_weight(array: NDArray[Any]) -> NDArray[Any]:
     """float32 or float64, whichever holds every value; native byte order, read-only."""
+    if array.dtype in (np.float32, np.float64):
+        weights = np.ascontiguousarray(array).view()  # the array may be the caller's
+        weights.setflags(write=False)
+        return weights
     with np.errstate(over="ignore"):  # what float32 cannot hold is found when it is lowered
         single = array.astype(np.float32)
-    keeps = array.dtype.kind == "f" and array.dtype.itemsize == 8
+    keeps = array.dtype.kind == "f" and array.dtype.itemsize == 8  # of the other byte order
     exact = not keeps and bool((single.astype(np.float64) == array).all())
     weights = np.ascontiguousarray(single if exact else array.astype(np.float64))
     weights.setflags(write=False)
