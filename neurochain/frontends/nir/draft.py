@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from neurochain.errors import Finding, Severity
 from neurochain.frontends.nir.metadata import Facts
-from neurochain.frontends.nir.order import strong_components
 from neurochain.graph import Edge, Node
+from neurochain.graph.components import strong_components
 
 __all__ = ["Draft"]
 

@@ -27,6 +27,8 @@ MAX_TOTAL_BYTES = 1 << 30
 MAX_INFLATED = 1 << 26
 """Bytes that all arrays together may have beyond what is stored of them: compressed zeros."""
 MAX_TEXT_BYTES = 1 << 24
+MAX_TEXTS = 20_000
+"""Values of one dataset: two an edge."""
 MAX_DEPTH = 32
 MAX_OBJECTS = 12_000
 MAX_NAME = 512
@@ -280,11 +282,13 @@ class _Walk:
 
     def _raw_text(self, item: Any) -> list[bytes]:
         """Bytes of every value. Errors: ValueError."""
-        if self.h5py.check_string_dtype(item.dtype).length is not None:
-            return [bytes(value) for value in np.asarray(item[()]).reshape(-1)]
         count = prod(item.shape)
         if count == 0:
             return []
+        if count > MAX_TEXTS:
+            raise ValueError(f"has {count} values of text; at most {MAX_TEXTS} are read")
+        if self.h5py.check_string_dtype(item.dtype).length is not None:
+            return [bytes(value) for value in np.asarray(item[()]).reshape(-1)]
         offset = item.id.get_offset()
         if offset is None or item.id.get_storage_size() != count * DESCRIPTOR_BYTES:
             raise ValueError("keeps its text in chunks; nir.write does not")

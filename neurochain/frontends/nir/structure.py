@@ -49,8 +49,9 @@ def read_level(tree: Tree, path: str, problems: Problems) -> Level:
     edges = _edges(fields)
     _check_repeats(edges, path, problems)
     level = Level(nodes=nodes, edges=tuple(dict.fromkeys(edges)))
+    ends = (set(raw) | set(ports_of(level, Output)), set(raw) | set(ports_of(level, Input)))
     for edge in level.edges:
-        _check_edge(edge, level, set(raw), path, problems)
+        _check_edge(edge, level, ends, path, problems)
     if len(nodes) == len(raw):
         _check_ends(level, path, problems)
     return level
@@ -115,14 +116,14 @@ def _edges(fields: Fields) -> tuple[Pair, ...]:
 def _check_edge(
     edge: Pair,
     level: Level,
-    names: set[str],
+    known: tuple[set[str], set[str]],
     path: str,
     problems: Problems,
 ) -> None:
     """Both ends exist; nothing enters an Input or leaves an Output."""
     where = edge_label(edge, path)
-    for end, kind in zip(edge, (Output, Input), strict=True):
-        if end not in names and end not in ports_of(level, kind):
+    for end, names in zip(edge, known, strict=True):
+        if end not in names:
             place = f" in {path[:-1]}" if path else ""
             problems.bad.append(
                 Finding(

@@ -7,6 +7,7 @@ from nir_files import (
     DELAY,
     RESHAPE,
     Case,
+    all_to_all,
     chain,
     changed,
     content,
@@ -26,6 +27,7 @@ from nir_files import (
     long_text,
     loop,
     lying_chunk,
+    many_edges,
     many_zeros,
     missing_chunks,
     relative_link,
@@ -38,6 +40,7 @@ from nir_files import (
     soft_link,
     terabyte,
     terabyte_in_one_piece,
+    tiny_chunks,
     user_block,
     virtual,
     weight,
@@ -89,6 +92,9 @@ ATTACKS = {
     "a chain of 990 delays": Case(chain(DELAY, 990), "ok: it compiles", 0),
     "a chain of 990 reshapes": Case(chain(RESHAPE, 990), "ok: it compiles", 0),
     "a chain of 990 neurons": Case(chain(lif(), 990), "ok: it compiles", 0),
+    "98 neurons, all to all": Case(all_to_all(98), "ok: it compiles", 0),
+    "an edge 30,000 times": Case(many_edges, "has 60006 values of text; at most 20000"),
+    "a million chunks": weight("has 1000000 chunks; at most 200000", tiny_chunks),
     # filters and chunks
     "a filter plug-in": weight("uses the HDF5 filter plug-in 305", with_filter(305)),
     "a chunk that was never written": weight(

@@ -373,6 +373,29 @@ def chain(kind, count):
     return make
 
 
+def all_to_all(count):
+    """Every neuron feeds every neuron, itself included."""
+
+    def make(path):
+        names = [f"n{k}" for k in range(count)]
+        table = [("input", "n0"), *((a, b) for a in names for b in names), ("n1", "output")]
+        members = {"input": port("Input", 3), "fc": None, "lif": None}
+        write(path, members | dict.fromkeys(names, lif()), table)
+
+    return make
+
+
+def many_edges(path):
+    """One edge, 30,000 times."""
+    write(path, edges=[*EDGES, *([EDGES[0]] * 30_000)])
+
+
+def tiny_chunks(group, name):
+    """A million chunks of one number; two of them are there."""
+    data = group.create_dataset(name, (1_000_000,), "f4", chunks=(1,), compression="gzip")
+    data[:2] = 1.0
+
+
 DELAY = {"type": "Delay", "delay": 1e-4 * ONE}
 RESHAPE = {"type": "Flatten", "start_dim": 0, "end_dim": -1, "input_type": np.array([3])}
 
