@@ -12,36 +12,49 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
-from neurochain.frontends.modules._functions import name_of
+from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
-from neurochain.frontends.modules._kinds import is_leaf
-from neurochain.frontends.modules._marks import mark, tracked, unmark, value_of
+from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
+from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
+from neurochain.frontends.modules._opened import opened
+from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._stubs import run_leaf
 from neurochain.frontends.modules._values import (
-    ConstValue,
     InputValue,
     LeafCall,
     NeuronCall,
+    OpCall,
+    OpValue,
     ProbeValue,
     TraceStopError,
     UnknownValue,
     Value,
 )
+from neurochain.frontends.modules._views import const
 
 __all__ = ["Tracer"]
 
 
 class Tracer(TorchFunctionMode):
-    """Follows one or more calls of a module's forward."""
+    """Follows one or more calls of a module's forward.
 
-    def __init__(self, root: nn.Module) -> None:
+    inside: neurons are looked into, as if they were written by hand.
+    live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
+    """
+
+    def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
         super().__init__()
         self.root = root
+        self.live = live
+        self.inside = inside
+        self.kept: dict[tuple[Any, ...], dict[int, torch.Tensor]] = {}
         self.names = {module: name for name, module in root.named_modules()}
         self.findings: list[Finding] = []
         self.leaf_calls: list[LeafCall] = []
@@ -49,6 +62,9 @@ class Tracer(TorchFunctionMode):
         self.order: list[NeuronCall] = []
         self.input: InputValue | None = None
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
+        self.operations: list[OpValue] = []
+        self.visits: dict[tuple[Any, ...], int] = {}
+        self.owners: list[nn.Module] = []
         self._inside = False
         self._seen: set[tuple[str, str]] = set()
         self._records: list[weakref.ref[torch.Tensor]] = []
@@ -61,7 +77,8 @@ class Tracer(TorchFunctionMode):
 
     def mark_probe(self, tensor: torch.Tensor, argument: str) -> torch.Tensor:
         """Declare `tensor` what goes into forward's parameter `argument`."""
-        return mark(tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument))
+        data = tensor.detach().numpy().copy() if tensor.numel() else np.zeros((), np.float32)
+        return mark(tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument, data=data))
 
     def mark_record(self, tensor: torch.Tensor, value: Value) -> torch.Tensor:
         """Mark a tensor that may outlive the trace; the mark is removed when the trace ends."""
@@ -74,9 +91,31 @@ class Tracer(TorchFunctionMode):
         if value is not None:
             return value
         with self.asleep():
-            tensor = torch.as_tensor(item)
-            zero = not bool(torch.count_nonzero(tensor))
-        return ConstValue(shape=tuple(tensor.shape), zero=zero)
+            return const(item)
+
+    def visit(self, operation: tuple[Any, ...]) -> OpCall:
+        """Note one visit of a scalar operation in the user's code."""
+        owner = self.owners[-1] if self.owners else self.root
+        name = self.names.get(owner, "")
+        site = (name, id(owner), *users_place(), *operation)
+        count = self.visits.get(site, 0)
+        self.visits[site] = count + 1
+        return OpCall(site=site, visit=count, owner=name, kind=type(owner).__name__)
+
+    def keep(self, value: Value, result: torch.Tensor) -> None:
+        """Keep what a scalar operation gave; of a stack, what it gave in each step."""
+        steps = steps_of(value) if self.live else None
+        if steps is not None and not steps.blocks:
+            for k, item in enumerate(steps.items):
+                self.keep(item, result.select(steps.axis, k))
+        elif self.live and isinstance(value, OpValue) and value.call is not None:
+            self.kept.setdefault(value.call.site, {})[value.call.visit] = result.detach().clone()
+
+    def enter(self, module: nn.Module) -> None:
+        """A module that is looked into."""
+        for what, fix in inner_faults(module):
+            self.refuse(label_of(self.names.get(module, ""), module), what, fix)
+        self.owners.append(module)
 
     def refuse(self, where: str, what: str, fix: str) -> None:
         """Note an error finding once."""
@@ -114,13 +153,19 @@ class Tracer(TorchFunctionMode):
         tracer = self
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if tracer._inside or not is_leaf(module):
+            if tracer._inside:
                 return original(module, *args, **kwargs)
-            return run_leaf(tracer, original, module, args, kwargs)
+            if is_leaf(module, inside=tracer.inside):
+                return run_leaf(tracer, original, module, args, kwargs)
+            tracer.enter(module)
+            try:
+                return original(module, *args, **kwargs)
+            finally:
+                tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
         try:
-            with torch.no_grad(), self:
+            with torch.no_grad(), opened(), self:
                 yield
         finally:
             nn.Module.__call__ = original  # type: ignore[method-assign]
@@ -138,6 +183,17 @@ class Tracer(TorchFunctionMode):
     ) -> Any:
         """Every torch function called by the user's code passes here."""
         kwargs = kwargs or {}
-        if self._inside or not tracked((args, kwargs)):
+        if self._inside:
             return func(*args, **kwargs)
-        return handle(self, func, name_of(func), args, kwargs)
+        name = name_of(func)
+        if tracked((args, kwargs)):
+            return handle(self, func, name, args, kwargs)
+        if name in OPS and self.owners:
+            return operate_constant(self, func, name, args, kwargs)
+        if name in WEIGHTED and self.owners and is_silence(args):
+            return handle(
+                self, func, name, (mark(args[0].clone(), self.operand(args[0])), *args[1:]), kwargs
+            )
+        if name in CASTS and args and value_of(args[0]) is not None:
+            return keep_constant(func, args, kwargs)
+        return func(*args, **kwargs)
