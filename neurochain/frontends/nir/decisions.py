@@ -69,12 +69,11 @@ def decide_resets(draft: Draft, options: Options, known: bool) -> None:
     for name, node in draft.nodes.items():
         if isinstance(node, SPIKING):
             draft.nodes[name] = _with_options(draft, name, node, options, known)
-    draft.facts["reset"] = _listed(
-        _reset_words(n.reset) for n in draft.nodes.values() if isinstance(n, IF | LIF | CubaLIF)
-    )
-    draft.facts["compare"] = _listed(
-        n.compare.value for n in draft.nodes.values() if isinstance(n, SPIKING)
-    )
+    spiking = [n for n in draft.nodes.values() if isinstance(n, SPIKING)]
+    words = [_reset_words(n.reset) for n in spiking if not isinstance(n, Threshold)]
+    for what, values in (("reset", words), ("compare", [n.compare.value for n in spiking])):
+        if values:
+            draft.facts[what] = _listed(values)
 
 
 def _with_options(
@@ -104,7 +103,7 @@ def _reset_words(reset: Reset) -> str:
 
 def _listed(values: Iterable[str]) -> str:
     """Distinct values, in order."""
-    return ", ".join(dict.fromkeys(values)) or "-"
+    return ", ".join(dict.fromkeys(values))
 
 
 def decide_currents(draft: Draft, given: CurrentOrder | None, known: bool) -> None:

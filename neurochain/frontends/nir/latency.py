@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from neurochain.errors import Finding, Severity
 from neurochain.frontends.nir.draft import Draft
-from neurochain.graph import IF, LIF, CubaLIF, Edge, Node, Threshold, WeightNode
+from neurochain.graph import IF, LIF, CubaLIF, Custom, Edge, Node, Threshold, WeightNode
 
 __all__ = ["delay_layers", "delay_spikes"]
 
@@ -31,7 +31,7 @@ def delay_spikes(draft: Draft, steps: int | None, default: int = 0) -> None:
 
     `default` is the convention's; it does not hold for a Threshold, which has no membrane.
     """
-    kinds: tuple[type[Node], ...] = NEURONS if steps is None else (*NEURONS, Threshold)
+    kinds: tuple[type[Node], ...] = NEURONS if steps is None else (*NEURONS, Threshold, Custom)
     names = {name for name, node in draft.nodes.items() if isinstance(node, kinds)}
     if steps is not None and default and steps != default:
         draft.overruled("spike_latency", default, steps)

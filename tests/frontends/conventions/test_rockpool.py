@@ -99,13 +99,28 @@ def test_recurrent(maker, ours):
     assert np.array_equal(found, wanted)
 
 
-def test_several_spikes_a_step_are_refused_by_name(maker, ours):
-    m = maker(1)
-    first, node = m.affine(12, 8), cuba(m, 12)
-    x = m.spikes(100, 8)
-    with pytest.raises(UnsupportedError, match=r"floor.*--convention rockpool-single"):
-        ours(m.chain(first, node), x, convention="rockpool")
-    assert synaptic(node, x @ first.weight.T, most=2**16).max() > 1  # they do occur
+@pytest.mark.parametrize("seed", range(4))
+def test_several_spikes_a_step(maker, ours, seed):
+    """As Rockpool runs it: bit for bit the same sums."""
+    m = maker(seed)
+    first, node = m.affine(12, 8), cuba(m, 12, leak=0.01)
+    x = m.spikes(150, 8)
+    found, result = ours(m.chain(first, node), x, convention="rockpool")
+    wanted = synaptic(node, x @ first.weight.T + first.bias, most=2**16)
+    assert np.array_equal(found, wanted)
+    assert wanted.max() > 1
+    assert result.facts["spikes"].startswith("several a step")
+
+
+def test_several_spikes_in_a_loop(maker, ours):
+    m = maker(8)
+    first, node = m.affine(6, 5), cuba(m, 6)
+    back = nir.Linear(weight=m.rng.normal(-0.2, 0.1, (6, 6)).astype(F))
+    x = m.spikes(100, 5)
+    found, _ = ours(m.loop(first, node, back), x, convention="rockpool")
+    wanted = synaptic(node, x @ first.weight.T + first.bias, most=2**16, back=back.weight)
+    assert np.array_equal(found, wanted)
+    assert wanted.max() > 1
 
 
 def test_dt_that_is_not_in_the_file_is_asked_for(maker, ours):

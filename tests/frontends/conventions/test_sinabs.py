@@ -32,7 +32,9 @@ def theirs(graph, x, single=True):
 
 def tensors(torch, node):
     """sinabs reads neurons whose parameters are tensors."""
-    if isinstance(node, nir.LIF):
+    if isinstance(node, nir.IF):
+        names = ("r", "v_threshold", "v_reset")
+    elif isinstance(node, nir.LIF):
         names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
     elif isinstance(node, nir.LI):
         names = ("tau", "r", "v_leak")
@@ -76,16 +78,44 @@ def test_leaky_integrators(maker, ours, name):
     assert np.allclose(found, theirs(graph, x), rtol=1e-5, atol=1e-6)
 
 
-def test_several_spikes_a_step_are_refused_by_name(maker, ours):
+@pytest.mark.parametrize("seed", range(4))
+def test_several_spikes_a_step(maker, ours, seed):
+    """MultiSpike, sinabs's default: trunc(v / theta)."""
+    m = maker(seed)
+    graph = m.chain(m.affine(12, 8), m.lif(12, 1.0), m.affine(6, 12, 0.5), m.lif(6, 1.0))
+    x = m.spikes(150, 8)
+    found, result = ours(graph, x, convention="sinabs")
+    wanted = theirs(graph, x, single=False)
+    assert np.array_equal(found, wanted)
+    assert wanted.max() > 1
+    assert result.facts["spikes"].startswith("several a step")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_integrate_and_fire_is_held_above_minus_theta(maker, ours, seed):
+    m = maker(seed)
+    theta = m.rng.uniform(0.5, 1.5, (2, 6))
+    neurons = [nir.IF(r=np.ones(6), v_threshold=t) for t in theta]
+    graph = m.chain(m.affine(6, 8), neurons[0], m.affine(6, 6), neurons[1])
+    graph.nodes["affine"].weight -= np.float32(0.3)  # so that membranes sink as well
+    x = m.spikes(150, 8)
+    found, _ = ours(graph, x, convention="sinabs")
+    wanted = theirs(graph, x, single=False)
+    assert np.array_equal(found, wanted)
+    assert wanted.max() > 1
+    plain, _ = ours(graph, x, dt_s=1.0, reset="subtract", compare=">=")
+    assert not np.array_equal(np.minimum(found, 1), plain)
+
+
+@pytest.mark.parametrize("option", [{"reset": "zero"}, {"compare": ">"}])
+def test_options_that_do_not_fit_it_are_refused(maker, ours, option):
     m = maker(2)
     graph = m.chain(m.affine(12, 8), m.lif(12, 1.0))
-    with pytest.raises(UnsupportedError, match=r"MultiSpike.*--convention sinabs-single"):
-        ours(graph, m.spikes(5, 8), convention="sinabs")
-    x = m.spikes(100, 8)
-    assert theirs(graph, x, single=False).max() > 1  # they do occur
+    with pytest.raises(UnsupportedError, match="was given; a neuron that fires several times"):
+        ours(graph, m.spikes(5, 8), convention="sinabs", **option)
 
 
-def test_the_clamp_of_if_is_refused(maker, ours):
+def test_the_clamp_with_single_spikes_is_refused(maker, ours):
     m = maker(3)
     graph = m.chain(m.affine(4, 8), nir.IF(r=np.ones(4), v_threshold=np.ones(4)))
     with pytest.raises(UnsupportedError, match="above -v_threshold"):

@@ -16,6 +16,8 @@ from neurochain.frontends.nir.timestep import step_findings, time_constants
 from neurochain.graph import (
     Affine,
     Conv,
+    Custom,
+    Edge,
     Flatten,
     Input,
     Linear,
@@ -24,6 +26,8 @@ from neurochain.graph import (
     SumPool,
     as_f64,
 )
+from neurochain.graph.components import strong_components
+from neurochain.network import Program
 
 __all__ = [
     "PLAIN",
@@ -101,6 +105,47 @@ class Scope:
                 "Use --convention reference if the file comes from elsewhere.",
             )
 
+    def several(self, program: Program, **params: Any) -> Node:
+        """A neuron that fires several times a step, given by its program.
+
+        What the caller says about reset and comparison does not fit it, and is refused.
+        """
+        options = self.options
+        said = {"reset": options.reset, "compare": options.compare}
+        for name, value in said.items():
+            if value is not None:
+                self.refuse(
+                    f"{name} {value} was given; a neuron that fires several times a step has its "
+                    "own.",
+                    f"Leave {name} out, or give --convention {options.convention}-single.",
+                )
+        if "spikes" not in self.draft.facts:
+            self.draft.note(
+                f"neurons fire several times a step, as {self.draft.convention} has it: what they "
+                "emit is counted as graded values, not as spikes.",
+                severity=Severity.WARNING,
+            )
+        self.draft.facts["spikes"] = "several a step: floor(v / v_threshold), subtracted"
+        values = {name: np.asarray(v).astype(np.float32) for name, v in params.items()}
+        theta = values["theta"]
+        if not (theta > 0).all():
+            self.wrong(
+                f"v_threshold is {theta.min():g}; neurons that fire several times a step need one "
+                "above 0.",
+                "Correct it, or use --convention reference.",
+            )
+        if theta.ndim == 0:
+            self.wrong(
+                "v_threshold is one value for all; its shape is that of the layer.",
+                "Give every parameter one value a neuron.",
+            )
+        return Custom(
+            shape=theta.shape,
+            program=program,
+            params={name: values[name] for name in program.params},
+            kind=f"{self.draft.convention} {self.label}",
+        )
+
     def only_zero_padding(self, node: SumPool) -> None:
         """Importers that drop the padding of a pool are not followed."""
         if any(node.padding):
@@ -154,7 +199,23 @@ def convert(convention: Convention, draft: Draft, options: Options) -> Reading:
         raise InputError(*scope.bad, *scope.unsupported)
     if scope.unsupported:
         raise UnsupportedError(*scope.unsupported)
+    _name_ports(draft)
     return replace(convention.reading, dt_s=dt)
+
+
+def _name_ports(draft: Draft) -> None:
+    """Edges into a neuron given by its program name its port: "rec" where they close a cycle."""
+    pairs = [(edge.source, edge.target) for edge in draft.edges]
+    component = strong_components(list(draft.nodes), pairs)
+
+    def named(edge: Edge) -> Edge:
+        node = draft.nodes[edge.target]
+        if not isinstance(node, Custom):
+            return edge
+        closes = component[edge.source] == component[edge.target]
+        return replace(edge, port="rec" if closes and "rec" in node.program.ports else "x")
+
+    draft.edges = tuple(named(edge) for edge in draft.edges)
 
 
 def has_time_constants(draft: Draft) -> bool:

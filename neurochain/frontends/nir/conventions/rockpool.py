@@ -30,6 +30,7 @@ from neurochain.graph import (
     ResetKind,
     as_f64,
 )
+from neurochain.programs import rockpool_program
 
 __all__ = ["ROCKPOOL", "ROCKPOOL_SINGLE"]
 
@@ -88,14 +89,7 @@ def _node(single: bool) -> Callable[[Scope, Node], Node]:
         if not isinstance(node, LIF | CubaLIF):
             return node
         scope.ignored(node, v_reset=0.0)
-        if not single:
-            scope.refuse(
-                "Rockpool emits floor(v / v_threshold) spikes a step; neurons here emit one at "
-                "most.",
-                "If its layers were made with max_spikes_per_dt=1, give --convention "
-                "rockpool-single.",
-            )
-        return _lif(scope, node)
+        return _lif(scope, node) if single else _several(scope, node)
 
     return convert
 
@@ -117,6 +111,17 @@ def _lif(scope: Scope, node: LIF | CubaLIF) -> Node:
     alpha = np.exp(-dt / node.tau_syn)
     syn = tau_of_decay(alpha, dt)
     return replace(node, tau_mem=mem, tau_syn=syn, w_in=as_f64(alpha * syn / dt), **shared)
+
+
+def _several(scope: Scope, node: LIF | CubaLIF) -> Node:
+    dt, current = scope.dt_s, isinstance(node, CubaLIF)
+    tau = node.tau_mem if isinstance(node, CubaLIF) else node.tau
+    values: dict[str, Any] = {"alpha": np.exp(-dt / tau), "bias": node.v_leak}
+    if isinstance(node, CubaLIF):
+        scope.ignored(node, w_in=1.0)
+        values["beta"] = np.exp(-dt / node.tau_syn)
+    program = rockpool_program(current=current, recurrent=scope.name in scope.cycles)
+    return scope.several(program, theta=node.v_threshold, **values)
 
 
 def _convention(single: bool) -> Convention:

@@ -3,8 +3,9 @@
     LIF  v = exp(-1/tau) v + x; z = trunc(v / theta), several spikes a step; v -= z theta
     LI   v = exp(-1/tau) v + x; emits v
     IF   v = v + x; z as above; v is held above -theta
-tau counts steps, r is not looked at for LIF. With spike_fn=SingleSpike, which files do not hold, z
-is 1 where v >= theta. The decay is rounded to float32 as torch's is, to the last bit but one.
+tau counts steps, r is not looked at for LIF and IF. With spike_fn=SingleSpike, which files do not
+hold, z is 1 where v >= theta. The decay is rounded once to float32; torch's may differ in the last
+bit.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from neurochain.graph import (
     SumPool,
     as_f64,
 )
+from neurochain.programs import sinabs_program
 
 __all__ = ["SINABS", "SINABS_SINGLE"]
 
@@ -45,12 +47,7 @@ def _node(single: bool) -> Callable[[Scope, Node], Node]:
         if isinstance(node, LI):
             return _li(scope, node)
         if isinstance(node, IF):
-            scope.refuse(
-                "sinabs holds the membrane of an IF above -v_threshold and emits "
-                "trunc(v / v_threshold) spikes a step; no neuron program here does.",
-                "Run it as NIR means it (--convention reference, --dt 1, --compare '>=', --reset "
-                "subtract), where one spike a step is enough.",
-            )
+            return _if(scope, node, single)
         if isinstance(node, SumPool):
             scope.only_zero_padding(node)
         return node
@@ -62,11 +59,8 @@ def _lif(scope: Scope, node: LIF, single: bool) -> Node:
     scope.zero(node, "v_leak")
     scope.ignored(node, r=1.0, v_reset=0.0)
     if not single:
-        scope.refuse(
-            "sinabs emits trunc(v / v_threshold) spikes a step (MultiSpike, its default); neurons "
-            "here emit one at most.",
-            "If its layers were made with spike_fn=SingleSpike, give --convention sinabs-single.",
-        )
+        program = sinabs_program(leak=True, clamp=False)
+        return scope.several(program, alpha=_decay(node.tau), theta=node.v_threshold)
     tau = tau_of_decay(_decay(node.tau), scope.dt_s)
     return replace(
         node,
@@ -76,6 +70,19 @@ def _lif(scope: Scope, node: LIF, single: bool) -> Node:
         reset=Reset(kind=ResetKind.SUBTRACT),
         compare=Compare.GREATER_EQUAL,
     )
+
+
+def _if(scope: Scope, node: IF, single: bool) -> Node:
+    scope.ignored(node, r=1.0, v_reset=0.0)
+    if single:
+        scope.refuse(
+            "sinabs holds the membrane of an IF above -v_threshold; together with one spike a step "
+            "no neuron program here does.",
+            "Give --convention sinabs, where several spikes a step are meant.",
+        )
+        return node
+    program = sinabs_program(leak=False, clamp=True)
+    return scope.several(program, theta=node.v_threshold, v_min=-node.v_threshold)
 
 
 def _li(scope: Scope, node: LI) -> Node:
