@@ -127,3 +127,10 @@ def test_a_leak_potential_is_refused(maker, ours):
     graph = m.chain(m.lif(4, 1.0, v_leak=np.full(4, 0.5)))
     with pytest.raises(UnsupportedError, match=r"v_leak is 0.5; sinabs 3.1 reads only 0"):
         ours(graph, m.spikes(5, 4), convention="sinabs-single")
+
+
+def test_cycles_are_refused(maker, ours):
+    m = maker(6)
+    graph = m.loop(m.affine(4, 3), m.lif(4, 1.0), m.affine(4, 4))
+    with pytest.raises(UnsupportedError, match=r"lif \(LIF\): stands on a cycle"):
+        ours(graph, m.spikes(5, 3), convention="sinabs")

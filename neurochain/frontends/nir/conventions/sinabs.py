@@ -22,6 +22,7 @@ from neurochain.graph import (
     LI,
     LIF,
     Compare,
+    NeuronNode,
     Node,
     Reset,
     ResetKind,
@@ -42,6 +43,13 @@ def _steps(draft: Draft, given: float | None) -> tuple[float, str]:
 
 def _node(single: bool) -> Callable[[Scope, Node], Node]:
     def convert(scope: Scope, node: Node) -> Node:
+        if scope.name in scope.cycles and isinstance(node, NeuronNode):
+            scope.refuse(
+                "stands on a cycle; the import of sinabs runs each layer over the whole sequence "
+                "and has none.",
+                "Use --convention reference if the file comes from elsewhere.",
+            )
+            return node
         if isinstance(node, LIF):
             return _lif(scope, node, single)
         if isinstance(node, LI):
@@ -108,7 +116,7 @@ def _convention(single: bool) -> Convention:
         time_step=_steps,
         node=_node(single),
         reads=(LIF, LI, IF, SumPool),
-        reading=Reading(recurrent_bias_at_0=False),
+        reading=Reading(),
         euler=False,
     )
 
