@@ -1,4 +1,4 @@
-"""A .nir of 100 MB is read and checked in under 5 seconds, as benchmarks/nir_reading.py measures."""
+"""A .nir of 100 MB is read and checked in under 5 s, as benchmarks/nir_reading.py measures."""
 
 import time
 
