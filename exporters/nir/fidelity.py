@@ -21,6 +21,7 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    CurrentOrder,
     Delay,
     Flatten,
     Graph,
@@ -103,7 +104,18 @@ def _compare_fault(compare: Compare) -> str:
 
 
 def _spiking(graph: Graph, name: str, node: IF | LIF | CubaLIF) -> NodeNote:
-    return _note(name, node, _compare_fault(node.compare) or _reset_fault(node))
+    fault = _compare_fault(node.compare) or _reset_fault(node)
+    return _note(name, node, fault or (_current_fault(node) if isinstance(node, CubaLIF) else ""))
+
+
+def _cuba_li(graph: Graph, name: str, node: CubaLI) -> NodeNote:
+    return _note(name, node, _current_fault(node))
+
+
+def _current_fault(node: CubaLI | CubaLIF) -> str:
+    if node.current is CurrentOrder.NEW:
+        return ""
+    return "its membrane takes the current of the last step; others take that of this step."
 
 
 def _reset_fault(node: IF | LIF | CubaLIF) -> str:
@@ -172,7 +184,7 @@ _RULES: Mapping[type[Node], Callable[[Graph, str, Any], NodeNote]] = {
     Threshold: _threshold,
     I: _exact,
     LI: _exact,
-    CubaLI: _exact,
+    CubaLI: _cuba_li,
     IF: _spiking,
     LIF: _spiking,
     CubaLIF: _spiking,

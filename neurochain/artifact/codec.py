@@ -48,7 +48,8 @@ _CLASSES: dict[str, type[Any]] = {
 }
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {
-    cls.__name__: cls for cls in (Op, PortKind, g.Compare, g.ResetKind, g.ResetTiming)
+    cls.__name__: cls
+    for cls in (Op, PortKind, g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming)
 }
 
 

@@ -37,6 +37,11 @@ def compile(
     reset: str | None = None,
     compare: str | None = None,
     recurrent_bias_at_0: bool | None = None,
+    current_order: str | None = None,
+    layer_latency: int | None = None,
+    spike_latency: int | None = None,
+    convention: str | None = None,
+    reset_delay: bool | None = None,
     time_axis: int | None = None,
     weights: str = "float32",
     model: str | None = None,
@@ -50,7 +55,9 @@ def compile(
     source     torch module, Graph, or path of a .pt, .pth, .nir or .nchain file
     sample     one call's input of the module (a step, or a whole sequence or image for loops)
     dt         time step in seconds
-    reset, compare, recurrent_bias_at_0   for .nir: what NIR leaves open
+    reset, compare, recurrent_bias_at_0, current_order, layer_latency, spike_latency
+               for .nir: what NIR leaves open (docs/nir.md)
+    convention, reset_delay   for .nir: the framework whose reading of the file is wanted
     time_axis  0 for (step, sample, ...) where a looping module does not say it itself
     weights    "float32", "int8" or "int16" (integers times one scale a layer, state in float32)
     model      "package.module:factory" for a bare state dict; runs that code
@@ -64,6 +71,11 @@ def compile(
         reset=reset,
         compare=compare,
         recurrent_bias_at_0=recurrent_bias_at_0,
+        current_order=current_order,
+        layer_latency=layer_latency,
+        spike_latency=spike_latency,
+        convention=convention,
+        reset_delay=reset_delay,
         time_axis=time_axis,
         model=model,
         input_shape=input_shape,
@@ -85,6 +97,7 @@ def compile(
             "neurochain": __version__,
             "source": {"kind": loaded.kind, "sha256": loaded.sha256},
             "dt_s": network.dt_s,
+            **({"decisions": dict(loaded.decisions)} if loaded.decisions else {}),
             "weights": network.arithmetic,
             "quantization": cost,
             "verification": verification,

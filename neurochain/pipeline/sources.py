@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochain.errors import Finding, InputError, UnsupportedError
+from neurochain.errors import Finding, InputError, Severity, UnsupportedError
 from neurochain.graph import Graph
 
 __all__ = ["Loaded", "Options", "load_module", "load_source"]
@@ -28,6 +28,11 @@ class Options:
     reset: str | None = None
     compare: str | None = None
     recurrent_bias_at_0: bool | None = None
+    current_order: str | None = None
+    layer_latency: int | None = None
+    spike_latency: int | None = None
+    convention: str | None = None
+    reset_delay: bool | None = None
     time_axis: int | None = None
     model: str | None = None
     input_shape: tuple[int, ...] | None = None
@@ -38,6 +43,11 @@ class Options:
             "reset": self.reset,
             "compare": self.compare,
             "recurrent_bias_at_0": self.recurrent_bias_at_0,
+            "current_order": self.current_order,
+            "layer_latency": self.layer_latency,
+            "spike_latency": self.spike_latency,
+            "convention": self.convention,
+            "reset_delay": self.reset_delay,
         }
 
 
@@ -50,6 +60,7 @@ class Loaded:
     result    the front end's result (how to drive the module), None where there is none
     sample    one call's input, None where unknown
     unverified  why nothing can be verified, "" where a module is there
+    decisions   what was decided where the source leaves it open (.nir)
     """
 
     kind: str
@@ -60,6 +71,7 @@ class Loaded:
     sample: Any = None
     sha256: str = ""
     unverified: str = ""
+    decisions: Mapping[str, str] = field(default_factory=dict)
     encoding: Mapping[str, Any] = field(default_factory=dict)
     decoding: Mapping[str, Any] = field(default_factory=dict)
 
@@ -142,17 +154,23 @@ def _from_file(path: Path, sample: Any, options: Options) -> Loaded:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _from_nir(path: Path, options: Options) -> Loaded:
     from neurochain.frontends.nir import read_nir
 
     result = read_nir(path, dt_s=options.dt_s, **options.for_nir_only())
+    decided = ", ".join(f"{name.replace('_', ' ')} {fact}" for name, fact in result.facts.items())
     return Loaded(
         kind="nir",
         graph=result.graph,
-        findings=result.findings,
+        findings=(
+            *result.findings,
+            Finding(what=f"decided where NIR leaves it open: {decided}.", severity=Severity.INFO),
+        ),
+        decisions=result.facts,
         sha256=_digest(path),
         unverified="a .nir file has no module beside it",
     )

@@ -22,6 +22,7 @@ from neurochain.frontends.modules._values import (
     JoinValue,
     LeafValue,
     NeuronCall,
+    OpValue,
     SequenceValue,
     UnknownValue,
     Value,
