@@ -18,7 +18,9 @@ _LAVA = (
     "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 && "
     "pip install 'neurochain[lava]'"
 )
-_INTEROP = "pip install 'neurochain[torch,interop]' && pip install --no-deps --no-build-isolation {}"
+_INTEROP = (
+    "pip install 'neurochain[torch,interop]' && pip install --no-deps --no-build-isolation {}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
