@@ -13,12 +13,14 @@ from neurochain.errors import Finding, InputError, Severity
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.nir.names import name_faults
 from neurochain.exporters.nir.neurons import rewrite
+from neurochain.exporters.nir.pools import without_means
 from neurochain.exporters.nir.reader import HABITS, Habits, Reader
 from neurochain.exporters.nir.recurrent import without_recurrent_bias
 from neurochain.exporters.nir.schedule import as_scheduled, edges_for, same_timing
 from neurochain.graph import (
     IF,
     LIF,
+    AvgPool,
     Conv,
     CubaLIF,
     Flatten,
@@ -46,6 +48,8 @@ def convert(graph: Graph, to: Reader) -> Converted:
     """Rewrite `graph` for `to`. Errors: InputError for shapes or parameters without meaning."""
     habits = HABITS[to]
     graph, moved = without_recurrent_bias(graph)
+    if AvgPool not in habits.maps:
+        graph = without_means(graph)
     shapes, problems = infer_shapes(graph.nodes, graph.edges)
     if problems:
         raise InputError(*problems)
@@ -145,20 +149,20 @@ def _flatten(graph: Graph, name: str, node: Flatten, rank: int) -> Flatten:
 def _order_notes(graph: Graph, habits: Habits) -> list[NodeNote]:
     """Where the reader would run the nodes of a step out of order."""
     there = as_scheduled(graph, habits.schedule)
-    if isinstance(there, Graph) and same_timing(graph, there):
-        return []
     if isinstance(there, str):
-        reason = f"{habits.title} {there}."
-        return [_edge_note("graph", reason, Fidelity.REFUSED)]
-    late = [edge for edge in there.edges if edge.delay_steps]
-    listed = ", ".join(f"{edge.source} -> {edge.target}" for edge in late) or "none"
-    reason = (
-        f"{habits.title} delivers other edges one step late than this network; there: {listed}."
-    )
-    return [_edge_note("edges", reason, Fidelity.LOSSY)]
+        return [_order_note("graph", f"{habits.title} {there}.", Fidelity.REFUSED)]
+    same = same_timing(graph, there)
+    if same is True:
+        return []
+    if same is False:
+        late = [f"{e.source} -> {e.target}" for e in there.edges if e.delay_steps]
+        what = f"delivers these edges one step late, unlike here: {', '.join(late) or 'none'}"
+    else:
+        what = f"leaves out the bias of {', '.join(same)} at step 0, unlike here"
+    return [_order_note("edges", f"{habits.title} {what}.", Fidelity.LOSSY)]
 
 
-def _edge_note(name: str, reason: str, fidelity: Fidelity) -> NodeNote:
+def _order_note(name: str, reason: str, fidelity: Fidelity) -> NodeNote:
     fix = "Write the file for another reader (--for)."
     if fidelity is Fidelity.LOSSY:
         fix = f"{fix} Or pass --allow-lossy to write it all the same."

@@ -53,12 +53,18 @@ def as_scheduled(graph: Graph, schedule: Schedule) -> Graph | str:
     return replace(graph, edges=tuple(edges))
 
 
-def same_timing(graph: Graph, other: Graph) -> bool:
-    """Whether both lower to the same projections with the same delays and first biases."""
+def same_timing(graph: Graph, other: Graph) -> bool | tuple[str, ...]:
+    """Whether both lower to the same projections with the same delays and first biases.
+
+    Where only biases start at another step, the names of their projections.
+    """
     try:
-        return _timing(graph) == _timing(other)
+        here, there = _timing(graph), _timing(other)
     except (InputError, UnsupportedError):
         return False
+    if [line[:-1] for line in here] != [line[:-1] for line in there]:
+        return False
+    return tuple(a[0] for a, b in zip(here, there, strict=True) if a != b) or True
 
 
 def _timing(graph: Graph) -> list[tuple[str, str, str, int, int]]:
@@ -89,7 +95,8 @@ def _late_depth_first(graph: Graph, pairs: Sequence[Pair]) -> set[Pair] | str:
 def _late_in_queue(graph: Graph, pairs: Sequence[Pair]) -> set[Pair] | str:
     """nirtorch.nir_to_torch: a queue, alphabetical as files are.
 
-    Who lacks an input goes to its end. A node with several inputs does not wait for one that lies on a cycle through itself.
+    Who lacks an input goes to its end. A node with several inputs does not wait for one that lies
+    on a cycle through itself.
     """
     queue = deque(name for name in sorted(graph.nodes) if name not in graph.outputs)
     queue.remove(graph.inputs[0])
