@@ -177,4 +177,5 @@ def _how_to_read(before: Graph, after: Graph, habits: Habits) -> tuple[Finding, 
             f"; it knows a step of {after.dt_s:g} s only, so time constants are scaled to it (the "
             f"network's step is {before.dt_s:g} s)"
         )
-    return (Finding(what=f"{what}.", severity=Severity.INFO),)
+    fix = "Keep a file without --for: it reads back here bit-identical."
+    return (Finding(what=f"{what}.", fix=fix, severity=Severity.INFO),)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.exporters.nir.reader import HABITS, Reader
+from neurochain.exporters.nir.reader import HABITS, Habits, Reader
 from neurochain.graph import IF, LIF, Compare, CubaLIF, as_f64
 from neurochain.lowering.neurons import discretise
 
@@ -69,11 +69,11 @@ def rewrite(name: str, node: Spiking, shape: tuple[int, ...], dt_s: float, to: R
     Errors: InputError for parameters without a meaning.
     """
     found = discretise(name, node, prod(shape), dt_s, recurrent=False).params
-    faults = _faults(found)
+    habits = HABITS[to]
+    faults = _faults(found, habits)
     if faults:
         return Rewritten(node=node, faults=faults)
     ours = _ours(found, shape)
-    habits = HABITS[to]
     theirs = _RULES[to, type(node)](ours, habits.dt_s or dt_s)
     # float32 times float32 is exact in float64, so the quotient is rounded once
     value = ours.theta * theirs.times / theirs.over
@@ -93,12 +93,12 @@ def rewrite(name: str, node: Spiking, shape: tuple[int, ...], dt_s: float, to: R
     )
 
 
-def _faults(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _faults(found: Mapping[str, Any], habits: Habits) -> tuple[str, ...]:
     faults = []
     if "leak" in found:
-        faults.append("takes v_leak for the start, or has none; here it is not 0")
+        faults.append(f"{habits.leak}, and here it is not 0")
     if "v_reset" in found and np.any(found["v_reset"]):
-        faults.append("takes v_reset for the start, or ignores it; here it is not 0")
+        faults.append(f"{habits.reset_value}, and here it is not 0")
     if not all(np.all(found.get(key, np.float32(1.0)) > 0) for key in ("gain", "drive")):
         faults.append("needs input gains above 0")
     return tuple(faults)

@@ -59,12 +59,15 @@ class Habits:
     uniform_tau, uniform_threshold  whether all neurons of a node must share them
     dt_s      the only step it knows, None where the user gives it
     cycles    whether it runs recurrent graphs
+    leak, reset_value  what it makes of a v_leak and a v_reset that are not 0
     """
 
     title: str
     call: str
     compare: Compare
     schedule: Schedule
+    leak: str
+    reset_value: str
     maps: tuple[type[Node], ...]
     axes: tuple[int, ...] = (1, 2)
     uniform_tau: bool = False
@@ -82,6 +85,8 @@ HABITS: Mapping[Reader, Habits] = {
         call="norse.torch.from_nir(nir.read(path), dt={dt})",
         compare=Compare.GREATER,
         schedule=Schedule.DEPTH_FIRST,
+        leak="starts at v_leak instead of 0",
+        reset_value="ignores v_reset",
         maps=(*_LAYERS, *_NEURONS),
         axes=(2,),
     ),
@@ -90,6 +95,8 @@ HABITS: Mapping[Reader, Habits] = {
         call="nir_exchange.import_from_nir(nir.read(path), dt={dt})",
         compare=Compare.GREATER_EQUAL,
         schedule=Schedule.QUEUE,
+        leak="starts at v_leak instead of 0",
+        reset_value="starts at v_reset instead of 0",
         maps=(*_LAYERS, AvgPool, *_NEURONS),
         uniform_tau=True,
         uniform_threshold=True,
@@ -99,6 +106,8 @@ HABITS: Mapping[Reader, Habits] = {
         call="snntorch.import_nir.import_from_nir(nir.read(path))",
         compare=Compare.GREATER,
         schedule=Schedule.QUEUE,
+        leak="has no v_leak",
+        reset_value="has no v_reset",
         maps=(*_LAYERS, AvgPool, *_NEURONS),
         uniform_threshold=True,
         dt_s=1e-4,

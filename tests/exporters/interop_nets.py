@@ -1,4 +1,4 @@
-"""Networks that are exported for other programs: name -> graph, for a time step and a weight kind."""
+"""Networks exported for other programs: name -> graph, for a time step and a kind of weights."""
 
 from itertools import pairwise
 

@@ -5,6 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
+from neurochain.lowering import lower
+from neurochain.simulators import Record
+from neurochain.simulators import run as simulate
+
 WHY = "is not installed; `make setup` installs it (constraints.txt has the version)"
 
 
@@ -71,3 +75,30 @@ def run(reader, path, dt, x, populations, *, type_check=True):
             emitted.append(z.numpy().copy())
     found = {name: np.stack(values, axis=1) for name, values in heard.items()}
     return np.stack(emitted, axis=1), found
+
+
+RATES = (0.1, 0.3, 0.7)
+STEPS = 100
+
+
+def spikes_in(graph, seed=0):
+    """One sample a rate, (sample, step, *shape)."""
+    shape = graph.nodes[graph.inputs[0]].shape
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.random((STEPS, *shape)) < rate for rate in RATES]).astype(np.float32)
+
+
+def ours(graph, x):
+    """Spikes of every spiking population, (sample, step, neuron)."""
+    network = lower(graph)
+    names = [p.name for p in network.populations if p.program.threshold is not None]
+    flat = {network.sources[0].name: x.reshape(*x.shape[:2], -1)}
+    return simulate(network, flat, record=Record(emissions=tuple(names))).emissions
+
+
+def theirs(reader, path, graph, x, names, *, check=True):
+    """The same from the real package; its output has to be what the last population emits."""
+    dt = 1e-4 if reader == "snntorch" else graph.dt_s
+    output, found = run(reader, path, dt, x, names, type_check=check)
+    flat = {name: values.reshape(*x.shape[:2], -1) for name, values in found.items()}
+    return output.reshape(*x.shape[:2], -1), flat
