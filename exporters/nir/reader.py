@@ -95,7 +95,7 @@ HABITS: Mapping[Reader, Habits] = {
         call="nir_exchange.import_from_nir(nir.read(path), dt={dt})",
         compare=Compare.GREATER_EQUAL,
         schedule=Schedule.QUEUE,
-        leak="starts at v_leak instead of 0",
+        leak="takes v_leak as the start, instead of 0",
         reset_value="starts at v_reset instead of 0",
         maps=(*_LAYERS, AvgPool, *_NEURONS),
         uniform_tau=True,
