@@ -93,14 +93,16 @@ def _late_depth_first(graph: Graph, pairs: Sequence[Pair]) -> set[Pair] | str:
 
 
 def _late_in_queue(graph: Graph, pairs: Sequence[Pair]) -> set[Pair] | str:
-    """nirtorch.nir_to_torch: a queue, alphabetical as files are.
+    """nirtorch.nir_to_torch: a queue, alphabetical as files are, from the input on and round.
 
     Who lacks an input goes to its end. A node with several inputs does not wait for one that lies
     on a cycle through itself.
     """
-    queue = deque(name for name in sorted(graph.nodes) if name not in graph.outputs)
-    queue.remove(graph.inputs[0])
-    done = {graph.inputs[0]}
+    first = graph.inputs[0]
+    names = [name for name in sorted(graph.nodes) if name not in graph.outputs]
+    start = names.index(first)
+    queue = deque([*names[start + 1 :], *names[:start]])
+    done = {first}
     late: set[Pair] = set()
     waited = 0
     while queue:
@@ -114,6 +116,8 @@ def _late_in_queue(graph: Graph, pairs: Sequence[Pair]) -> set[Pair] | str:
             if waited > len(queue):
                 return f"waits for {open_ones[0]} for ever"
             continue
+        if open_ones and len(open_ones) == len(sources):
+            return f"starts with {name} before anything reaches it"
         waited = 0
         done.add(name)
         late |= {(s, name) for s in open_ones}
