@@ -11,11 +11,11 @@ from math import prod
 
 from neurochain.errors import Finding, InputError, Severity
 from neurochain.exporters.manifest import Fidelity, NodeNote
+from neurochain.exporters.nir.bias import constants_in_front
 from neurochain.exporters.nir.names import name_faults
 from neurochain.exporters.nir.neurons import rewrite
 from neurochain.exporters.nir.pools import without_means
 from neurochain.exporters.nir.reader import HABITS, Habits, Reader
-from neurochain.exporters.nir.recurrent import without_recurrent_bias
 from neurochain.exporters.nir.schedule import as_scheduled, edges_for, same_timing
 from neurochain.graph import (
     IF,
@@ -47,7 +47,7 @@ class Converted:
 def convert(graph: Graph, to: Reader) -> Converted:
     """Rewrite `graph` for `to`. Errors: InputError for shapes or parameters without meaning."""
     habits = HABITS[to]
-    graph, moved = without_recurrent_bias(graph)
+    graph, moved = constants_in_front(graph)
     if AvgPool not in habits.maps:
         graph = without_means(graph)
     shapes, problems = infer_shapes(graph.nodes, graph.edges)

@@ -151,6 +151,39 @@ class Nets:
             ("a", "output"),
         )
 
+    def two_branches(self):
+        """Two recurrent branches with a bias each; one layer in front takes both."""
+        nodes = {
+            "input": Input(shape=(12,)),
+            "fc": self.affine(9, 12),
+            "n1": self.lif(),
+            "rec1": self.affine(9, 9, 0.2),
+            "rec2": self.affine(9, 9, 0.2),
+            "output": Output(shape=(9,)),
+        }
+        return self.graph(
+            nodes,
+            ("input", "fc"),
+            ("rec1", "n1"),
+            ("rec2", "n1"),
+            ("fc", "n1"),
+            ("n1", "rec1"),
+            ("n1", "rec2"),
+            ("n1", "output"),
+        )
+
+    def late_bias(self):
+        """A recurrent branch with a delay and a bias of its own."""
+        graph = self.recurrent(self.lif(), bias=True)
+        edges = tuple(
+            Edge(e.source, e.target, 1 if e.source == "hidden.rec" else None) for e in graph.edges
+        )
+        return Graph(nodes=graph.nodes, edges=edges, dt_s=self.dt)
+
+    def leak_alone(self):
+        """A leak with no layer in front to take it."""
+        return self.chain((12,), (12,), n1=self.lif(0.75, theta=0.75, v_leak=0.5))
+
     def fixed_bias(self):
         """A recurrent bias with nowhere to go: the input feeds the neuron directly."""
         nodes = {
@@ -292,6 +325,8 @@ CASES = {
     "LIF, a tau a neuron": lambda n: n.per_neuron(theta=False),
     "LIF, a threshold a neuron": lambda n: n.per_neuron(beta=False),
     "LIF, v_leak": lambda n: n.two(n.lif(0.75, theta=0.75, v_leak=0.5), n.lif()),
+    "LIF, v_leak, no layer in front": lambda n: n.leak_alone(),
+    "LIF, v_leak, r = 3": lambda n: n.two(n.lif(0.9, r=3.0, theta=0.3, v_leak=0.1), n.lif()),
     "LIF, v_reset": lambda n: n.two(n.lif(0.75, v_reset=-0.25, reset=VALUE), n.lif()),
     "LIF, subtractive reset": lambda n: n.two(n.lif(reset=SUBTRACT), n.lif(0.75)),
     "CubaLIF": lambda n: n.two(n.cuba(), n.cuba(0.75, 0.5)),
@@ -320,6 +355,8 @@ CASES = {
     "recurrent LIF": lambda n: n.recurrent(n.lif()),
     "recurrent CubaLIF": lambda n: n.recurrent(n.cuba()),
     "recurrent LIF with a bias": lambda n: n.recurrent(n.lif(), bias=True),
+    "two recurrent branches with biases": lambda n: n.two_branches(),
+    "recurrent bias behind a delay": lambda n: n.late_bias(),
     "recurrent bias, no layer in front": lambda n: n.fixed_bias(),
     "two neurons on one cycle": lambda n: n.loop_of_two(),
     "skip connection": lambda n: n.skip(),

@@ -29,7 +29,9 @@ def test_norse_ignores_r(tmp_path):
 
 def test_norse_starts_at_v_leak(tmp_path):
     with pytest.raises(UnsupportedError, match=r"n1 .LIF.: Norse .* starts at v_leak"):
-        write_nir(CASES["LIF, v_leak"](Nets()), tmp_path / "g.nir", reader="norse")
+        write_nir(
+            CASES["LIF, v_leak, no layer in front"](Nets()), tmp_path / "g.nir", reader="norse"
+        )
 
 
 def test_the_plain_file_of_a_recurrent_bias_differs(tmp_path):
