@@ -152,7 +152,10 @@ class Nets:
         )
 
     def two_branches(self):
-        """Two recurrent branches with a bias each; one layer in front takes both."""
+        """Two recurrent branches with a bias each; one layer in front takes both.
+
+        Dyadic only: nirtorch adds three inputs in the order of a set of strings.
+        """
         nodes = {
             "input": Input(shape=(12,)),
             "fc": self.affine(9, 12),
@@ -355,7 +358,7 @@ CASES = {
     "recurrent LIF": lambda n: n.recurrent(n.lif()),
     "recurrent CubaLIF": lambda n: n.recurrent(n.cuba()),
     "recurrent LIF with a bias": lambda n: n.recurrent(n.lif(), bias=True),
-    "two recurrent branches with biases": lambda n: n.two_branches(),
+    "two recurrent branches with biases": lambda n: Nets(n.dt).two_branches(),
     "recurrent bias behind a delay": lambda n: n.late_bias(),
     "recurrent bias, no layer in front": lambda n: n.fixed_bias(),
     "two neurons on one cycle": lambda n: n.loop_of_two(),

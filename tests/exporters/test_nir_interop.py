@@ -78,6 +78,38 @@ def test_the_file_means_the_same_here(name, reader, tmp_path):
     assert set(read.nodes) == set(graph.nodes)
 
 
+@pytest.mark.parametrize("reader", MODULES)
+def test_from_snntorch_to_another_program(reader, tmp_path):
+    """A live module, exported, run in the other program: the module's own spikes."""
+    import snntorch as snn
+    import torch
+    from torch import nn
+
+    from neurochain.frontends.modules import to_graph
+
+    torch.manual_seed(7)
+    leaky = {"init_hidden": True, "reset_mechanism": "zero"}
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        snn.Leaky(beta=0.9, **leaky),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(36, 5),
+        snn.Leaky(beta=0.8, threshold=0.4, **leaky),
+    )
+    graph = to_graph(module, torch.rand(1, 1, 8, 8)).graph
+    write_nir(graph, tmp_path / "m.nir", reader=reader)
+    x = spikes_in(graph)
+    for layer in module:
+        if isinstance(layer, snn.Leaky):
+            layer.reset_mem()
+    with torch.no_grad():
+        live = [module(torch.from_numpy(step)).numpy() for step in np.swapaxes(x, 0, 1)]
+    output, _ = theirs(reader, tmp_path / "m.nir", graph, x, [])
+    assert output.any()
+    assert np.array_equal(output, np.stack(live, axis=1))
+
+
 LOSSY = [
     *((reader, "LIF, subtractive reset") for reader in MODULES),
     *((reader, "recurrent bias, no layer in front") for reader in ("norse", "spikingjelly")),
