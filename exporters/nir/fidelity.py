@@ -38,14 +38,21 @@ from neurochain.graph import (
 )
 from neurochain.lowering import lower
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_nodes"]
 
+_STRICT: Mapping[str, Any] = {"compare": Compare.GREATER}
 _LATER = (ResetTiming.NEXT_STEP, ResetTiming.SAME_STEP_ONCE)
 _LOSSY_FIX = "Pass --allow-lossy to write it all the same."
 
 
 def judge(graph: Graph) -> tuple[NodeNote, ...]:
     """One note a node, and one more for every edge whose delay NIR cannot say."""
+    notes = judge_nodes(graph)
+    return (*notes, *_delay_notes(graph, notes))
+
+
+def judge_nodes(graph: Graph, *, compare: Compare = Compare.GREATER) -> list[NodeNote]:
+    """One note a node, for a reader who compares as `compare` says; NIR's own is strict."""
     notes = []
     for name, node in graph.nodes.items():
         kind = type(node).__name__
@@ -58,8 +65,9 @@ def judge(graph: Graph) -> tuple[NodeNote, ...]:
                 NodeNote(name=name, kind=kind, fidelity=Fidelity.REFUSED, reason=reason, fix=fix)
             )
         else:
-            notes.append(rule(graph, name, node))
-    return (*notes, *_delay_notes(graph, notes))
+            known = getattr(node, "compare", None) is compare
+            notes.append(rule(graph, name, replace(node, **_STRICT) if known else node))
+    return notes
 
 
 def _name_fault(name: str) -> str:
