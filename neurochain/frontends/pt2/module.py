@@ -1,0 +1,122 @@
+"""A checked `.pt2` program as an ordinary live module."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from neurochain.errors import InputError
+from neurochain.frontends.pt2.effects import Effects, effects_of
+from neurochain.frontends.pt2.execute import execute, release, value_of
+from neurochain.frontends.pt2.origin import Origin
+from neurochain.frontends.pt2.program import Program, Stored
+from neurochain.frontends.pt2.values import check_stored, check_values
+
+__all__ = ["Interpreter", "Part", "interpreter_of"]
+
+
+class Part(nn.Module):
+    """Stands where the exported network had a module: holds its parameters and buffers."""
+
+
+class Interpreter(nn.Module):
+    """Executes the graph of a `.pt2` node by node, with torch functions of our operator table.
+
+    forward(x, *further inputs) returns what the exported forward returned, flat: one value, or a
+    tuple. Buffers that a call changes are attributes, as in the network that was exported.
+
+    pt2_origins   where each node comes from: node, module path, class, call, source line
+    pt2_running   the Origin of the node that is being executed, None between calls
+    """
+
+    def __init__(self, program: Program, effects: Effects, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.pt2_program = program
+        self.pt2_origins: tuple[Origin, ...] = tuple(step.origin for step in program.steps)
+        self.pt2_running: Origin | None = None
+        self._effects = effects
+        self._places: dict[str, tuple[Part | Interpreter, str]] = {}
+        for item in program.stored:
+            self._store(item, tensors[item.name])
+
+    def _store(self, item: Stored, tensor: Tensor) -> None:
+        *path, leaf = item.name.split(".")
+        owner: Any = self
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, Part())
+            owner = owner._modules[part]
+        if item.kind == "parameter":
+            owner.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
+        else:
+            owner.register_buffer(leaf, tensor)
+        self._places[item.value] = (owner, leaf)
+
+    def run(self, given: tuple[Tensor, ...]) -> Any:
+        """One call. Errors: ValueError where the inputs are not those that were exported."""
+        program, effects = self.pt2_program, self._effects
+        if len(given) != len(program.inputs):
+            raise ValueError(
+                f"{len(given)} inputs are given, the graph takes {len(program.inputs)}"
+            )
+        slots: dict[str, Any] = dict(program.constants)
+        for value, (owner, leaf) in self._places.items():
+            slots[value] = getattr(owner, leaf)
+        for item, tensor in zip(program.inputs, given, strict=True):
+            if tuple(tensor.shape) != item.type.shape or tensor.dtype != item.type.dtype:
+                raise ValueError(
+                    f"{item.value} is of {tensor.dtype} {tuple(tensor.shape)}; exported for "
+                    f"{item.type.dtype} {item.type.shape}"
+                )
+            slots[item.value] = tensor
+        try:
+            for place, step in enumerate(program.steps):
+                self.pt2_running = step.origin
+                execute(step, slots, effects, torch.device("cpu"))
+                release(place, step, slots, effects)
+        finally:
+            self.pt2_running = None
+        owners = {item.name: self._places[item.value] for item in program.stored}
+        for slot, name in effects.written:
+            owner, leaf = owners[name]
+            setattr(owner, leaf, slots[slot])
+        returned = tuple(value_of(item, slots, effects) for item in program.outputs)
+        return returned[0] if len(returned) == 1 else returned
+
+
+def interpreter_of(path: str, program: Program, tensors: Mapping[str, Tensor]) -> Interpreter:
+    """A module in eval mode, its graph checked value by value without computing anything.
+
+    Errors: InputError where the file contradicts itself, UnsupportedError for what has no exact
+    meaning.
+    """
+    check_stored(path, program, tensors)
+    effects = effects_of(program)
+    check_values(path, program, effects)
+    kind = type("Interpreter", (Interpreter,), {"forward": _forward(program)})
+    try:
+        module: Interpreter = kind(program, effects, tensors)
+    except (KeyError, TypeError) as error:  # names that no module can have
+        raise InputError(f"{path}: its parameters cannot be named so ({error}).") from error
+    return module.eval()
+
+
+def _forward(program: Program) -> Callable[..., Any]:
+    """A forward whose parameters carry the names of the graph's inputs."""
+
+    def forward(self: Interpreter, *args: Tensor, **named: Tensor) -> Any:
+        bound = signature.bind(self, *args, **named)
+        return self.run(tuple(bound.arguments.values())[1:])
+
+    names = [item.value for item in program.inputs]
+    if not all(n.isidentifier() and not keyword.iskeyword(n) and n != "self" for n in names):
+        names = [f"input_{place}" for place in range(len(names))]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(n, kind) for n in ("self", *names)])
+    forward.__signature__ = signature  # type: ignore[attr-defined]
+    return forward

@@ -1,0 +1,255 @@
+"""The JSON of torch's serialized ExportedProgram (schema 8), as strict records.
+
+Field names are torch's own (torch/_export/serde/schema.py). A field that is not listed here is an
+error: nothing in a file is passed over. Unions are records of which exactly one field is set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+__all__ = [
+    "Argument",
+    "ExportedProgram",
+    "Graph",
+    "InputSpec",
+    "NamedArgument",
+    "Node",
+    "OutputSpec",
+    "PayloadConfig",
+    "PayloadMeta",
+    "SymInt",
+    "TensorMeta",
+    "chosen",
+]
+
+
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A record of which every field is known."""
+
+
+def chosen(union: Struct) -> tuple[str, Any]:
+    """Name and value of the one field that is set. Errors: ValueError for none or several."""
+    given = [
+        (name, value)
+        for name in union.__struct_fields__
+        if (value := getattr(union, name)) is not UNSET
+    ]
+    if len(given) != 1:
+        raise ValueError(f"{type(union).__name__} holds {len(given)} values instead of one")
+    return given[0]
+
+
+class Device(Strict):
+    type: str
+    index: int | None = None
+
+
+class SymInt(Strict):
+    """as_expr: a size that is not fixed."""
+
+    as_int: int | UnsetType = UNSET
+    as_expr: msgspec.Raw | UnsetType = UNSET
+
+
+class TensorMeta(Strict):
+    """Type, sizes and strides of a tensor."""
+
+    dtype: int
+    sizes: list[SymInt]
+    requires_grad: bool
+    device: Device
+    strides: list[SymInt]
+    storage_offset: SymInt
+    layout: int
+
+
+class Name(Strict):
+    name: str
+
+
+class OptionalTensor(Strict):
+    as_tensor: Name | UnsetType = UNSET
+    as_none: bool | UnsetType = UNSET
+
+
+class Argument(Strict):
+    """A value of the graph. Kinds that no operator here takes are kept unread."""
+
+    as_none: bool | UnsetType = UNSET
+    as_tensor: Name | UnsetType = UNSET
+    as_tensors: list[Name] | UnsetType = UNSET
+    as_int: int | UnsetType = UNSET
+    as_ints: list[int] | UnsetType = UNSET
+    as_float: float | str | UnsetType = UNSET
+    as_floats: list[float | str] | UnsetType = UNSET
+    as_bool: bool | UnsetType = UNSET
+    as_bools: list[bool] | UnsetType = UNSET
+    as_string: str | UnsetType = UNSET
+    as_scalar_type: int | UnsetType = UNSET
+    as_memory_format: int | UnsetType = UNSET
+    as_layout: int | UnsetType = UNSET
+    as_device: Device | UnsetType = UNSET
+    as_optional_tensors: list[OptionalTensor] | UnsetType = UNSET
+    as_optional_tensor: OptionalTensor | UnsetType = UNSET
+    as_strings: msgspec.Raw | UnsetType = UNSET
+    as_sym_int: msgspec.Raw | UnsetType = UNSET
+    as_sym_ints: msgspec.Raw | UnsetType = UNSET
+    as_sym_bool: msgspec.Raw | UnsetType = UNSET
+    as_sym_bools: msgspec.Raw | UnsetType = UNSET
+    as_sym_float: msgspec.Raw | UnsetType = UNSET
+    as_sym_floats: msgspec.Raw | UnsetType = UNSET
+    as_graph: msgspec.Raw | UnsetType = UNSET
+    as_custom_obj: msgspec.Raw | UnsetType = UNSET
+    as_operator: msgspec.Raw | UnsetType = UNSET
+    as_complex: msgspec.Raw | UnsetType = UNSET
+    as_nested_tensors: msgspec.Raw | UnsetType = UNSET
+    as_int_lists: msgspec.Raw | UnsetType = UNSET
+    as_float_lists: msgspec.Raw | UnsetType = UNSET
+    as_string_to_argument: msgspec.Raw | UnsetType = UNSET
+
+
+class NamedArgument(Strict):
+    """An argument of an operator by the name its signature gives it."""
+
+    name: str
+    arg: Argument
+    kind: int | None = None
+
+
+class Node(Strict):
+    """One call of an operator."""
+
+    target: str
+    inputs: list[NamedArgument]
+    outputs: list[Argument]
+    metadata: dict[str, str]
+    is_hop_single_tensor_return: bool | None = None
+    name: str | None = None
+
+
+class Graph(Strict):
+    """Nodes in the order in which they run; tensor_values: type and sizes of every value."""
+
+    inputs: list[Argument]
+    outputs: list[Argument]
+    nodes: list[Node]
+    tensor_values: dict[str, TensorMeta]
+    sym_int_values: dict[str, msgspec.Raw]
+    sym_bool_values: dict[str, msgspec.Raw]
+    is_single_tensor_return: bool = False
+    custom_obj_values: dict[str, msgspec.Raw] = {}
+    sym_float_values: dict[str, msgspec.Raw] = {}
+
+
+class UserInputSpec(Strict):
+    arg: Argument
+
+
+class ConstantValue(Strict):
+    as_none: bool | UnsetType = UNSET
+    as_int: int | UnsetType = UNSET
+    as_float: float | str | UnsetType = UNSET
+    as_string: str | UnsetType = UNSET
+    as_bool: bool | UnsetType = UNSET
+
+
+class ConstantInputSpec(Strict):
+    name: str
+    value: ConstantValue
+
+
+class ParameterSpec(Strict):
+    arg: Name
+    parameter_name: str
+
+
+class BufferSpec(Strict):
+    arg: Name
+    buffer_name: str
+    persistent: bool
+
+
+class TensorConstantSpec(Strict):
+    arg: Name
+    tensor_constant_name: str
+
+
+class InputSpec(Strict):
+    """What an input of the graph stands for."""
+
+    user_input: UserInputSpec | UnsetType = UNSET
+    parameter: ParameterSpec | UnsetType = UNSET
+    buffer: BufferSpec | UnsetType = UNSET
+    tensor_constant: TensorConstantSpec | UnsetType = UNSET
+    constant_input: ConstantInputSpec | UnsetType = UNSET
+    custom_obj: msgspec.Raw | UnsetType = UNSET
+    token: msgspec.Raw | UnsetType = UNSET
+
+
+class BufferMutationSpec(Strict):
+    arg: Name
+    buffer_name: str
+
+
+class OutputSpec(Strict):
+    """What an output of the graph stands for."""
+
+    user_output: UserInputSpec | UnsetType = UNSET
+    buffer_mutation: BufferMutationSpec | UnsetType = UNSET
+    loss_output: msgspec.Raw | UnsetType = UNSET
+    gradient_to_parameter: msgspec.Raw | UnsetType = UNSET
+    gradient_to_user_input: msgspec.Raw | UnsetType = UNSET
+    user_input_mutation: msgspec.Raw | UnsetType = UNSET
+    parameter_mutation: msgspec.Raw | UnsetType = UNSET
+    token: msgspec.Raw | UnsetType = UNSET
+
+
+class GraphSignature(Strict):
+    input_specs: list[InputSpec]
+    output_specs: list[OutputSpec]
+
+
+class GraphModule(Strict):
+    """module_call_graph only says how to put arguments into tuples and dicts: not needed here."""
+
+    graph: Graph
+    signature: GraphSignature
+    module_call_graph: msgspec.Raw
+    metadata: dict[str, str] = {}
+    treespec_namedtuple_fields: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class SchemaVersion(Strict):
+    major: int
+    minor: int
+
+
+class ExportedProgram(Strict):
+    """guards_code is Python code in a file: it is never looked at."""
+
+    graph_module: GraphModule
+    opset_version: dict[str, int]
+    range_constraints: dict[str, msgspec.Raw]
+    schema_version: SchemaVersion
+    verifiers: list[str] = []
+    torch_version: str = ""
+    guards_code: list[str] = []
+
+
+class PayloadMeta(Strict):
+    """Where the bytes of a tensor are."""
+
+    path_name: str
+    is_param: bool
+    use_pickle: bool
+    tensor_meta: TensorMeta | None
+
+
+class PayloadConfig(Strict):
+    """Every stored tensor by its qualified name."""
+
+    config: dict[str, PayloadMeta]

@@ -1,0 +1,60 @@
+"""States that torch.export loses.
+
+snnTorch's neurons with init_hidden=True keep their membrane as an attribute that forward assigns.
+torch.export (2.13, measured) notes neither the first value nor the assignment: the exported graph
+starts every call from a constant. Run as it stands it would be another network, one without memory.
+"""
+
+from __future__ import annotations
+
+from neurochain.errors import Finding, UnsupportedError
+from neurochain.frontends.pt2.effects import names_in
+from neurochain.frontends.pt2.origin import Origin
+from neurochain.frontends.pt2.program import Program
+
+__all__ = ["check_states"]
+
+_NEURONS = "snntorch._neurons."
+_CREATES = ("zeros_like.", "zeros.", "full_like.", "full.", "new_zeros.")
+_STATES = ("mem", "spk", "syn", "syn_exc", "syn_inh")
+
+
+def check_states(path: str, program: Program) -> None:
+    """Errors: UnsupportedError naming each neuron that forgets its state between calls.
+
+    A neuron that is called once, and takes its state from a constant, is one; where it is called
+    several times the graph is a loop over time and carries the state itself.
+    """
+    calls = _calls(program)
+    stored = {item.value: item.name for item in program.stored}
+    written = {name for _, name in program.written}
+    lost: dict[str, Origin] = {}
+    for step in program.steps:
+        origin = step.origin
+        if not origin.kind.startswith(_NEURONS) or calls[origin.module] != {0}:
+            continue
+        created = step.target.removeprefix("torch.ops.aten.").startswith(_CREATES)
+        read = {stored[name] for name in names_in(step) if name in stored}
+        states = {f"{origin.module}.{state}" for state in _STATES}
+        if created or (read & states) - written:
+            lost.setdefault(origin.module, origin)
+    if lost:
+        raise UnsupportedError(*(_finding(origin) for origin in lost.values()))
+
+
+def _calls(program: Program) -> dict[str, set[int]]:
+    """Which calls of each module the graph holds."""
+    calls: dict[str, set[int]] = {}
+    for step in program.steps:
+        calls.setdefault(step.origin.module, set()).add(step.origin.call)
+    return calls
+
+
+def _finding(origin: Origin) -> Finding:
+    return Finding(
+        where=f"{origin.module} ({origin.kind.rpartition('.')[2]})",
+        what="keeps its state as a hidden attribute, which torch.export drops: the file holds a "
+        "network that starts from rest at every step.",
+        fix="Export a forward that takes and returns its states (init_hidden=False), or save the "
+        "live network: neurochain.save(net, 'model.pt', sample).",
+    )
