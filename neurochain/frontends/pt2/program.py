@@ -143,8 +143,8 @@ class _Reader:
             )
             self.stop()
         self._symbolic(graph)
-        self._types(graph)
         self.stop()
+        self._types(graph)
         stored, inputs, constants = self._inputs(graph, module.signature)
         steps = tuple(s for s in (self._step(node) for node in graph.nodes) if s is not None)
         self.stop()
@@ -178,10 +178,9 @@ class _Reader:
             if dtype is None or meta.layout != STRIDED:
                 what = f"is of torch's dtype number {meta.dtype}, layout {meta.layout}."
                 self.unsupported(name[:80], what, "Export a dense network in float32.")
-            elif min([0, *sizes]) < 0:
+            if min([0, *sizes]) < 0:
                 self.bad(f"value {name[:80]} has sizes {sizes[:9]}.")
-            else:
-                self.types[name] = ValueType(dtype=dtype, shape=tuple(sizes))
+            self.types[name] = ValueType(dtype=dtype or torch.float32, shape=tuple(sizes))
 
     def _define(self, name: str) -> None:
         if not name or name in self.known:

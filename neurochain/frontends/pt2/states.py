@@ -1,4 +1,7 @@
-"""States that torch.export loses.
+"""States that torch.export loses or mixes up.
+
+One tensor given for two arguments (`export(net, (x, zero, zero))`) counts as one argument: the
+graph then reads one of them twice and the other never (torch 2.13, measured).
 
 snnTorch's neurons with init_hidden=True keep their membrane as an attribute that forward assigns.
 torch.export (2.13, measured) notes neither the first value nor the assignment: the exported graph
@@ -20,9 +23,10 @@ _STATES = ("mem", "spk", "syn", "syn_exc", "syn_inh")
 
 
 def check_states(path: str, program: Program) -> None:
-    """Errors: UnsupportedError naming each neuron that forgets its state between calls.
+    """Refuse what the file says about states where the user's network said something else.
 
-    A neuron that is called once, and takes its state from a constant, is one; where it is called
+    Errors: UnsupportedError naming each argument that is never read, and each neuron that forgets
+    its state between calls. A neuron that is called once, and takes its state from a constant, is one; where it is called
     several times the graph is a loop over time and carries the state itself.
     """
     calls = _calls(program)
@@ -38,8 +42,23 @@ def check_states(path: str, program: Program) -> None:
         states = {f"{origin.module}.{state}" for state in _STATES}
         if created or (read & states) - written:
             lost.setdefault(origin.module, origin)
-    if lost:
-        raise UnsupportedError(*(_finding(origin) for origin in lost.values()))
+    findings = [*_unread(path, program), *(_finding(origin) for origin in lost.values())]
+    if findings:
+        raise UnsupportedError(*findings)
+
+
+def _unread(path: str, program: Program) -> list[Finding]:
+    read = {name for step in program.steps for name in names_in(step)}
+    return [
+        Finding(
+            where=path,
+            what=f"its graph never reads the argument {item.value[:80]}.",
+            fix="Export with a tensor of its own for each argument: torch.export takes one tensor "
+            "given twice for one argument.",
+        )
+        for item in program.inputs
+        if item.value not in read
+    ]
 
 
 def _calls(program: Program) -> dict[str, set[int]]:

@@ -42,6 +42,7 @@ _SMALLER = "Export one step, or one sample, of the network."
 
 
 def check_stored(path: str, program: Program, tensors: Mapping[str, Tensor]) -> None:
+    """Errors: InputError for each stored tensor that is missing or not as the graph takes it."""
     findings = []
     for item in program.stored:
         tensor, said = tensors.get(item.name), program.types[item.value]
@@ -60,8 +61,10 @@ def check_stored(path: str, program: Program, tensors: Mapping[str, Tensor]) -> 
 
 
 def check_values(path: str, program: Program, effects: Effects) -> None:
-    """Errors: InputError where the file contradicts itself or goes beyond a limit,
-    UnsupportedError where an operator has no exact meaning with its arguments.
+    """Compare every value with its declared type and sizes.
+
+    Errors: InputError where the file contradicts itself or goes beyond a limit, UnsupportedError
+    where an operator has no exact meaning with its arguments.
     """
     for item in program.inputs:
         if prod(item.type.shape) > MAX_ELEMENTS:
