@@ -53,6 +53,7 @@ class CompileOptions:
     """What a command line says about a source."""
 
     model: str | None = None
+    assume: tuple[str, ...] = ()
     sample: Path | None = None
     input_shape: tuple[int, ...] | None = None
     dt: float | None = None
@@ -63,12 +64,14 @@ class CompileOptions:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
+        from neurochain.frontends.assume.given import read_words
         from neurochain.inputs.npy import read_npy
 
         bias = self.recurrent_bias_at_0
         return {
             "sample": None if self.sample is None else read_npy(self.sample),
             "model": self.model,
+            "assume": read_words(self.assume) if self.assume else None,
             "input_shape": self.input_shape,
             "dt": self.dt,
             "reset": self.reset,
@@ -128,6 +131,13 @@ _COMPILE = (
         "--model",
         metavar="PKG.MOD:FACTORY",
         help="For a bare state dict: what builds the module. Runs that code.",
+    ),
+    click.option(
+        "--assume",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="For a bare state dict: a fact that it lacks (repeat), or a .toml or .json of all of "
+        "them; `neurochain check` prints a form. Never called verified.",
     ),
     click.option(
         "--sample", type=PATH, metavar="X.NPY", help="One call's input of the module, as .npy."

@@ -32,6 +32,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "Checkpoint",
+    "bare_state_dict",
     "load",
     "load_if_checkpoint",
     "load_state_dict_file",
@@ -161,6 +162,17 @@ def load_if_checkpoint(path: str | os.PathLike[str]) -> Checkpoint | None:
     return _whole(path, content) if _is_checkpoint(content) else None
 
 
+def bare_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor] | None:
+    """The state dict in a file that holds only that, alone or under a usual name; None otherwise.
+
+    Errors: InputError for files that cannot be read.
+    """
+    content = _read(path)
+    if _is_checkpoint(content) or not _holds_state_dict(content):
+        return None
+    return _state_dict(path, content)
+
+
 def _is_checkpoint(content: Any) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
@@ -276,11 +288,15 @@ def _is_state_dict(content: Any) -> bool:
     )
 
 
-def _not_a_checkpoint(path: str | os.PathLike[str], content: Any) -> str:
+def _holds_state_dict(content: Any) -> bool:
     wrapped = isinstance(content, dict) and any(
         _is_state_dict(content.get(key)) for key in ("state_dict", "model_state_dict", "model")
     )
-    if _is_state_dict(content) or wrapped:
+    return _is_state_dict(content) or wrapped
+
+
+def _not_a_checkpoint(path: str | os.PathLike[str], content: Any) -> str:
+    if _holds_state_dict(content):
         return (
             f"{path}: is a bare state dict. It does not hold {_MISSING_FACTS}. Save with "
             "neurochain.save(net, path, sample), or give --model package.module:factory."
