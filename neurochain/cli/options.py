@@ -64,14 +64,13 @@ class CompileOptions:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
-        from neurochain.frontends.assume.given import read_words
         from neurochain.inputs.npy import read_npy
 
         bias = self.recurrent_bias_at_0
         return {
             "sample": None if self.sample is None else read_npy(self.sample),
             "model": self.model,
-            "assume": read_words(self.assume) if self.assume else None,
+            "assume": self._facts(),
             "input_shape": self.input_shape,
             "dt": self.dt,
             "reset": self.reset,
@@ -79,6 +78,14 @@ class CompileOptions:
             "recurrent_bias_at_0": None if bias is None else bias == "yes",
             "weights": self.weights,
         }
+
+    def _facts(self) -> dict[str, Any] | None:
+        """What --assume says. Errors: InputError."""
+        if not self.assume:
+            return None
+        from neurochain.frontends.assume import read_words  # imports torch
+
+        return read_words(self.assume)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,8 +201,8 @@ def _may_be_bare(source: Any) -> bool:
 
 
 _NOTHING_TO_ASSUME = (
-    "assume: only a bare state dict leaves facts open; this source says them itself. Leave --assume "
-    "out."
+    "assume: only a bare state dict leaves facts open; this source says them itself. Leave "
+    "--assume out."
 )
 
 
