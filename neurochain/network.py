@@ -17,7 +17,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from math import isfinite, prod
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InternalError
+from neurochain.program import Instruction, Op, PortKind, Program
 
 __all__ = [
     "Instruction",
@@ -43,82 +43,6 @@ __all__ = [
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 B8 = NDArray[np.bool_]
-
-
-class PortKind(StrEnum):
-    """What travels on a port in one step."""
-
-    EVENT = "event"  # 0 or 1
-    GRADED = "graded"  # whole numbers, as float32
-    ANALOG = "analog"  # any float32
-
-
-class Op(StrEnum):
-    """Scalar operations of a neuron program, float32. Comparisons give 1.0 or 0.0."""
-
-    ADD = "add"  # a + b
-    SUB = "sub"  # a - b
-    MUL = "mul"  # a * b
-    GT = "gt"  # a > b
-    GE = "ge"  # a >= b
-    SELECT = "select"  # b where a != 0 else c
-    COPY = "copy"  # a
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """out := op(args); names are registers. Each name is written once (single assignment)."""
-
-    op: Op
-    out: str
-    args: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A neuron kind: a straight-line program over float32 scalars, the same for every neuron.
-
-    ports       names of the input currents, read as registers of the same name
-    states      state variables, read as registers (values from the last step)
-    params      parameters, read as registers (scalar or one per neuron)
-    constants   named literals
-    body        instructions in the order of execution
-    next_state  for each state the register that holds its new value
-    emit        register that the neuron emits
-    emits       kind of what is emitted
-    membrane    state (or register) recorded as "the membrane", "" if there is none
-    threshold   (value register, threshold register, comparison) of the spike, for margins; None
-                where nothing is compared
-    """
-
-    name: str
-    ports: tuple[str, ...]
-    states: tuple[str, ...]
-    params: tuple[str, ...]
-    constants: tuple[tuple[str, float], ...]
-    body: tuple[Instruction, ...]
-    next_state: tuple[tuple[str, str], ...]
-    emit: str
-    emits: PortKind
-    membrane: str = ""
-    threshold: tuple[str, str, str] | None = None
-
-    def __post_init__(self) -> None:
-        known = {*self.ports, *self.states, *self.params, *(n for n, _ in self.constants)}
-        size = len(self.ports) + len(self.states) + len(self.params) + len(self.constants)
-        if len(known) != size:
-            raise InternalError(f"program {self.name}: two registers share a name.")
-        for step in self.body:
-            missing = [a for a in step.args if a not in known]
-            if missing or step.out in known or len(step.args) != _ARITY[step.op]:
-                raise InternalError(f"program {self.name}: bad instruction {step}.")
-            known.add(step.out)
-        needed = {self.emit, *(r for _, r in self.next_state), *filter(None, [self.membrane])}
-        if not needed <= known or {s for s, _ in self.next_state} != set(self.states):
-            raise InternalError(f"program {self.name}: results name unknown registers.")
-
-
-_ARITY = {Op.ADD: 2, Op.SUB: 2, Op.MUL: 2, Op.GT: 2, Op.GE: 2, Op.SELECT: 3, Op.COPY: 1}
 
 
 class Operator(ABC):
@@ -204,8 +128,11 @@ class Source:
 class Population:
     """n neurons that run one program. `params`: float32, 0-d (shared) or (n,) per neuron.
 
-    A population without state and threshold ("relay") only adds up what arrives: it stands where
-    a network has a linear map, a pool or an addition that is not followed by a neuron.
+    initial: likewise, the states that do not start at 0.
+
+    A population without state and threshold ("relay") stands where a network has a linear map, a
+    pool, an addition or an elementwise map that is not followed by a neuron: it adds up what
+    arrives at each port and passes on what its program makes of it.
     """
 
     name: str
@@ -213,9 +140,11 @@ class Population:
     program: Program
     params: Mapping[str, F32] = field(default_factory=dict)
     emits: PortKind = PortKind.EVENT
+    initial: Mapping[str, F32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "initial", MappingProxyType(dict(self.initial)))
 
     @property
     def n(self) -> int:
@@ -442,7 +371,12 @@ def _population_findings(population: Population) -> list[Finding]:
                 f"{sorted(population.program.params)}.",
             )
         )
-    for name, value in population.params.items():
+    strange = sorted(set(population.initial) - set(population.program.states))
+    if strange:
+        findings.append(
+            Finding(where=population.name, what=f"starts states {strange} that it does not have.")
+        )
+    for name, value in [*population.params.items(), *population.initial.items()]:
         if value.dtype != np.float32 or value.shape not in ((), (population.n,)):
             findings.append(
                 Finding(

@@ -114,12 +114,13 @@ class _Run:
         values = evaluate(population.program, registers)
         changed = np.zeros_like(touched)
         for name, register in population.program.next_state:
-            new = np.ascontiguousarray(values[register], dtype=np.float32)
+            whole = np.broadcast_to(values[register], before[name].shape)
+            new = np.ascontiguousarray(whole, dtype=np.float32)
             changed |= new.view(np.uint32) != before[name].view(np.uint32)
             self.state[population.name][name] = new
         if population.name in self.membranes:
             self.membranes[population.name][:, t] = values[population.program.membrane]
-        emitted = values[population.program.emit]
+        emitted = np.broadcast_to(values[population.program.emit], (self.batch, population.n))
         self.population_counts[population.name][:, t] = np.stack(
             [np.count_nonzero(a, axis=1) for a in (emitted, touched, changed)], axis=1
         )

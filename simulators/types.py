@@ -71,12 +71,14 @@ def emission_dtype(kind: PortKind) -> type[np.generic]:
 
 
 def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
-    """All states and histories zero."""
+    """All states at their initial values (0, as a rule), histories zero."""
     state: dict[str, dict[str, F32]] = {}
     for node in network.nodes:
         size = prod(node.shape)
         names = node.program.states if isinstance(node, Population) else ()
         entry = {name: np.zeros((batch, size), dtype=np.float32) for name in names}
+        for name, value in node.initial.items() if isinstance(node, Population) else ():
+            entry[name][:] = value
         depth = network.history_depth(node.name)
         if depth:
             entry[HISTORY] = np.zeros((batch, depth, size), dtype=np.float32)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from neurochain.frontends.nir import read_nir
 from neurochain.graph import Edge, Graph, Reset
 from neurochain.lowering import lower
 from neurochain.network import Network, Operator
-from neurochain.operators import OPERATORS
+from neurochain.operators import OPERATORS, Route
 from neurochain.quantize import quantize_weights
 from neurochain.simulators import has_kernel, run
 
@@ -85,6 +86,23 @@ def nodes() -> dict[str, tuple[g.Node, tuple[int, ...], tuple[int, ...]]]:
         "LIF": (lif(), (5,), (5,)),
         "CubaLIF": (g.CubaLIF(**cuba, **spiking), (5,), (5,)),
     }
+
+
+def bare_operators() -> list[Operator]:
+    """Operators that no single graph node lowers to."""
+    turned = np.array([4, 3, 2, 1, 0, -1])
+    return [Route(in_shape=(5,), out_shape=(6,), index=turned)]
+
+
+def network_of(operator: Operator) -> Network:
+    """input -> operator -> neuron -> output."""
+    frame = lower(graph_of(lif(), operator.out_shape, operator.out_shape))
+    (source,), (edge,) = frame.sources, frame.projections
+    return replace(
+        frame,
+        sources=(replace(source, shape=operator.in_shape),),
+        projections=(replace(edge, operator=operator),),
+    )
 
 
 def graph_of(node: g.Node, takes: tuple[int, ...], gives: tuple[int, ...]) -> Graph:
@@ -170,13 +188,32 @@ def node_rows() -> list[list[str]]:
     return rows
 
 
+def operator_rows() -> list[list[str]]:
+    """Operators without a graph node of their own: both engines, integer weights, .nchain."""
+    rows = []
+    for operator in bare_operators():
+        network = network_of(operator)
+        rows.append(
+            [
+                "(none of its own)",
+                type(operator).__name__,
+                cell(lambda n=network: engines(n)),
+                cell(lambda n=network: engines(quantize_weights(n, "int8")[0])),
+                cell(lambda n=network: stored(n)),
+                "",
+            ]
+        )
+    return rows
+
+
 def covered() -> set[type[Operator]]:
-    """Operators that some row lowers to."""
-    return {
+    """Operators that some row shows."""
+    lowered = {
         type(p.operator)
         for node, takes, gives in nodes().values()
         for p in lower(graph_of(node, takes, gives)).projections
     }
+    return lowered | {type(operator) for operator in bare_operators()}
 
 
 def document() -> str:
@@ -194,7 +231,7 @@ def document() -> str:
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
-        *("| " + " | ".join(row) + " |" for row in node_rows()),
+        *("| " + " | ".join(row) + " |" for row in [*node_rows(), *operator_rows()]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.network import I64, Network, Population, PortKind, Projection
-from neurochain.operators import Csr, Dense, Identity, MaxPool, Pool
+from neurochain.operators import Csr, Dense, Identity, MaxPool, Pool, Route
 
 __all__ = [
     "LAYER_COUNTS",
@@ -230,8 +230,8 @@ def _layer(
     counts["dense_padded"] = np.full_like(columns["events_unit"], operator.dense_padded)
     if weights is not None or (deployed and isinstance(operator, Pool)):
         _synops(counts, columns, operator.n_out if matrix else None, deployed=deployed)
-    elif isinstance(operator, Identity):
-        counts["adds"] = counts["events_in"]
+    elif isinstance(operator, Identity | Route):
+        counts["adds"] = columns["nominal_unit"] + columns["nominal_other"]
     else:
         _pooling(counts, columns, network, projection)
     if projection.bias is not None:

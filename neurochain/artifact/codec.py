@@ -36,8 +36,8 @@ __all__ = ["decode", "encode", "tensor_digest"]
 Tensors = dict[str, NDArray[Any]]
 
 _GRAPH = (
-    "IF", "LI", "LIF", "Affine", "AvgPool", "Conv", "CubaLI", "CubaLIF", "Delay", "Edge",
-    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Scale", "SumPool",
+    "IF", "LI", "LIF", "Affine", "AvgPool", "Conv", "CubaLI", "CubaLIF", "Custom", "Delay", "Edge",
+    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale", "ScaleShift", "SumPool",
     "Threshold",
 )  # fmt: skip
 _NETWORK = (Instruction, Network, OutputPort, Population, Program, Projection, Source)

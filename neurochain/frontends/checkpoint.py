@@ -23,9 +23,9 @@ from neurochain._version import __version__
 from neurochain.errors import InputError, NeurochainError
 from neurochain.files import atomic_write_bytes
 from neurochain.frontends._plain import array_digest, decode, encode, plain_digest
-from neurochain.frontends.result import FrontendResult
 from neurochain.frontends.modules import to_graph
 from neurochain.frontends.modules.rebuild import describe, rebuild
+from neurochain.frontends.result import FrontendResult
 from neurochain.graph import LIF, CubaLIF
 
 __all__ = [

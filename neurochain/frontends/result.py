@@ -100,6 +100,8 @@ class FrontendResult:
     static_input   TIME_LOOP whose input has no time: shown at every step
     steps          steps of one call (TIME_LOOP), else None
     input_shape    one sample at one step, without batch and time
+    threaded       (argument of forward, place among the returned items): states that are passed as
+                   a whole, and are None at the first step
     findings       warnings and notes; errors are raised
     """
 
@@ -114,4 +116,5 @@ class FrontendResult:
     populations: tuple[PopulationFact, ...]
     state_arguments: tuple[StateArgument, ...]
     outputs: tuple[OutputFact, ...]
+    threaded: tuple[tuple[str, int], ...] = ()
     findings: tuple[Finding, ...] = ()

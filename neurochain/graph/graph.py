@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from neurochain.errors import Finding, InputError
-from neurochain.graph.nodes import Input, Node, Output
+from neurochain.graph.nodes import Custom, Input, Node, Output
 
 __all__ = ["Edge", "Graph"]
 
@@ -18,12 +18,14 @@ class Edge:
     """A connection from one node to another.
 
     `delay_steps` is None where it follows from the rule (0 feed-forward, 1 on the edge that
-    closes a cycle), else a whole number of steps the source program itself asks for.
+    closes a cycle), else a whole number of steps the source program itself asks for. `port` names
+    the port of a Custom neuron, None where the target has one input.
     """
 
     source: str
     target: str
     delay_steps: int | None = None
+    port: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +70,7 @@ class Graph:
 def _edge_findings(graph: Graph) -> list[Finding]:
     """Edges join nodes that exist, at most once, and never enter an Input or leave an Output."""
     findings = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str | None]] = set()
     for edge in graph.edges:
         label = f"edge {edge.source} -> {edge.target}"
         for end in (edge.source, edge.target):
@@ -81,7 +83,7 @@ def _edge_findings(graph: Graph) -> list[Finding]:
                         fix=f"Known nodes: {known}.",
                     )
                 )
-        if (edge.source, edge.target) in seen:
+        if (edge.source, edge.target, edge.port) in seen:
             findings.append(
                 Finding(
                     where=label,
@@ -89,11 +91,12 @@ def _edge_findings(graph: Graph) -> list[Finding]:
                     fix="Remove one, or put a Scale of 2 between them.",
                 )
             )
-        seen.add((edge.source, edge.target))
+        seen.add((edge.source, edge.target, edge.port))
         if isinstance(graph.nodes.get(edge.target), Input):
             findings.append(Finding(where=label, what="enters an Input node.", fix="Remove it."))
         if isinstance(graph.nodes.get(edge.source), Output):
             findings.append(Finding(where=label, what="leaves an Output node.", fix="Remove it."))
+        findings += _port_findings(graph, edge, label)
         if edge.delay_steps is not None and edge.delay_steps < 0:
             findings.append(
                 Finding(
@@ -103,6 +106,21 @@ def _edge_findings(graph: Graph) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _port_findings(graph: Graph, edge: Edge, label: str) -> list[Finding]:
+    """Ports are those of a Custom neuron's program."""
+    target = graph.nodes.get(edge.target)
+    ports = target.program.ports if isinstance(target, Custom) else (None,)
+    if target is None or edge.port in ports:
+        return []
+    return [
+        Finding(
+            where=label,
+            what=f"enters port {edge.port!r} of {edge.target}, which has {ports}.",
+            fix="Name one of its ports.",
+        )
+    ]
 
 
 def _end_findings(graph: Graph) -> list[Finding]:

@@ -7,12 +7,15 @@ because NIR leaves that open. Names and equations: NIR 1.0.8, Pedersen et al. 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurochain.program import Program
 
 __all__ = [
     "IF",
@@ -24,6 +27,7 @@ __all__ = [
     "Conv",
     "CubaLI",
     "CubaLIF",
+    "Custom",
     "Delay",
     "Flatten",
     "I",
@@ -36,7 +40,9 @@ __all__ = [
     "Reset",
     "ResetKind",
     "ResetTiming",
+    "Route",
     "Scale",
+    "ScaleShift",
     "SumPool",
     "Threshold",
     "WeightNode",
@@ -185,6 +191,17 @@ class Scale(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScaleShift(Node):
+    """y = scale * x + shift, elementwise (extension): batch normalisation by stored statistics.
+
+    scale, shift of the node's shape.
+    """
+
+    scale: Array
+    shift: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Delay(Node):
     """y(t) = x(t - delay); delay in the graph's time unit (scalar or per element)."""
 
@@ -268,6 +285,39 @@ class CubaLIF(NeuronNode):
     v_reset: Array
     reset: Reset
     compare: Compare = Compare.GREATER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Custom(NeuronNode):
+    """A neuron given by its program (extension), for equations that NIR has no name for.
+
+    Edges name the port of the program they enter. A program without state and threshold is an
+    elementwise map.
+
+    shape    of one step, without batch
+    params   float32, 0-d (shared) or of `shape`, for every parameter of the program
+    initial  float32, likewise, for states that do not start at 0
+    kind     class or function it was read from, for messages
+    """
+
+    shape: tuple[int, ...]
+    program: Program
+    params: Mapping[str, Array]
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route(Node):
+    """y[j] = x[index[j]], or 0 where index[j] is -1 (extension).
+
+    Permutations, slices, copies, paddings, and the parts of a concatenation.
+    index: (n_out,) int64 into the flat x of in_shape.
+    """
+
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    index: Array
 
 
 def as_f64(value: Any) -> NDArray[np.float64]:

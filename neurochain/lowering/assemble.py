@@ -22,7 +22,9 @@ from neurochain.graph import (
     MaxPool,
     NeuronNode,
     Node,
+    Route,
     Scale,
+    ScaleShift,
     SumPool,
     Threshold,
     WeightNode,
@@ -45,6 +47,7 @@ from neurochain.network import (
 from neurochain.operators import Conv as ConvOperator
 from neurochain.operators import Csr, Dense, Diagonal, Identity, Pool
 from neurochain.operators import MaxPool as MaxPoolOperator
+from neurochain.operators import Route as RouteOperator
 from neurochain.programs import relay_program
 
 __all__ = ["SPARSE_BELOW", "Lowered", "lower", "lower_reported"]
@@ -121,7 +124,7 @@ def _value_findings(graph: Graph) -> list[Finding]:
     """Weights and biases that are no finite float32."""
     findings = []
     for name, node in graph.nodes.items():
-        for field in ("weight", "bias", "scale"):
+        for field in ("weight", "bias", "scale", "shift"):
             values = getattr(node, field, None)
             if values is None:
                 continue
@@ -193,7 +196,7 @@ def _has_bias(plan: Plan, name: str, seen: set[str]) -> bool:
         return False
     seen.add(name)
     return any(
-        getattr(plan.nodes[path.via or name], "bias", None) is not None
+        _is_biased(plan.nodes[path.via or name])
         or (path.delay == 0 and _has_bias(plan, path.source, seen))
         for path in plan.paths
         if path.target == name
@@ -226,14 +229,20 @@ class _Build:
         if not isinstance(node, NeuronNode):
             program = relay_program(self._relay_kind(incoming))
             params: Mapping[str, F32] = {}
+            initial: Mapping[str, F32] = {}
         else:
             recurrent = any(path in self.cut for path in incoming)
             discrete = discretise(name, node, prod(shape), self.graph.dt_s, recurrent=recurrent)
-            program, params = discrete.program, discrete.params
+            program, params, initial = discrete.program, discrete.params, discrete.initial
         self.kinds[name] = program.emits
         self.ports[name] = program.ports
         return Population(
-            name=name, shape=shape, program=program, params=params, emits=program.emits
+            name=name,
+            shape=shape,
+            program=program,
+            params=params,
+            emits=program.emits,
+            initial=initial,
         )
 
     def _paths_into(self, name: str) -> tuple[Path, ...]:
@@ -245,7 +254,7 @@ class _Build:
         for path in incoming:
             source = self.kinds.get(path.source, PortKind.ANALOG)
             node = self._map_of(path)
-            biased = isinstance(node, WeightNode) and node.bias is not None
+            biased = _is_biased(node)
             kinds.add(PortKind.ANALOG if biased else self.operator(path).port_kind(source))
         if len(incoming) == 1:
             return kinds.pop()
@@ -310,7 +319,7 @@ class _Build:
             name=self._name(path, node),
             source=path.source,
             target=path.target,
-            port="rec" if is_cut and "rec" in self.ports[path.target] else "x",
+            port=path.port or ("rec" if is_cut and "rec" in self.ports[path.target] else "x"),
             operator=operator,
             delay=path.delay + (1 if is_cut else 0),
             bias=bias,
@@ -318,8 +327,15 @@ class _Build:
         )
 
 
+def _is_biased(node: Node | None) -> bool:
+    """Whether a map adds something of its own."""
+    return isinstance(node, ScaleShift) or getattr(node, "bias", None) is not None
+
+
 def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
     """The bias of every target, (n_out,) float32; convolutions spread theirs over positions."""
+    if isinstance(node, ScaleShift):
+        return np.ascontiguousarray(node.shift, dtype=np.float32).reshape(-1)
     if not isinstance(node, WeightNode) or node.bias is None:
         return None
     bias = np.asarray(node.bias, dtype=np.float32)
@@ -391,9 +407,15 @@ def _max_pool(node: MaxPool, in_shape: Shape, out_shape: Shape) -> Operator:
     )
 
 
-def _scale(node: Scale, in_shape: Shape, out_shape: Shape) -> Operator:
+def _scale(node: Scale | ScaleShift, in_shape: Shape, out_shape: Shape) -> Operator:
     weights = np.broadcast_to(node.scale.astype(np.float32).reshape(-1), (prod(in_shape),))
     return Diagonal(in_shape=in_shape, out_shape=out_shape, weights=np.ascontiguousarray(weights))
+
+
+def _route(node: Route, in_shape: Shape, out_shape: Shape) -> Operator:
+    return RouteOperator(
+        in_shape=in_shape, out_shape=out_shape, index=np.ascontiguousarray(node.index, np.int64)
+    )
 
 
 _OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
@@ -404,4 +426,6 @@ _OPERATORS: Mapping[type[Node], Callable[..., Operator]] = {
     AvgPool: _pool,
     MaxPool: _max_pool,
     Scale: _scale,
+    ScaleShift: _scale,
+    Route: _route,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from neurochain.errors import Finding
-from neurochain.graph import Edge, Node, Output
+from neurochain.graph import Custom, Edge, Node, Output
 from neurochain.lowering.shapes import Shape, ShapeError, emitted_shape
 
 __all__ = ["infer_shapes"]
@@ -34,7 +34,7 @@ def infer_shapes(
             if name in emitted or name in failed or (incoming[name] and not known):
                 continue
             progress = True
-            arriving[name] = known[0] if known else ()
+            arriving[name] = node.shape if isinstance(node, Custom) else known[0] if known else ()
             try:
                 shape = emitted_shape(node, arriving[name])
                 if min(shape, default=1) < 1:

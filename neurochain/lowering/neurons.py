@@ -11,7 +11,7 @@ computed in float64 and rounded once to float32. A gain or drive of exactly 1 an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from neurochain.graph import (
     LIF,
     CubaLI,
     CubaLIF,
+    Custom,
     I,
     NeuronNode,
     Reset,
@@ -50,10 +51,11 @@ F64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Discrete:
-    """A neuron's program and its parameters, float32, 0-d or (n,)."""
+    """A neuron's program, its parameters and initial states, float32, 0-d or (n,)."""
 
     program: Program
     params: Mapping[str, F32]
+    initial: Mapping[str, F32] = field(default_factory=dict)
 
 
 def discretise(name: str, node: NeuronNode, n: int, dt_s: float, *, recurrent: bool) -> Discrete:
@@ -218,6 +220,13 @@ def _threshold(name: str, node: Threshold, n: int, dt_s: float, recurrent: bool)
     return form.done(threshold_program(node.compare))
 
 
+def _custom(name: str, node: Custom, n: int, dt_s: float, recurrent: bool) -> Discrete:
+    """The program as it stands; time is discrete in it already."""
+    params = {k: _param(name, k, node.params[k], n) for k in node.program.params}
+    initial = {k: _param(name, k, v, n) for k, v in node.initial.items()}
+    return Discrete(program=node.program, params=params, initial=initial)
+
+
 _RULES: Mapping[type[NeuronNode], Callable[..., Discrete]] = {
     LIF: _lif,
     IF: _if,
@@ -226,4 +235,5 @@ _RULES: Mapping[type[NeuronNode], Callable[..., Discrete]] = {
     LI: _li,
     I: _i,
     Threshold: _threshold,
+    Custom: _custom,
 }

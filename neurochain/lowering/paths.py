@@ -44,7 +44,7 @@ class Sum(Node):
 class Path:
     """source -> (map) -> target between standing nodes.
 
-    `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
+    `port` is that of a Custom target. `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
     the steps of delay in front of and behind it.
     """
 
@@ -53,6 +53,7 @@ class Path:
     via: str
     before: int
     after: int
+    port: str | None = None
 
     @property
     def delay(self) -> int:
@@ -112,7 +113,9 @@ def _with_sums(graph: Graph) -> tuple[dict[str, Node], tuple[Edge, ...]]:
             nodes[renamed[name]] = Sum()
             extra.append(Edge(renamed[name], name))
         nodes[name] = node
-    edges = [Edge(e.source, renamed.get(e.target, e.target), e.delay_steps) for e in graph.edges]
+    edges = [
+        Edge(e.source, renamed.get(e.target, e.target), e.delay_steps, e.port) for e in graph.edges
+    ]
     return nodes, (*edges, *extra)
 
 
@@ -239,4 +242,6 @@ def _trace(
         steps += back.delay_steps or 0
         before, after = (before + steps, after) if via else (before, after + steps)
         source = back.source
-    return Path(source=source, target=edge.target, via=via, before=before, after=after)
+    return Path(
+        source=source, target=edge.target, via=via, before=before, after=after, port=edge.port
+    )

@@ -16,13 +16,16 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    Custom,
     Flatten,
     I,
     Input,
     Linear,
     MaxPool,
     Node,
+    Route,
     Scale,
+    ScaleShift,
     SumPool,
     Threshold,
 )
@@ -145,10 +148,35 @@ def _scale(node: Scale, arriving: Shape) -> Shape:
     return _elementwise("scale", node.scale.shape, arriving)
 
 
+def _scale_shift(node: ScaleShift, arriving: Shape) -> Shape:
+    _elementwise("shift", node.shift.shape, arriving)
+    return _elementwise("scale", node.scale.shape, arriving)
+
+
 def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
     if prod(given) not in (1, prod(arriving)) or (prod(given) > 1 and given != arriving):
         raise ShapeError(f"{name} has shape {given}, but {arriving} arrives.")
     return arriving
+
+
+def _custom(node: Custom, arriving: Shape) -> Shape:
+    """Its own shape; parameters and initial states are shared or of that shape."""
+    for kind in (node.params, node.initial):
+        for name, value in kind.items():
+            _elementwise(name, value.shape, node.shape)
+    return node.shape
+
+
+def _route(node: Route, arriving: Shape) -> Shape:
+    if arriving != node.in_shape:
+        raise ShapeError(f"takes {node.in_shape}, but {arriving} arrives.")
+    index = node.index
+    inside = index.size == 0 or (int(index.min()) >= -1 and int(index.max()) < prod(node.in_shape))
+    if index.shape != (prod(node.out_shape),) or not inside:
+        raise ShapeError(
+            f"its index {index.shape} does not lead {node.in_shape} to {node.out_shape}."
+        )
+    return node.out_shape
 
 
 def _neuron(*names: str) -> Callable[[Any, Shape], Shape]:
@@ -170,6 +198,9 @@ _RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
     MaxPool: _pool,
     Flatten: _flatten,
     Scale: _scale,
+    ScaleShift: _scale_shift,
+    Route: _route,
+    Custom: _custom,
     Threshold: _neuron("threshold"),
     I: _neuron("r"),
     LI: _neuron("tau", "r", "v_leak"),

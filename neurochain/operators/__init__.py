@@ -8,6 +8,8 @@ from neurochain.operators.diagonal import Diagonal
 from neurochain.operators.identity import Identity
 from neurochain.operators.max_pool import MaxPool
 from neurochain.operators.pool import Pool
+from neurochain.operators.pool_size import pool_divisors
+from neurochain.operators.route import Route
 from neurochain.operators.windows import Window, output_size
 
 __all__ = [
@@ -19,10 +21,12 @@ __all__ = [
     "Identity",
     "MaxPool",
     "Pool",
+    "Route",
     "Window",
     "output_size",
+    "pool_divisors",
 ]
 
 OPERATORS: dict[str, type[Operator]] = {
-    cls.kind: cls for cls in (Dense, Csr, Diagonal, Conv, Pool, MaxPool, Identity)
+    cls.kind: cls for cls in (Dense, Csr, Diagonal, Conv, Pool, MaxPool, Identity, Route)
 }

@@ -48,7 +48,11 @@ def window_faults(
     padding: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> list[str]:
-    """One or two axes, legal numbers, and the output size that follows from them."""
+    """One or two axes, legal numbers, and as many positions as there can be.
+
+    At least those that need no padding behind; at most those that start inside the input, or that
+    fit where there is as much padding behind as in front.
+    """
     axes = len(kernel)
     sizes = {len(in_shape) - 1, len(out_shape) - 1, len(stride), len(padding), len(dilation)}
     if axes not in (1, 2) or sizes != {axes}:
@@ -56,12 +60,17 @@ def window_faults(
     if not all(type(n) is int for n in (*kernel, *stride, *padding, *dilation)):
         return ["kernel, stride, padding and dilation must be plain integers."]
     if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
-        numbers = f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
-        return [f"{numbers}: at least 1, padding at least 0."]
-    positions = tuple(
-        output_size(*values)
-        for values in zip(in_shape[1:], kernel, stride, padding, dilation, strict=True)
+        given = f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+        return [f"{given}: at least 1, padding at least 0."]
+    numbers = list(zip(in_shape[1:], kernel, stride, padding, dilation, strict=True))
+    least = tuple(
+        max(1, (size + pad - far * (taps - 1) - 1) // step + 1)
+        for size, taps, step, pad, far in numbers
     )
-    if positions != out_shape[1:]:
-        return [f"the window takes {positions} positions, not {out_shape[1:]}."]
-    return []
+    most = tuple(
+        max((size + pad - 1) // step + 1, output_size(size, taps, step, pad, far))
+        for size, taps, step, pad, far in numbers
+    )
+    if all(a <= n <= b for a, n, b in zip(least, out_shape[1:], most, strict=True)):
+        return []
+    return [f"the window takes {least} to {most} positions, not {out_shape[1:]}."]

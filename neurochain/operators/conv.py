@@ -20,8 +20,8 @@ class Conv(Operator):
     """y[o, p] = sum over taps (c, k) ascending of weights[o, c, k] x[c', p stride - pad + k dil].
 
     in_shape (c_in, *space), out_shape (c_out, *positions), weights (c_out, c_in / groups, *kernel)
-    float32, int8 or int16; stride, padding, dilation one integer an axis. Taps on padding do not
-    exist (they are counted in `dense_padded` only).
+    float32, int8 or int16; stride, padding (in front), dilation one integer an axis. Taps on
+    padding do not exist (they are counted in `dense_padded` only).
     """
 
     kind: ClassVar[str] = "conv"
@@ -60,7 +60,12 @@ class Conv(Operator):
     def window(self) -> Window:
         """Geometry of the taps in 2d."""
         return Window.of(
-            self.in_shape[1:], self.weights.shape[2:], self.stride, self.padding, self.dilation
+            self.in_shape[1:],
+            self.weights.shape[2:],
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.out_shape[1:],
         )
 
     @property

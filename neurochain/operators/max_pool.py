@@ -53,7 +53,14 @@ class MaxPool(Operator):
     @property
     def window(self) -> Window:
         """Geometry of the taps in 2d."""
-        return Window.of(self.in_shape[1:], self.kernel, self.stride, self.padding, self.dilation)
+        return Window.of(
+            self.in_shape[1:],
+            self.kernel,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.out_shape[1:],
+        )
 
     def _max(self, x: NDArray[Any], lowest: Any) -> NDArray[Any]:
         window = self.window

@@ -1,4 +1,4 @@
-"""Sum and average pooling: a depthwise window sum, divided by the kernel's size for the mean."""
+"""Sum and average pooling: a depthwise window sum, divided by a size for the mean."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ __all__ = ["Pool"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pool(Operator):
-    """y[c, p] = (sum over the window of x[c, .]) / size, size = kernel elements or 1 for a sum.
+    """y[c, p] = (sum over the window of x[c, .]) / size[p].
 
-    in_shape (c, *space), out_shape (c, *positions); padding adds zeros and counts in the size.
-    The division is float32, after the sum, as torch does it. An add an event and window, no synops.
+    in_shape (c, *space), out_shape (c, *positions); padding (in front, and behind as much as the
+    positions need) adds zeros. The size is 1 for a sum; for the mean it is `divisors`, float32, one
+    for each position (row-major), or the number of kernel elements where that is None. The division
+    is float32, after the sum, as torch does it. An add an event and window, no synops.
     """
 
     kind: ClassVar[str] = "pool"
@@ -31,6 +33,7 @@ class Pool(Operator):
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     average: bool
+    divisors: NDArray[np.float32] | None = None  # (positions,)
 
     def faults(self) -> list[str]:
         """A window that fits, channel by channel."""
@@ -40,7 +43,21 @@ class Pool(Operator):
         )  # fmt: skip
         if not faults and self.in_shape[0] != self.out_shape[0]:
             faults.append(f"{self.in_shape[0]} channels do not become {self.out_shape[0]}.")
-        return faults
+        return faults or self._divisor_faults()
+
+    def _divisor_faults(self) -> list[str]:
+        divisors, positions = self.divisors, prod(self.out_shape[1:])
+        if divisors is None:
+            return []
+        if not self.average:
+            return ["a sum has no divisors."]
+        if not isinstance(divisors, np.ndarray) or divisors.dtype != np.dtype(np.float32):
+            return ["the divisors are not float32."]
+        if divisors.shape != (positions,):
+            return [f"the divisors have shape {divisors.shape}, wanted ({positions},)."]
+        if not np.isfinite(divisors).all() or not divisors.all():
+            return ["a divisor is 0, NaN or infinite."]
+        return []
 
     @property
     def accumulates(self) -> bool:
@@ -51,13 +68,20 @@ class Pool(Operator):
     def window(self) -> Window:
         """Geometry of the taps in 2d."""
         return Window.of(
-            self.in_shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel)
+            self.in_shape[1:],
+            self.kernel,
+            self.stride,
+            self.padding,
+            (1,) * len(self.kernel),
+            self.out_shape[1:],
         )
 
     @property
-    def divisor(self) -> int:
-        """Kernel elements for the mean, 1 for the sum."""
-        return prod(self.kernel) if self.average else 1
+    def size(self) -> NDArray[np.float32]:
+        """What sums are divided by, at every position or () where it is the same: float32."""
+        if self.divisors is not None:
+            return self.divisors
+        return np.asarray(prod(self.kernel) if self.average else 1, dtype=np.float32)
 
     def _sum(self, x: NDArray[Any]) -> NDArray[Any]:
         window = self.window
@@ -71,7 +95,10 @@ class Pool(Operator):
     def reference_step(self, x: NDArray[Any]) -> NDArray[Any]:
         """x (batch, n_in) float32 -> (batch, n_out) float32."""
         total = self._sum(x)
-        return total / x.dtype.type(self.divisor) if self.average else total
+        if not self.average:
+            return total
+        planes = total.reshape(*x.shape[:1], self.in_shape[0], -1)
+        return np.asarray(planes / self.size.astype(x.dtype)).reshape(total.shape)
 
     def touch(self, active: B8) -> B8:
         """Windows that hold an active source."""

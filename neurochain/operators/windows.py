@@ -3,6 +3,10 @@
 One axis (c, w) is treated as (c, 1, w), so that convolution and pooling are written once.
 The source index of a tap is c H W + y W + x with y = oy stride - padding + ky dilation: taps in
 the order (c, ky, kx) are sources in ascending order.
+
+`padding` is what stands in front. How many positions a window takes is said by the output's shape,
+and behind there is as much padding as those positions need: none to "as in front" as a rule, one
+more with "same" padding of an even kernel, more where a pool rounds its size up.
 """
 
 from __future__ import annotations
@@ -18,20 +22,33 @@ from numpy.typing import NDArray
 __all__ = ["Window", "output_size"]
 
 
-def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """Positions a window takes along one axis of `size` elements (torch's floor rule)."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+def output_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False
+) -> int:
+    """Positions a window takes along one axis of `size` elements, as torch counts them.
+
+    ceil: a window may hang over the far border (ceil_mode); it must start in front of it.
+    """
+    free = size + 2 * padding - dilation * (kernel - 1) - 1
+    positions = (free + stride - 1 if ceil else free) // stride + 1
+    if ceil and (positions - 1) * stride >= size + padding:
+        positions -= 1
+    return positions
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Geometry in 2d: size of the input, kernel, stride, padding, dilation, all as (y, x)."""
+    """Geometry in 2d: input size, kernel, stride, padding in front, dilation, output positions.
+
+    All as (y, x).
+    """
 
     size: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
     dilation: tuple[int, int]
+    out: tuple[int, int]
 
     @classmethod
     def of(
@@ -41,6 +58,7 @@ class Window:
         stride: tuple[int, ...],
         padding: tuple[int, ...],
         dilation: tuple[int, ...],
+        out: tuple[int, ...],
     ) -> Window:
         """Build from one or two axes."""
         return cls(
@@ -49,18 +67,21 @@ class Window:
             _pair(stride, 1),
             _pair(padding, 0),
             _pair(dilation, 1),
+            _pair(out, 1),
         )
 
     @property
-    def out(self) -> tuple[int, int]:
-        """Output positions (h, w)."""
-        h, w = (
-            output_size(
-                self.size[a], self.kernel[a], self.stride[a], self.padding[a], self.dilation[a]
-            )
+    def behind(self) -> tuple[int, int]:
+        """Padding behind the input that the last position needs."""
+        y, x = (
+            (self.out[a] - 1) * self.stride[a]
+            + self.dilation[a] * (self.kernel[a] - 1)
+            + 1
+            - self.padding[a]
+            - self.size[a]
             for a in (0, 1)
         )
-        return h, w
+        return max(y, 0), max(x, 0)
 
     @property
     def taps(self) -> Iterator[tuple[int, int]]:
@@ -77,8 +98,7 @@ class Window:
 
     def padded(self, x: NDArray[Any], fill: Any) -> NDArray[Any]:
         """x (..., h, w) with the border filled."""
-        py, px = self.padding
-        width = [(0, 0)] * (x.ndim - 2) + [(py, py), (px, px)]
+        width = [(0, 0)] * (x.ndim - 2) + list(zip(self.padding, self.behind, strict=True))
         return np.pad(x, width, constant_values=fill)
 
     def tap(self, padded: NDArray[Any], ky: int, kx: int) -> NDArray[Any]:

@@ -14,16 +14,28 @@ from neurochain.network import F32, Op, Program
 __all__ = ["OPERATIONS", "evaluate"]
 
 
-def _greater(a: F32, b: F32) -> F32:
-    return np.greater(a, b).astype(np.float32)
+def _comparison(compare: np.ufunc) -> Callable[[F32, F32], F32]:
+    def compared(a: F32, b: F32) -> F32:
+        return np.asarray(compare(a, b), dtype=np.float32)
 
-
-def _greater_equal(a: F32, b: F32) -> F32:
-    return np.greater_equal(a, b).astype(np.float32)
+    return compared
 
 
 def _select(a: F32, b: F32, c: F32) -> F32:
     return np.where(a != 0, b, c).astype(np.float32)
+
+
+def _divide(a: F32, b: F32) -> F32:
+    with np.errstate(all="ignore"):  # x / 0 is an infinity, 0 / 0 is NaN, as in C and torch
+        return np.asarray(np.divide(a, b), dtype=np.float32)
+
+
+def _maximum(a: F32, b: F32) -> F32:
+    return np.where(np.greater(a, b), a, b).astype(np.float32)
+
+
+def _minimum(a: F32, b: F32) -> F32:
+    return np.where(np.less(a, b), a, b).astype(np.float32)
 
 
 OPERATIONS: Mapping[Op, Callable[..., Any]] = MappingProxyType(
@@ -31,10 +43,20 @@ OPERATIONS: Mapping[Op, Callable[..., Any]] = MappingProxyType(
         Op.ADD: np.add,
         Op.SUB: np.subtract,
         Op.MUL: np.multiply,
-        Op.GT: _greater,
-        Op.GE: _greater_equal,
+        Op.GT: _comparison(np.greater),
+        Op.GE: _comparison(np.greater_equal),
         Op.SELECT: _select,
         Op.COPY: np.copy,
+        Op.DIV: _divide,
+        Op.MAX: _maximum,
+        Op.MIN: _minimum,
+        Op.FLOOR: np.floor,
+        Op.ABS: np.abs,
+        Op.NEG: np.negative,
+        Op.LT: _comparison(np.less),
+        Op.LE: _comparison(np.less_equal),
+        Op.EQ: _comparison(np.equal),
+        Op.NE: _comparison(np.not_equal),
     }
 )
 

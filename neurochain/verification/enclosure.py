@@ -24,7 +24,9 @@ F64 = NDArray[np.float64]
 
 _U = 2.0**-24
 _U64 = 2.0**-52
+_LARGEST = 2.0**127
 _TINY = 2.0**-149
+_OUTWARD = 1.0 + 2.0**-50  # more than the float64 rounding of a bound's own computation
 
 
 def gamma(terms: F64) -> F64:
@@ -70,17 +72,17 @@ def flow(operator: Operator, x: Enclosure, scale: Any = None) -> Inflow:
     size = np.abs(x.value) + x.error
     if isinstance(operator, Pool):
         value = operator.reference_step(x.value)
-        ones = replace(operator, average=False)
+        ones = replace(operator, average=False, divisors=None)
         terms = ones.reference_step((size != 0).astype(np.float64)) + operator.average
-        carried = operator.reference_step(x.error)
-        magnitude = operator.reference_step(size)
-        return Inflow(
-            value, carried, magnitude, terms, _divided(quantum(x.value), operator.divisor)
-        )
+        carried = np.abs(operator.reference_step(x.error))  # divisors may be negative
+        magnitude = np.abs(operator.reference_step(size))
+        return Inflow(value, carried, magnitude, terms, _divided(quantum(x.value), operator.size))
     weight = operator.weight
     value = operator.reference_step(x.value) * factor
     if weight is None:
-        return Inflow(value, x.error, size, np.ones_like(value), quantum(x.value))
+        carried = operator.reference_step(x.error)
+        magnitude = operator.reference_step(size)
+        return Inflow(value, carried, magnitude, np.ones_like(value), quantum(x.value))
     absolute = operator.with_weights(np.abs(weight.astype(np.float64)))
     counting = operator.with_weights((weight != 0).astype(np.float64))
     return Inflow(
@@ -104,9 +106,11 @@ def quantum(values: NDArray[Any]) -> float:
     return float(np.ldexp(lowest, exponent - 53).min())
 
 
-def _divided(value: float, divisor: int) -> float:
-    """Quantum of a mean: known where the divisor is a power of two."""
-    return value / divisor if divisor & (divisor - 1) == 0 else 0.0
+def _divided(value: float, divisors: NDArray[np.float32]) -> float:
+    """Quantum of a mean: known where the divisors are powers of two."""
+    sizes = np.abs(divisors.astype(np.float64))
+    mantissas, _ = np.frexp(sizes)
+    return value / float(sizes.max()) if (mantissas == 0.5).all() else 0.0
 
 
 def total(inflows: list[Inflow], biases: list[F64], shape: tuple[int, ...]) -> Enclosure:
@@ -142,8 +146,8 @@ def enclose(
     for name, constant in program.constants:
         values[name] = exact(np.asarray(constant))
     for step in program.body:
-        a = [values[name] for name in step.args]
-        result = _OPERATIONS[step.op](*a)
+        with np.errstate(all="ignore"):  # infinities and NaN are values of their own
+            result = _OPERATIONS[step.op](*(values[name] for name in step.args))
         if known and step.out in known:
             agreed, where = known[step.out]
             result = Enclosure(
@@ -159,10 +163,13 @@ def _rounded(value: F64, carried: F64) -> Enclosure:
     Operands that are the same in both executions give the same result, and float64 rounded to
     float32 is that result: no error then.
     """
+    known = np.isfinite(value) & (carried < np.inf)  # NaN: 0 * inf
+    carried = np.where(known | (carried == 0), carried, np.inf)
+    value = np.where(known | (carried == 0), value, 0.0)
     size = np.abs(value) + carried
-    with np.errstate(over="ignore"):
-        same = value.astype(np.float32).astype(np.float64)
+    same = value.astype(np.float32).astype(np.float64)
     error = carried + _U * size + _U64 * size + _TINY
+    error = np.where(size < _LARGEST, error, np.inf)  # one of the two may overflow
     return Enclosure(np.where(carried == 0, same, value), np.where(carried == 0, 0.0, error))
 
 
@@ -179,18 +186,56 @@ def _mul(a: Enclosure, b: Enclosure) -> Enclosure:
     return _rounded(a.value * b.value, carried)
 
 
-def _compared(outcome: NDArray[Any], a: Enclosure, b: Enclosure) -> Enclosure:
-    reach = a.error + b.error
-    unsure = (np.abs(a.value - b.value) <= reach) & (reach > 0)
-    return Enclosure(outcome.astype(np.float64), unsure.astype(np.float64))
+def _div(a: Enclosure, b: Enclosure) -> Enclosure:
+    """|a/b - a'/b'| <= (|a/b| eb + ea) / (|b| - eb); unknown where b may be 0 in one of the two."""
+    value = a.value / b.value
+    least = np.abs(b.value) - b.error * _OUTWARD
+    bound = (np.abs(value) * b.error + a.error) / least * _OUTWARD
+    apart = (a.error > 0) | (b.error > 0)
+    return _rounded(value, np.where(apart, np.where(least > 0, bound, np.inf), 0.0))
 
 
-def _gt(a: Enclosure, b: Enclosure) -> Enclosure:
-    return _compared(np.greater(a.value, b.value), a, b)
+def _comparison(outcome: np.ufunc) -> Callable[[Enclosure, Enclosure], Enclosure]:
+    """Open where the intervals meet: each of the two executions may then find either."""
+
+    def compared(a: Enclosure, b: Enclosure) -> Enclosure:
+        reach = a.error + b.error
+        apart = np.abs(a.value - b.value) > reach  # False for NaN: open
+        value = np.asarray(outcome(a.value, b.value), dtype=np.float64)
+        return Enclosure(value, np.where(apart | (reach == 0), 0.0, 1.0))
+
+    return compared
 
 
-def _ge(a: Enclosure, b: Enclosure) -> Enclosure:
-    return _compared(np.greater_equal(a.value, b.value), a, b)
+def _extreme(sign: int) -> Callable[[Enclosure, Enclosure], Enclosure]:
+    """Maximum (1) or minimum (-1): nothing is rounded, and the nearer interval's error counts."""
+
+    def extreme(a: Enclosure, b: Enclosure) -> Enclosure:
+        ahead = sign * (a.value - b.value)
+        value = np.where(ahead > 0, a.value, b.value)
+        own = np.where(ahead > 0, a.error, b.error)
+        sure = np.abs(ahead) > a.error + b.error
+        return Enclosure(value, np.where(sure, own, np.maximum(a.error, b.error)))
+
+    return extreme
+
+
+def _floor(a: Enclosure) -> Enclosure:
+    """The floors of both ends; each end is first moved outward by what float64 may round."""
+    value = np.floor(a.value)
+    low = np.floor(np.nextafter(a.value - a.error, -np.inf))
+    high = np.floor(np.nextafter(a.value + a.error, np.inf))
+    error = np.maximum(value - low, high - value)
+    error = np.where(error > 2.0**52, error * _OUTWARD, error)  # below, differences are exact
+    return Enclosure(value, np.where(a.error == 0, 0.0, error))
+
+
+def _abs(a: Enclosure) -> Enclosure:
+    return Enclosure(np.abs(a.value), a.error)
+
+
+def _neg(a: Enclosure) -> Enclosure:
+    return Enclosure(-a.value, a.error)
 
 
 def _select(a: Enclosure, b: Enclosure, c: Enclosure) -> Enclosure:
@@ -208,8 +253,18 @@ _OPERATIONS: Mapping[Op, Callable[..., Enclosure]] = {
     Op.ADD: _add,
     Op.SUB: _sub,
     Op.MUL: _mul,
-    Op.GT: _gt,
-    Op.GE: _ge,
+    Op.GT: _comparison(np.greater),
+    Op.GE: _comparison(np.greater_equal),
     Op.SELECT: _select,
     Op.COPY: _copy,
+    Op.DIV: _div,
+    Op.MAX: _extreme(1),
+    Op.MIN: _extreme(-1),
+    Op.FLOOR: _floor,
+    Op.ABS: _abs,
+    Op.NEG: _neg,
+    Op.LT: _comparison(np.less),
+    Op.LE: _comparison(np.less_equal),
+    Op.EQ: _comparison(np.equal),
+    Op.NE: _comparison(np.not_equal),
 }

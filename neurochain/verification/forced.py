@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import InputError
+from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, Network, Population, Projection, Source
 from neurochain.programs import evaluate
 from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
@@ -38,16 +38,36 @@ class Forced:
         self.before = before
         self.emitted: dict[str, F32] = dict(emitted)
         self.steps = len(next(iter(self.emitted.values())))
+        self._enclosed: dict[tuple[str, bytes], Enclosure] = {}  # relays that several nodes read
         self.nodes: dict[str, Source | Population] = {node.name: node for node in network.nodes}
-        for population in network.populations:
-            if population.name in self.emitted:
-                continue
+        missing = [p for p in network.populations if p.name not in self.emitted]
+        for population in missing:
             if not population.is_relay:
                 raise InputError(
                     f"{population.name}: the module has no neuron of that name. Verify against the "
                     "module the network was compiled from."
                 )
-            self.emitted[population.name] = self.port(population, "x", 0, self.steps)
+        self._compute(missing)
+
+    def _compute(self, relays: list[Population]) -> None:
+        """What relays emit, each after the ones it reads (with a delay it may read later ones)."""
+        while relays:
+            ready = [p for p in relays if self._sources(p) <= set(self.emitted)]
+            if not ready:
+                raise UnsupportedError(*(_on_a_cycle(relay) for relay in relays))
+            for population in ready:
+                self.emitted[population.name] = np.concatenate(
+                    [self._emission(population, *chunk) for chunk in self.chunks(population)]
+                )
+            relays = [p for p in relays if p not in ready]
+
+    def _sources(self, population: Population) -> set[str]:
+        return {p.source for p in self.network.incoming(population.name)}
+
+    def _emission(self, population: Population, first: int, last: int) -> F32:
+        """What a population emits at steps first .. last - 1, (step, n) float32."""
+        values = self.run(population, first, last)[population.program.emit]
+        return np.broadcast_to(values, (last - first, population.n))
 
     def port(self, population: Population, port: str, first: int, last: int) -> F32:
         """The current of one port at steps first .. last - 1, in the engines' order."""
@@ -98,22 +118,43 @@ class Forced:
         """Enclosure of one port's current at some steps."""
         inflows, biases = [], []
         for projection in self.network.incoming(population.name, port):
-            source = self._enclose_emission(projection.source, rows - projection.delay)
+            source = self._delivered_enclosure(projection.source, rows - projection.delay)
             inflows.append(flow(projection.operator, source, projection.scale))
             if projection.bias is not None:
                 on = (rows >= projection.bias_from_step)[:, None]
                 biases.append(np.where(on, projection.bias.astype(np.float64), 0.0))
         return total(inflows, biases, (rows.size, population.n))
 
-    def _enclose_emission(self, name: str, rows: NDArray[np.intp]) -> Enclosure:
-        """Recorded emissions are exact; a relay's carry the rounding of their own sum."""
+    def enclose_emission(self, population: Population, rows: NDArray[np.intp]) -> Enclosure:
+        """What a population emits at some steps, with the rounding of its sums and operations."""
+        key = (population.name, rows.tobytes())
+        if key not in self._enclosed:
+            emitted = self.enclose(population, rows)[population.program.emit]
+            shape = (rows.size, population.n)
+            if sum(e.value.size for e in self._enclosed.values()) > _CHUNK:
+                self._enclosed.clear()
+            self._enclosed[key] = Enclosure(
+                np.broadcast_to(emitted.value, shape), np.broadcast_to(emitted.error, shape)
+            )
+        return self._enclosed[key]
+
+    def _delivered_enclosure(self, name: str, rows: NDArray[np.intp]) -> Enclosure:
+        """Recorded emissions are exact; a relay's carry the rounding of how they came about."""
         node = self.nodes[name]
         past = (rows < 0)[:, None]
         if isinstance(node, Population) and node.is_relay:
-            inner = self.enclose_port(node, "x", np.maximum(rows, 0))
+            inner = self.enclose_emission(node, np.maximum(rows, 0))
             return Enclosure(np.where(past, 0.0, inner.value), np.where(past, 0.0, inner.error))
         values = self.emitted[name][np.maximum(rows, 0)].astype(np.float64)
         return exact(np.where(past, 0.0, values))
+
+
+def _on_a_cycle(relay: Population) -> Finding:
+    return Finding(
+        where=relay.name,
+        what="lies on a cycle without a neuron, which cannot be verified step by step.",
+        fix="Put a neuron into the cycle, or leave out the verification.",
+    )
 
 
 def _accumulate(projection: Projection, x: F32) -> F32:

@@ -82,23 +82,26 @@ def _gathered(
     theirs = np.concatenate([np.zeros_like(record.after["mem"][:1]), record.after["mem"]])
     ours = np.concatenate([np.zeros_like(membranes[:1]), membranes])
     register, limit, compare = program.threshold or ("", "", "")
-    theta = population.params[limit]
-    fired = (np.greater if compare == ">" else np.greater_equal, theta)
+    theta = population.params.get(limit)  # None: the program computes it
+    fires = np.greater if compare == ">" else np.greater_equal
     values: dict[str, Enclosure] = {}
     for t in rows:
         registers = {**params, **states}
         registers |= {
             port: Enclosure(e.value[t : t + 1], e.error[t : t + 1]) for port, e in ports.items()
         }
-        a, b = fired[0](theirs[t : t + 1], theta), fired[0](ours[t : t + 1], theta)
-        known = {"fired_before": (a, a == b)}
+        known = {}
+        if theta is not None:
+            a, b = fires(theirs[t : t + 1], theta), fires(ours[t : t + 1], theta)
+            known["fired_before"] = (a, a == b)
         if t < step:
-            known["z"] = (record.spikes[t : t + 1], np.ones_like(a, dtype=bool))
+            spikes = record.spikes[t : t + 1]
+            known["z"] = (spikes, np.ones_like(spikes, dtype=bool))
         values = enclose(program, registers, known)
         states = {name: values[new] for name, new in program.next_state}
     limits = np.broadcast_to(values[limit].value, values[register].value.shape)[0]
-    v = values[register]
-    return Enclosure(v.value[0], v.error[0]), limits
+    v, margin = values[register], values[limit].error
+    return Enclosure(v.value[0], (v.error + margin)[0]), limits
 
 
 def _judge(

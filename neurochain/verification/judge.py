@@ -69,7 +69,8 @@ def _judge_spikes(
     registers = forced.enclose(population, rows + first)
     v = registers[register]
     theta = np.broadcast_to(registers[limit].value, v.value.shape)
-    open_spike = (np.abs(v.value - theta) <= v.error) & (v.error > 0)  # exact: nothing is open
+    bound = v.error + registers[limit].error
+    open_spike = (np.abs(v.value - theta) <= bound) & (bound > 0)  # exact: nothing is open
     for k, row in enumerate(rows):
         for j in np.flatnonzero(flips[row]):
             facts: dict[str, Any] = {
@@ -77,7 +78,7 @@ def _judge_spikes(
                 "step": int(row + first),
                 "v": float(v.value[k, j]),
                 "theta": float(theta[k, j]),
-                "bound": float(v.error[k, j]),
+                "bound": float(bound[k, j]),
                 "neuron": int(j),
             }
             if open_spike[k, j]:
@@ -184,7 +185,9 @@ def judge_layers(
         if wanted is None:
             verdict.not_compared.append(output.name)
             continue
-        rows = np.arange(forced.steps)
-        got = forced.emitted[node.name]
-        enclosed = forced.enclose_port(node, "x", rows)
-        _judge_values(verdict, sample, node.name, "output", rows, enclosed, wanted, got)
+        for first, last in forced.chunks(node):
+            rows = np.arange(first, last)
+            enclosed = forced.enclose_emission(node, rows)
+            got = forced.emitted[node.name][first:last]
+            part = wanted[first:last]
+            _judge_values(verdict, sample, node.name, "output", rows, enclosed, part, got)

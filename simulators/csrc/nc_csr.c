@@ -37,6 +37,16 @@ NC_CSR(nc_csr_i16_i64, int16_t, int64_t)
 NC_CSR(nc_csr_i8_f32, int8_t, float)
 NC_CSR(nc_csr_i16_f32, int16_t, float)
 
+void nc_route_f32(const int64_t *restrict indptr, const int32_t *restrict targets,
+                  const uint32_t *restrict idx, const float *restrict val, size_t count,
+                  float *restrict acc) {
+    for (size_t k = 0; k < count; k++) {
+        const int64_t end = indptr[(size_t)idx[k] + 1];
+        const float x = val == NULL ? 1.0f : val[k];
+        for (int64_t p = indptr[idx[k]]; p < end; p++) acc[targets[p]] = x;
+    }
+}
+
 void nc_csr_touch(const int64_t *restrict indptr, const int32_t *restrict targets,
                   const uint8_t *restrict nonzero, const uint32_t *restrict idx, size_t count,
                   uint8_t *restrict touched) {

@@ -16,7 +16,7 @@ typedef enum {
     NC_BAD_KIND = 2   /* the packed network holds an operator that this kernel does not know */
 } nc_status;
 
-enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY };
+enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY, NC_ROUTE };
 enum { NC_F32, NC_I8, NC_I16 };
 
 typedef struct {
@@ -35,7 +35,8 @@ typedef struct {
     const int32_t *targets;
     const nc_window *window;
     uint32_t pool_stride[2], pool_padding[2], pool_dilation[2]; /* max pool */
-    float divisor;       /* average pool: kernel elements; 0 for a sum */
+    float divisor;       /* average pool: kernel elements; 0 for a sum or where there are divisors */
+    const float *divisors; /* average pool: [oh * ow], or NULL */
     const uint8_t *nonzero;  /* flags in the layout of the weights; NULL: every weight is nonzero */
     const uint8_t *row_full; /* dense: [n_in], and the rows' bits [n_in][words] */
     const uint64_t *mask;

@@ -64,9 +64,13 @@ void nc_csr_i8_f32(const int64_t *indptr, const int32_t *targets, const int8_t *
                    const uint32_t *idx, const float *val, size_t count, float *acc);
 void nc_csr_i16_f32(const int64_t *indptr, const int32_t *targets, const int16_t *weights,
                     const uint32_t *idx, const float *val, size_t count, float *acc);
-/* nonzero[nnz]: 1 where the weight is not zero; NULL where none is. Adds to touched[n_out]. */
+/* nonzero[nnz]: 1 where the weight is not zero; NULL where none is zero. Adds to touched[n_out]. */
 void nc_csr_touch(const int64_t *indptr, const int32_t *targets, const uint8_t *nonzero,
                   const uint32_t *idx, size_t count, uint8_t *touched);
+
+/* acc[targets[k]] = val, for zeroed acc[n_out]: every target has one source or none. */
+void nc_route_f32(const int64_t *indptr, const int32_t *targets, const uint32_t *idx,
+                  const float *val, size_t count, float *acc);
 
 /* ---- diagonal: weights[n], acc[n] ---- */
 void nc_diagonal_f32(const float *weights, const uint32_t *idx, const float *val, size_t count,
@@ -140,6 +144,7 @@ void nc_max_pool_f32(const nc_window *g, const uint32_t *stride, const uint32_t 
 /* ---- whole vectors of n elements ---- */
 void nc_add_f32(size_t n, const float *part, float *total);             /* total += part */
 void nc_divide_f32(size_t n, float divisor, float *total);              /* total /= divisor */
+void nc_divide_planes_f32(size_t planes, size_t n, const float *divisors, float *total); /* each */
 void nc_scale_f32(size_t n, float scale, float *total);                 /* total *= scale */
 void nc_scale_i32(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
 void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out);
@@ -161,7 +166,10 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *idx, const float
                      int64_t *row);
 
 /* ---- neuron programs ---- */
-enum { NC_ADD, NC_SUB, NC_MUL, NC_GT, NC_GE, NC_SELECT, NC_COPY };
+enum {
+    NC_ADD, NC_SUB, NC_MUL, NC_GT, NC_GE, NC_SELECT, NC_COPY,
+    NC_DIV, NC_MAX, NC_MIN, NC_FLOOR, NC_ABS, NC_NEG, NC_LT, NC_LE, NC_EQ, NC_NE
+};
 typedef struct {
     int32_t op;
     uint32_t out, a, b, c; /* registers; b and c are 0 where the operation has fewer arguments */

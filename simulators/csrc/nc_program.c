@@ -3,6 +3,47 @@
 
 #include <string.h>
 
+/* Floats of this magnitude and more are whole numbers; below it they fit an int32. */
+#define ALL_WHOLE 8388608.0f
+
+/* Without <math.h>; the sign of zero stays, as do infinities and NaN. */
+static inline float floor_of(float x) {
+    if (!(x > -ALL_WHOLE && x < ALL_WHOLE)) return x;
+    const float whole = (float)(int32_t)x; /* toward zero */
+    return whole == x ? x : whole > x ? whole - 1.0f : whole;
+}
+
+static inline float without_sign(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= 0x7FFFFFFFu;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void compare(int32_t op, size_t n, float *restrict out, const float *a, const float *b) {
+    switch (op) {
+    case NC_GT:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] > b[j] ? 1.0f : 0.0f;
+        break;
+    case NC_GE:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] >= b[j] ? 1.0f : 0.0f;
+        break;
+    case NC_LT:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] < b[j] ? 1.0f : 0.0f;
+        break;
+    case NC_LE:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] <= b[j] ? 1.0f : 0.0f;
+        break;
+    case NC_EQ:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] == b[j] ? 1.0f : 0.0f;
+        break;
+    default: /* NC_NE */
+        for (size_t j = 0; j < n; j++) out[j] = a[j] != b[j] ? 1.0f : 0.0f;
+        break;
+    }
+}
+
 static void run_instruction(int32_t op, size_t n, float *restrict out, const float *a,
                             const float *b, const float *c) {
     switch (op) {
@@ -15,17 +56,32 @@ static void run_instruction(int32_t op, size_t n, float *restrict out, const flo
     case NC_MUL:
         for (size_t j = 0; j < n; j++) out[j] = a[j] * b[j];
         break;
-    case NC_GT:
-        for (size_t j = 0; j < n; j++) out[j] = a[j] > b[j] ? 1.0f : 0.0f;
+    case NC_DIV:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] / b[j];
         break;
-    case NC_GE:
-        for (size_t j = 0; j < n; j++) out[j] = a[j] >= b[j] ? 1.0f : 0.0f;
+    case NC_MAX:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] > b[j] ? a[j] : b[j];
+        break;
+    case NC_MIN:
+        for (size_t j = 0; j < n; j++) out[j] = a[j] < b[j] ? a[j] : b[j];
+        break;
+    case NC_FLOOR:
+        for (size_t j = 0; j < n; j++) out[j] = floor_of(a[j]);
+        break;
+    case NC_ABS:
+        for (size_t j = 0; j < n; j++) out[j] = without_sign(a[j]);
+        break;
+    case NC_NEG:
+        for (size_t j = 0; j < n; j++) out[j] = -a[j];
         break;
     case NC_SELECT:
         for (size_t j = 0; j < n; j++) out[j] = a[j] != 0.0f ? b[j] : c[j];
         break;
-    default: /* NC_COPY */
+    case NC_COPY:
         for (size_t j = 0; j < n; j++) out[j] = a[j];
+        break;
+    default:
+        compare(op, n, out, a, b);
         break;
     }
 }

@@ -146,7 +146,10 @@ static nc_status conv(const nc_projection *p, const nc_projection_run *at, nc_ev
 static void pool(const nc_projection *p, nc_events events, float *out) {
     memset(out, 0, p->n_out * sizeof *out);
     nc_pool_sum_f32(p->window, EV, out);
-    if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, out);
+    if (p->divisors != NULL) {
+        const size_t positions = (size_t)p->window->oh * p->window->ow;
+        nc_divide_planes_f32(p->window->c_out, positions, p->divisors, out);
+    } else if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, out);
 }
 
 static void max_pool(const nc_projection *p, nc_events events, float *out) {
@@ -163,6 +166,7 @@ static int touch(const nc_projection *p, nc_events events, nc_run *run, uint8_t 
         return nc_dense_touch(p->row_full, p->mask, p->words, events.idx, events.count, p->n_out,
                               run->hit, touched);
     case NC_CSR:
+    case NC_ROUTE:
         nc_csr_touch(p->indptr, p->targets, p->nonzero, events.idx, events.count, touched);
         return 0;
     case NC_POOL:
@@ -196,6 +200,10 @@ nc_status nc_project(const nc_projection *p, const nc_projection_run *at, nc_eve
     case NC_IDENTITY:
         memset(out, 0, p->n_out * sizeof *out);
         nc_identity_f32(EV, out);
+        break;
+    case NC_ROUTE:
+        memset(out, 0, p->n_out * sizeof *out);
+        nc_route_f32(p->indptr, p->targets, EV, out);
         break;
     default:
         return NC_BAD_KIND;

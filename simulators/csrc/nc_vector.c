@@ -11,6 +11,12 @@ void nc_divide_f32(size_t n, float divisor, float *restrict total) {
     for (size_t j = 0; j < n; j++) total[j] /= divisor;
 }
 
+void nc_divide_planes_f32(size_t planes, size_t n, const float *restrict divisors,
+                          float *restrict total) {
+    for (size_t c = 0; c < planes; c++)
+        for (size_t j = 0; j < n; j++) total[c * n + j] /= divisors[j];
+}
+
 void nc_scale_f32(size_t n, float scale, float *restrict total) {
     for (size_t j = 0; j < n; j++) total[j] *= scale;
 }

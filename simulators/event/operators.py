@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import I64, Operator, PortKind, Projection
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
+from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 from neurochain.simulators.event.kernel import Memory
 from neurochain.simulators.event.windows import pack_window
 
@@ -161,7 +161,10 @@ def _pack_pool(memory: Memory, into: Any, operator: Pool) -> None:
     into.kind = memory.lib.NC_POOL
     channels = (operator.in_shape[0], operator.out_shape[0])
     into.window = pack_window(memory, operator.window, channels)
-    into.divisor = float(operator.divisor) if operator.average else 0.0
+    if operator.divisors is not None:
+        into.divisors = memory.view("float", operator.divisors)
+    elif operator.average:
+        into.divisor = float(operator.size)
 
 
 def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool) -> None:
@@ -176,6 +179,15 @@ def _pack_identity(memory: Memory, into: Any, operator: Identity) -> None:
     into.kind = memory.lib.NC_IDENTITY
 
 
+def _pack_route(memory: Memory, into: Any, operator: Route) -> None:
+    into.kind = memory.lib.NC_ROUTE
+    by_source = np.argsort(operator.index, kind="stable")
+    targets = by_source[operator.index[by_source] >= 0]
+    starts = np.concatenate([[0], np.cumsum(operator.fanout(nonzero=False))])
+    into.indptr = memory.view("int64_t", starts.astype(np.int64))
+    into.targets = memory.view("int32_t", targets.astype(np.int32))
+
+
 PACKERS: dict[type[Operator], Callable[[Memory, Any, Any], None]] = {
     Dense: _pack_dense,
     Csr: _pack_csr,
@@ -184,5 +196,6 @@ PACKERS: dict[type[Operator], Callable[[Memory, Any, Any], None]] = {
     Pool: _pack_pool,
     MaxPool: _pack_max_pool,
     Identity: _pack_identity,
+    Route: _pack_route,
 }
 """Operator type -> the function that packs it; another engine-side operator is one more line."""

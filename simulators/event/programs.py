@@ -24,8 +24,20 @@ OP_CODES: dict[Op, str] = {
     Op.GE: "NC_GE",
     Op.SELECT: "NC_SELECT",
     Op.COPY: "NC_COPY",
+    Op.DIV: "NC_DIV",
+    Op.MAX: "NC_MAX",
+    Op.MIN: "NC_MIN",
+    Op.FLOOR: "NC_FLOOR",
+    Op.ABS: "NC_ABS",
+    Op.NEG: "NC_NEG",
+    Op.LT: "NC_LT",
+    Op.LE: "NC_LE",
+    Op.EQ: "NC_EQ",
+    Op.NE: "NC_NE",
 }
 """Operation -> its name in the kernel."""
+
+_COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +71,7 @@ def hot_forms() -> dict[Program, HotForm]:
 
 def is_binary(program: Program) -> bool:
     """True where the emitted register is a comparison: nothing but 0.0 and 1.0."""
-    return any(i.out == program.emit and i.op in (Op.GT, Op.GE) for i in program.body)
+    return any(i.out == program.emit and i.op in _COMPARISONS for i in program.body)
 
 
 class Registers:

@@ -23,8 +23,8 @@ class Layer:
     """One connection between two nodes, as its maker wrote it down.
 
     kind: matrix (weights (n_out, n_in)), sparse (entries), diagonal, conv, sum_pool, avg_pool,
-    max_pool, identity. `weights` are the trained ones; `stored` the ones that are executed.
-    `sparse_rows`: a matrix stored as its nonzero trained entries.
+    max_pool, identity, route (entries). `weights` are the trained ones; `stored` the ones that are
+    executed. `sparse_rows`: a matrix stored as its nonzero trained entries.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Layer:
     stride: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()  # windows along each axis
     groups: int = 1
     delay: int = 0
     bias: Any = None
@@ -78,23 +79,20 @@ class Edges:
     visited: int
 
 
-def axis_windows(size: int, kernel: int, stride: int, padding: int, dilation: int) -> list[list]:
+def axis_windows(
+    positions: int, kernel: int, stride: int, padding: int, dilation: int
+) -> list[list]:
     """For each output position along one axis the input coordinates of its taps."""
-    windows = []
-    start = -padding
-    while start + dilation * (kernel - 1) <= size - 1 + padding:
-        windows.append([start + k * dilation for k in range(kernel)])
-        start += stride
-    return windows
+    starts = range(-padding, -padding + positions * stride, stride)
+    return [[start + k * dilation for k in range(kernel)] for start in starts]
 
 
 def windows(layer: Layer) -> tuple[tuple[int, ...], Iterator[tuple[int, tuple, list]]]:
     """Positions an axis; then per flat position and kernel offset the coordinates it sees."""
-    space = layer.in_shape[1:]
     along = [
         axis_windows(*numbers)
         for numbers in zip(
-            space, layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True
+            layer.positions, layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True
         )
     ]
     positions = tuple(len(a) for a in along)
@@ -159,6 +157,9 @@ def enumerate_edges(layer: Layer, *, deployed: bool) -> Edges:
     elif layer.kind == "sparse":
         found = [(i, j, (k,)) for k, (i, j) in enumerate(layer.entries)]
         visited = n_in * layer.n_out
+    elif layer.kind == "route":
+        found = [(i, j, None) for i, j in layer.entries]
+        visited = len(found)
     elif layer.kind in ("diagonal", "identity"):
         found = [(i, i, (i,)) for i in range(n_in)]
         visited = n_in
@@ -216,7 +217,7 @@ def count_layer(
         counts["synops_effective_mac"] = (mac & (weight != 0)).sum(axis=2)
         counts["synops_nominal_ac"] = ac.sum(axis=2)
         counts["synops_nominal_mac"] = mac.sum(axis=2)
-    elif layer.kind == "identity":
+    elif layer.kind in ("identity", "route"):
         counts["adds"] = (carried != 0).sum(axis=2)
     elif not dense_maximum:
         counts["pool_adds"] = (carried != 0).sum(axis=2)

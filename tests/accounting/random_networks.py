@@ -16,7 +16,9 @@ from brute_force import Layer, Node
 
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import (
+    Instruction,
     Network,
+    Op,
     Operator,
     OutputPort,
     Population,
@@ -25,7 +27,7 @@ from neurochain.network import (
     Projection,
     Source,
 )
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
+from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 from neurochain.programs import (
     cuba_lif_program,
     li_program,
@@ -62,6 +64,19 @@ INPUT_KINDS: dict[str, tuple[PortKind, Callable[[Rng, tuple[int, ...]], np.ndarr
     "graded": (PortKind.GRADED, lambda rng, shape: rng.integers(0, 4, shape)),
     "analog": (PortKind.ANALOG, lambda rng, shape: rng.integers(-8, 9, shape) / 8),
 }
+
+
+LEAKY = Program(
+    name="leaky rectifier",
+    ports=("x",),
+    states=(),
+    params=("slope",),
+    constants=(),
+    body=(Instruction(Op.MUL, "less", ("slope", "x")), Instruction(Op.MAX, "y", ("x", "less"))),
+    next_state=(),
+    emit="y",
+    emits=PortKind.ANALOG,
+)
 
 
 class Maker:
@@ -140,11 +155,15 @@ class Maker:
                 )
             ]
             if all(fits):
-                return {"kernel": kernel, **numbers}
+                g = {"kernel": kernel, **numbers}
+                return {**g, "positions": self.positions(space, g)}
 
-    @staticmethod
-    def positions(space: tuple[int, ...], g: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-        zipped = zip(space, g["kernel"], g["stride"], g["padding"], g["dilation"], strict=True)
+    def positions(self, space: tuple[int, ...], g: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """As many as with equal padding behind, or as start inside the input."""
+        zipped = [*zip(space, g["kernel"], g["stride"], g["padding"], g["dilation"], strict=True)]
+        if self.chance(0.3):
+            self.seen.add("far border")
+            return tuple((n + p - 1) // s + 1 for n, _, s, p, _ in zipped)
         return tuple((n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in zipped)
 
     def conv(self, shape: tuple[int, ...]) -> Any:
@@ -158,7 +177,7 @@ class Maker:
         self.seen.add(f"dilation {max(g['dilation'])}")
         operator = Conv(
             in_shape=shape,
-            out_shape=(c_out, *self.positions(shape[1:], g)),
+            out_shape=(c_out, *g["positions"]),
             weights=weights,
             stride=g["stride"],
             padding=g["padding"],
@@ -173,10 +192,11 @@ class Maker:
         self.seen.add(word)
         if word != "max_pool":
             g["dilation"] = (1,) * len(g["kernel"])
-        shapes = {"in_shape": shape, "out_shape": (shape[0], *self.positions(shape[1:], g))}
-        if word == "max_pool":
-            return MaxPool(**shapes, **g), {"kind": word, **g}
+            g["positions"] = self.positions(shape[1:], g)
+        shapes = {"in_shape": shape, "out_shape": (shape[0], *g["positions"])}
         numbers = {k: g[k] for k in ("kernel", "stride", "padding")}
+        if word == "max_pool":
+            return MaxPool(**shapes, **numbers, dilation=g["dilation"]), {"kind": word, **g}
         return Pool(**shapes, **numbers, average=word == "avg_pool"), {"kind": word, **g}
 
     def diagonal(self, shape: tuple[int, ...], out: tuple[int, ...] | None = None) -> Any:
@@ -189,8 +209,17 @@ class Maker:
         self.seen.add("identity")
         return Identity(in_shape=shape, out_shape=out or shape), {"kind": "identity"}
 
+    def route(self, shape: tuple[int, ...], out: tuple[int, ...] | None = None) -> Any:
+        out = out or self.pick([(5,), (2, 7), (1, 5, 4)])
+        index = self.rng.integers(-1, prod(shape), prod(out))
+        entries = [(int(i), j) for j, i in enumerate(index) if i >= 0]
+        self.seen.add("route")
+        operator = Route(in_shape=shape, out_shape=out, index=index)
+        return operator, {"kind": "route", "entries": entries}
+
     def any_operator(self, shape: tuple[int, ...]) -> Any:
-        makers: list[Callable[..., Any]] = [self.matrix, self.matrix, self.diagonal, self.identity]
+        makers: list[Callable[..., Any]] = [self.matrix, self.matrix, self.diagonal]
+        makers += [self.identity, self.route]
         if len(shape) > 1:
             makers = [self.conv, self.conv, self.pool, self.pool, *makers]
         return self.pick(makers)(shape)
@@ -199,6 +228,9 @@ class Maker:
 
     def program(self, relay_kind: PortKind | None) -> tuple[Program, bool]:
         """A program, and whether it has a port for recurrence."""
+        if relay_kind is PortKind.ANALOG and self.chance(0.5):
+            self.seen.add("map")
+            return LEAKY, False
         if relay_kind is not None:
             return relay_program(relay_kind), False
         kinds = [ResetKind.ZERO, ResetKind.SUBTRACT, ResetKind.NONE]

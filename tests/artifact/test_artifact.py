@@ -298,7 +298,7 @@ def test_every_array_is_checked_before_an_engine_indexes_with_it(file: Path) -> 
     """A resealed file whose weights are too few must not reach the kernel."""
     from neurochain.artifact.codec import tensor_digest
 
-    for short in (np.zeros((2, 1, 3, 2), np.float32), np.zeros(3, np.float32),
+    for short in (np.zeros((2, 2, 3, 3), np.float32), np.zeros(3, np.float32),
                   np.zeros((2, 1, 3, 3), np.float64), np.zeros((2, 1, 3, 3), np.int8)):  # fmt: skip
         digest = tensor_digest(short)
         change = put("network/projections/0/operator/weights", {"@tensor": digest})

@@ -28,6 +28,7 @@ from neurochain.operators import (
     Identity,
     MaxPool,
     Pool,
+    Route,
     output_size,
 )
 from neurochain.programs import relay_program
@@ -73,6 +74,7 @@ LINEAR: dict[str, Operator] = {
     "csr with empty rows": Csr.from_dense(np.diag([0, 1, 0, 2]).astype(np.float32), (4,), (4,)),
     "diagonal": Diagonal(in_shape=(6,), out_shape=(2, 3), weights=quarters(6)),
     "identity": Identity(in_shape=(6,), out_shape=(2, 3)),
+    "route": Route(in_shape=(2, 3), out_shape=(2, 4), index=np.array([0, 5, -1, 0, 2, -1, 0, 1])),
     "conv2d": conv(2, 3, (5, 6), (3, 2)),
     "conv2d border": conv(2, 3, (4, 4), (3, 3), padding=(1, 2)),
     "conv2d stride": conv(1, 2, (7, 6), (3, 2), stride=(2, 3), padding=(1, 1)),
@@ -215,7 +217,7 @@ def test_kinds_of_results() -> None:
         graded,
         analog,
     ]
-    for operator in (LINEAR["identity"], MAXIMA["max pool"]):
+    for operator in (LINEAR["identity"], LINEAR["route"], MAXIMA["max pool"]):
         assert [operator.port_kind(k) for k in PortKind] == [*PortKind]
 
 
@@ -257,6 +259,11 @@ FAULTS: dict[str, tuple[Operator, str]] = {
     "dense NaN": (faulty("dense", weights=np.full((4, 6), np.nan, np.float32)), "24 of 24 weights"),
     "diagonal": (faulty("diagonal", out_shape=(5,)), "6 sources do not go one to one"),
     "identity": (faulty("identity", out_shape=(5,)), "6 sources do not go one to one"),
+    "route type": (
+        faulty("route", index=np.zeros(8, np.int32)), "not int64"),
+    "route size": (faulty("route", out_shape=(9,)), "wanted (9,)"),
+    "route below": (faulty("route", index=np.full(8, -2)), "outside -1..5"),
+    "route beyond": (faulty("route", index=np.full(8, 6)), "outside -1..5"),
     "csr target": (faulty("csr", targets=CSR.targets + 5), "outside 0..4"),
     "csr negative": (faulty("csr", targets=CSR.targets - 5), "outside 0..4"),
     "csr index type": (faulty("csr", targets=CSR.targets.astype(np.int64)), "not int64 and int32"),
@@ -264,7 +271,8 @@ FAULTS: dict[str, tuple[Operator, str]] = {
     "csr row count": (faulty("csr", indptr=CSR.indptr[:-1]), "wanted (7,)"),
     "csr length": (faulty("csr", weights=CSR.weights[:-1]), "weights have shape"),
     "csr order": (faulty("csr", targets=CSR.targets[::-1].copy()), "do not ascend"),
-    "conv out": (faulty("conv2d", out_shape=(3, 3, 6)), "not (3, 6)"),
+    "conv out": (faulty("conv2d", out_shape=(3, 3, 7)), "(3, 5) to (5, 6) positions, not (3, 7)"),
+    "conv few": (faulty("conv2d", out_shape=(3, 2, 5)), "not (2, 5)"),
     "conv in": (faulty("conv2d", in_shape=(3, 5, 6)), "wanted (3, 3, 3, 2)"),
     "conv axes": (faulty("conv2d", stride=(1,)), "does not map"),
     "conv stride": (faulty("conv2d", stride=(0, 1)), "at least 1"),

@@ -3,10 +3,22 @@
 from itertools import product
 
 import numpy as np
+from map_programs import MAPS
 
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import Network, Population, PortKind, Projection, Source
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, output_size
+from neurochain.operators import (
+    Conv,
+    Csr,
+    Dense,
+    Diagonal,
+    Identity,
+    MaxPool,
+    Pool,
+    Route,
+    output_size,
+    pool_divisors,
+)
 from neurochain.programs import (
     cuba_li_program,
     cuba_lif_program,
@@ -48,6 +60,7 @@ def all_programs():
     programs += [cuba_li_program(drive=drive, **options) for drive in (0, 1) for options in flags]
     programs += [relay_program(kind) for kind in PortKind]
     programs += [threshold_program(compare) for compare in Compare]
+    programs += MAPS.values()
     return programs
 
 
@@ -120,6 +133,14 @@ def _geometry(rng, space, dilated):
         out = tuple(
             output_size(*v) for v in zip(space, kernel, stride, padding, dilation, strict=True)
         )
+        if rng.integers(2):  # the far border is not the near one
+            out = tuple(
+                int(rng.integers(least, most, endpoint=True))
+                for least, most in (
+                    (max(1, (n + p - d * (k - 1) - 1) // s + 1), (n + p - 1) // s + 1)
+                    for n, k, s, p, d in zip(space, kernel, stride, padding, dilation, strict=True)
+                )
+            )
         fits = all(d == 1 or p == 0 for d, p in zip(dilation, padding, strict=True)) or not dilated
         if min(out) > 0 and fits:
             return kernel, stride, padding, dilation, out
@@ -150,6 +171,12 @@ def identity(rng, dtype, in_shape, out_shape=None):
     return Identity(in_shape=in_shape, out_shape=out_shape or in_shape)
 
 
+def route(rng, dtype, in_shape, out_shape=None):
+    out_shape = out_shape or random_shape(rng)
+    index = rng.integers(-1, np.prod(in_shape), np.prod(out_shape))
+    return Route(in_shape=in_shape, out_shape=out_shape, index=index)
+
+
 def conv(rng, dtype, in_shape):
     c_in = in_shape[0]
     groups = int(rng.choice([g for g in range(1, c_in + 1) if c_in % g == 0]))
@@ -169,13 +196,20 @@ def conv(rng, dtype, in_shape):
 
 def pool(rng, dtype, in_shape):
     kernel, stride, padding, _, out = _geometry(rng, in_shape[1:], False)
+    average = bool(rng.integers(2))
+    divisors = None
+    if average and rng.integers(2):
+        divisors = pool_divisors(
+            in_shape[1:], kernel, stride, padding, out, include_padding=bool(rng.integers(2))
+        )
     return Pool(
         in_shape=in_shape,
         out_shape=(in_shape[0], *out),
         kernel=kernel,
         stride=stride,
         padding=padding,
-        average=bool(rng.integers(2)),
+        average=average,
+        divisors=divisors,
     )
 
 
@@ -191,7 +225,7 @@ def max_pool(rng, dtype, in_shape):
     )
 
 
-FLAT = {"dense": dense, "csr": csr, "diagonal": diagonal, "identity": identity}
+FLAT = {"dense": dense, "csr": csr, "diagonal": diagonal, "identity": identity, "route": route}
 WINDOWED = {"conv": conv, "pool": pool, "max_pool": max_pool}
 BUILDERS = {**FLAT, **WINDOWED}
 
@@ -242,10 +276,11 @@ def one_projection(rng, builder, dtype, kind, shape=None, program=None, delay=0,
         params=params_for(rng, program, operator.n_out, per_neuron),
         emits=program.emits,
     )
-    edges = [projection(rng, "e", "s", "p", operator, dtype, delay=delay)]
-    if "rec" in program.ports:
+    first, *others = program.ports
+    edges = [projection(rng, "e", "s", "p", operator, dtype, first, delay)]
+    for port in others:
         again = dense(rng, dtype, operator.out_shape, operator.out_shape)
-        edges.append(projection(rng, "r", "p", "p", again, dtype, port="rec", delay=1))
+        edges.append(projection(rng, f"r.{port}", "p", "p", again, dtype, port=port, delay=1))
     return Network(
         sources=(Source(name="s", shape=shape, emits=kind),),
         populations=(population,),
@@ -278,8 +313,10 @@ def random_network(rng, dtype):
             emits=program.emits,
         )
         delay = int(rng.integers(0, 4)) if rng.integers(2) else 0
-        edges.append(projection(rng, f"e{k}", source.name, f"p{k}", operator, dtype, delay=delay))
-        if program.emits is PortKind.EVENT:
+        port = program.ports[rng.integers(len(program.ports))]
+        name = f"e{k}"
+        edges.append(projection(rng, name, source.name, f"p{k}", operator, dtype, port, delay))
+        if program.emits is PortKind.EVENT or program in MAPS.values():
             edges += _more_edges(rng, nodes, population, dtype, k)
         nodes.append(population)
     return Network(
@@ -298,6 +335,8 @@ def _fitting_program(rng, kind, name):
         return relay_program(
             kind if kind is not PortKind.EVENT or rng.integers(2) else PortKind.GRADED
         )
+    if rng.random() < 0.3:
+        return list(MAPS.values())[rng.integers(len(MAPS))]
     names = list(PROGRAMS)
     while True:
         program = PROGRAMS[names[rng.integers(len(names))]]
@@ -319,7 +358,7 @@ def _more_edges(rng, nodes, population, dtype, k):
             projection(rng, name, source.name, population.name, operator, dtype, port, delay)
         )
     if rng.integers(2) or "rec" in population.program.ports:
-        build = list(FLAT.values())[rng.integers(4)]
+        build = list(FLAT.values())[rng.integers(len(FLAT))]
         operator = build(rng, dtype, population.shape, population.shape)
         port = population.program.ports[-1]
         name, delay = population.name, int(rng.integers(1, 4))

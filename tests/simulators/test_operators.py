@@ -7,7 +7,7 @@ import pytest
 from engine_cases import BUILDERS, DTYPES, WINDOWED, random_shape
 
 from neurochain.network import PortKind
-from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool
+from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 
 
 def _coordinates(shape):
@@ -52,6 +52,8 @@ def edges(operator):
             return [(i, i, w[i]) for i in range(w.size)]
         case Identity():
             return [(i, i, np.float32(1)) for i in range(operator.n_in)]
+        case Route(index=index):
+            return [(i, j, np.float32(1)) for j, i in enumerate(index.tolist()) if i >= 0]
         case Conv():
             return list(_conv_edges(operator))
         case Pool(kernel=kernel):
@@ -99,7 +101,8 @@ def test_a_step_is_the_sum_or_maximum_over_edges(name, dtype, seed):
         else:
             wanted[:, j] += x[:, i].astype(np.float64) * float(w)
     if isinstance(operator, Pool):
-        wanted = (wanted.astype(np.float32) / np.float32(operator.divisor)).astype(np.float64)
+        planes = wanted.astype(np.float32).reshape(2, operator.out_shape[0], -1)
+        wanted = (planes / operator.size).astype(np.float64).reshape(2, -1)
     assert np.array_equal(operator.reference_step(x).astype(np.float64), wanted)
 
 
@@ -128,29 +131,28 @@ def test_windows_are_torchs(name, seed):
     x = _values(rng, _exact(operator))
     axes = len(operator.in_shape) - 1
     functions = torch.nn.functional
-    given = torch.from_numpy(x).reshape(2, *operator.in_shape)
+    pads = [*zip(operator.padding, operator.window.behind[-axes:], strict=True)]
+    given = functions.pad(
+        torch.from_numpy(x).reshape(2, *operator.in_shape),
+        [n for pair in reversed(pads) for n in pair],
+        value=-np.inf if isinstance(operator, MaxPool) else 0.0,
+    )
     if isinstance(operator, Conv):
         weight = torch.from_numpy(operator.weights)
         call = getattr(functions, f"conv{axes}d")
-        wanted = call(
-            given,
-            weight,
-            None,
-            operator.stride,
-            operator.padding,
-            operator.dilation,
-            operator.groups,
-        )
+        wanted = call(given, weight, None, operator.stride, 0, operator.dilation, operator.groups)
     elif isinstance(operator, MaxPool):
         call = getattr(functions, f"max_pool{axes}d")
-        wanted = call(given, operator.kernel, operator.stride, operator.padding, operator.dilation)
+        wanted = call(given, operator.kernel, operator.stride, 0, operator.dilation)
     else:
         call = getattr(functions, f"avg_pool{axes}d")
-        wanted = call(given, operator.kernel, operator.stride, operator.padding)
-        if not operator.average:
-            wanted = wanted * float(np.prod(operator.kernel))
+        wanted = call(given, operator.kernel, operator.stride) * float(np.prod(operator.kernel))
+    inside = (slice(None), slice(None), *(slice(n) for n in operator.out_shape[1:]))
+    wanted = wanted.numpy()[inside].reshape(2, operator.out_shape[0], -1)
+    if isinstance(operator, Pool):
+        wanted = wanted / operator.size
     found = operator.reference_step(x).reshape(wanted.shape)
-    assert np.allclose(found, wanted.numpy(), rtol=0, atol=0 if name != "pool" else 1e-6)
+    assert np.allclose(found, wanted, rtol=0, atol=0 if name != "pool" else 1e-6)
 
 
 def test_kinds_of_results():

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._tracer import Tracer
+from neurochain.frontends.modules._views import sample_rank
 
 __all__ = ["is_batched"]
-
-
-def _rank(module: Any) -> int:
-    """Rank of one sample without batch."""
-    if isinstance(module, nn.Linear):
-        return 1
-    return 2 if type(module).__name__.endswith("1d") else 3
 
 
 def is_batched(tracer: Tracer, frame: tuple[int, ...]) -> tuple[bool, list[Finding]]:
     """True where axis 0 (time left out) is the batch; findings where layers disagree."""
     evidence: dict[bool, str] = {}
     for call in tracer.leaf_calls:
-        _note(evidence, call.name, call.module, len(call.argument.shape))
+        _note(evidence, call.name, call.module, call.argument.shape)
     for name, calls in tracer.neuron_calls.items():
         recurrent = getattr(calls[0].module, "recurrent", None)
         if isinstance(recurrent, (nn.Linear, nn.Conv2d)):
-            _note(evidence, f"{name}.recurrent", recurrent, len(calls[0].current.shape))
+            _note(evidence, f"{name}.recurrent", recurrent, calls[0].current.shape)
     if len(evidence) == 2:
         what = f"sees a batch, {evidence[False]} sees none."
         fix = "Keep the batch axis first in every layer; give a sample of shape (batch, ...)."
@@ -38,7 +30,7 @@ def is_batched(tracer: Tracer, frame: tuple[int, ...]) -> tuple[bool, list[Findi
     return len(frame) > 1, []
 
 
-def _note(evidence: dict[bool, str], name: str, module: nn.Module, rank: int) -> None:
-    extra = rank - _rank(module)
+def _note(evidence: dict[bool, str], name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
+    extra = len(shape) - sample_rank(module, shape)
     if extra in (0, 1):
         evidence.setdefault(extra == 1, label_of(name, module))

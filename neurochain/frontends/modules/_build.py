@@ -10,19 +10,26 @@ from typing import Any
 import numpy as np
 
 from neurochain.errors import Finding
-from neurochain.frontends.result import OutputFact, PopulationFact
+from neurochain.frontends.modules._arrange import Arranged, Part, arrange
 from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._layers import read_layer
 from neurochain.frontends.modules._neurons import read_neuron
 from neurochain.frontends.modules._outputs import DecodedOutput
+from neurochain.frontends.modules._region import Region, assemble
 from neurochain.frontends.modules._values import (
+    JoinValue,
     LeafValue,
     NeuronCall,
+    OpValue,
+    SequenceValue,
     UnknownValue,
+    Value,
     ViewValue,
 )
-from neurochain.graph import Edge, Flatten, Input, Node, Output, Scale, as_f64
+from neurochain.frontends.result import OutputFact, PopulationFact
+from neurochain.graph import Custom, Edge, Flatten, Input, Node, Output, Route, Scale, as_f64
+from neurochain.program import PortKind
 
 __all__ = ["Builder"]
 
@@ -43,7 +50,10 @@ class Builder:
     broken: list[Finding] = field(default_factory=list)
     populations: list[PopulationFact] = field(default_factory=list)
     outputs: list[OutputFact] = field(default_factory=list)
+    regions: dict[str, tuple[int, Region]] = field(default_factory=dict)
     _names: dict[int, str] = field(default_factory=dict)  # expression -> node
+    _arrangements: dict[int, Ends] = field(default_factory=dict)
+    _membranes: dict[int, str] = field(default_factory=dict)  # expression -> region it is state of
     _neurons: dict[tuple[str, int], str] = field(default_factory=dict)  # (module, site) -> node
     _input: str = ""
 
@@ -112,6 +122,8 @@ class Builder:
                 )
                 return
             signal, ends = "membrane", [(node, 0)]
+        elif output.expression in self._membranes:
+            signal, ends = "membrane", [(self._membranes[output.expression], 0)]
         else:
             ends = self.ends(output.expression, "what forward returns")
         if len(ends) != 1 or ends[0][1] != 0:
@@ -138,23 +150,30 @@ class Builder:
         """Nodes whose sum an expression is, with the delay of each; makes the nodes it needs."""
         form = self.expressions.forms[expression]
         head = form[0]
-        if head == "add":
-            return [*self.ends(form[1], consumer), *self.ends(form[2], consumer)]
+        if head == "op":
+            return self._computed(expression, form, consumer)
+        if head == "ref":
+            return self._earlier(form, consumer)
         if head == "spike":
             if form[3] not in (0, 1):
                 self._refuse(consumer, f"reads spikes of {form[1]} {form[3]} steps back.", "")
             return [(self._neurons[form[1], form[2]], form[3])]
         if head == "leaf":
             return [(self._leaf(expression, form), 0)]
-        if head in ("view", "input"):
-            return self._view(expression, form, consumer)
-        if head == "state":
+        if head in ("view", "input", "stack", "join"):
+            return self._arranged(expression, form, consumer)
+        self._no_ends(expression, form, consumer)
+        return []
+
+    def _no_ends(self, expression: int, form: tuple[Any, ...], consumer: str) -> None:
+        """Say why a value cannot be connected."""
+        if form[0] == "state":
             self._refuse(
                 consumer,
                 f"is the state {form[4]} of {form[1]}; only spikes travel between layers.",
                 "Connect its spikes; a membrane can be what the network returns.",
             )
-        elif head in ("other", "deep"):
+        elif form[0] in ("other", "deep"):
             value = self.expressions.values[expression]
             if not (isinstance(value, UnknownValue) and value.said):
                 self._refuse(
@@ -164,7 +183,110 @@ class Builder:
                 )
         else:
             self._refuse(consumer, "depends on a constant tensor.", "Put it into a layer's bias.")
-        return []
+
+    def _linear(self, expression: int) -> bool:
+        """True for what layers and neurons deliver, and sums of it."""
+        form = self.expressions.forms[expression]
+        if form[:2] == ("op", "add"):
+            return self._linear(form[2]) and self._linear(form[3])
+        return form[0] in ("spike", "leaf", "view", "input", "stack", "join")
+
+    def _computed(self, expression: int, form: tuple[Any, ...], consumer: str) -> Ends:
+        """Sums are several ends, a constant factor is a Scale; all else is a population."""
+        if self._linear(expression):
+            return [*self.ends(form[2], consumer), *self.ends(form[3], consumer)]
+        if expression not in self._names:
+            factor = self._factor(form)
+            if factor is not None:
+                inner, scale = factor
+                name = self._free(f"{self._owner(expression)[0] or 'forward'}.scale", numbered=True)
+                self._names[expression] = name
+                self._connect(self.ends(inner, f"the input of {name}"), name)
+                self.nodes[name] = Scale(scale=scale)
+            else:
+                self._region(expression)
+        return [(self._names[expression], 0)]
+
+    def _factor(self, form: tuple[Any, ...]) -> tuple[int, Any] | None:
+        """(what is scaled, float32 scale) of a product with constants, or a division by 2^k."""
+        if form[1] not in ("mul", "div", "neg") or not self._linear(form[2]):
+            return None
+        if form[1] == "neg":
+            return form[2], np.asarray(np.float32(-1))
+        data = self.expressions.constant(form[3])
+        if data is None:
+            return None
+        if form[1] == "div":
+            mantissa, _ = np.frexp(np.where(data == 0, 3.0, data))
+            if not bool((np.abs(mantissa) == 0.5).all()):
+                return None
+            data = (1 / data).astype(np.float32)
+        if bool((data == data.reshape(-1)[:1]).all()):
+            return form[2], np.asarray(data.reshape(-1)[0])
+        same = not self.batched or bool((data == data[:1]).all())
+        return (form[2], data[0] if self.batched else data) if same else None
+
+    def _earlier(self, form: tuple[Any, ...], consumer: str) -> Ends:
+        """A value of a step before: what computes it, late."""
+        operations, where = self.expressions.operations, (form[1], form[2])
+        value = operations.made[where].get(operations.steps - 1)
+        start = self.expressions.initial.get(where)
+        if value is None or (start is not None and start.any()):
+            self._refuse(
+                consumer,
+                "reads a value of the step before that is not 0 before the first step.",
+                "Start from zeros.",
+            )
+            return []
+        number = self.expressions.of(value, operations.steps - 1)
+        if number not in self._names:
+            self._region(number)
+        return [(self._names[number], form[3])]
+
+    def _owner(self, expression: int) -> tuple[str, str]:
+        """(qualified name, class) of the module in whose forward an operation stands."""
+        value = self.expressions.values[expression]
+        call = value.call if isinstance(value, OpValue) else None
+        return (call.owner, call.kind) if call is not None else ("", "")
+
+    def _region(self, expression: int) -> str:
+        """A population that computes an expression by its own program."""
+        owner, kind = self._owner(expression)
+        label = (kind or "custom").lower()
+        region = assemble(
+            self.expressions, expression, batched=self.batched, name=label, kind_of=self._kind_of
+        )
+        spiking = region.program.emits is PortKind.EVENT
+        lasting = bool(region.program.states) or region.program.threshold is not None
+        name = self._free((owner or label) if spiking else f"{owner or label}.value", numbered=True)
+        self._names[expression] = name
+        self.regions[name] = (expression, region)
+        for problem in region.problems:
+            self._refuse(f"{name} ({kind})", problem, "Keep values of the step before only.")
+        shape = self._per_sample(self.expressions.values[expression].shape)
+        self.nodes[name] = Custom(
+            shape=shape,
+            program=region.program,
+            params=region.params,
+            initial=region.initial,
+            kind=kind,
+        )
+        if region.membrane is not None and spiking:
+            self._membranes.setdefault(region.membrane, name)
+        if lasting:
+            self.populations.append(
+                PopulationFact(node=name, module=owner, kind=kind, states=(), shape=shape)
+            )
+        for port, number in region.ports.items():
+            self._connect(self.ends(number, f"the input of {name}"), name, port)
+        return name
+
+    def _kind_of(self, expression: int) -> PortKind:
+        """What an expression delivers."""
+        form = self.expressions.forms[expression]
+        if form[0] == "spike":
+            return PortKind.EVENT
+        return self._kind_of(form[1]) if form[0] == "view" else PortKind.ANALOG
 
     def _refuse(self, where: str, what: str, fix: str) -> None:
         finding = Finding(where=where, what=what, fix=fix or "Use spikes of this step or the last.")
@@ -192,49 +314,66 @@ class Builder:
             self._connect(ends, name)
         return name
 
-    def _view(self, expression: int, form: tuple[Any, ...], consumer: str) -> Ends:
-        """A reshape: nothing, a Flatten node, or refused."""
-        if expression in self._names:
-            return [(self._names[expression], 0)]
-        value = self.expressions.values[expression]
-        base, shape, index = self._view_parts(value, form)
+    def _arranged(self, expression: int, form: tuple[Any, ...], consumer: str) -> Ends:
+        """Elements in another shape or order: nothing, a Flatten, or a Route from every part."""
+        if expression in self._arrangements:
+            return self._arrangements[expression]
         if form[0] == "input" and form[1] != 0:
             self._refuse(consumer, f"reads the sample {form[1]} steps back.", "")
             return []
-        inner = [(self._input, 0)] if form[0] == "input" else self.ends(form[1], consumer)
-        if not self.batched:
-            before, after = base, shape
-        elif base[:1] == shape[:1]:
-            before, after = base[1:], shape[1:]
-        elif base[:1] == (1,) and prod(base) == prod(shape):
-            before, after = base[1:], shape
-        else:
-            before, after = base, ()
-        in_order = index.size == prod(base) and bool((index == np.arange(index.size)).all())
-        dims = _flatten_dims(before, after) if in_order else None
-        if dims is None:
+        value = self.expressions.values[expression]
+        parts, shape, index, label = self._parts(value, form)
+        found = arrange([part.shape for part in parts], shape, index, self.batched)
+        if found is None:
             self._refuse(
                 consumer,
-                f"is a value of shape {base} taken apart or reordered to {shape}.",
-                "Only flattening is supported; reshape the sample outside the module.",
+                f"is a value of shape {shape} that mixes the samples of a batch.",
+                "Keep the batch axis where it is.",
             )
+            return []
+        ends: Ends = []
+        for part, route in zip(parts, found, strict=True):
+            if route is not None:
+                ends += self._routed(part, route, label, consumer)
+        self._arrangements[expression] = ends
+        return ends
+
+    def _routed(self, part: Part, route: Arranged, label: str, consumer: str) -> Ends:
+        inner = [(self._input, 0)] if part.number is None else self.ends(part.number, consumer)
+        if route.unchanged or not inner:
             return inner
-        if before == after:
-            return inner
-        label = (value.label if isinstance(value, ViewValue) else "") or "flatten"
-        name = self._free(label, numbered=True)
-        self._names[expression] = name
-        self.nodes[name] = Flatten(start_dim=dims[0], end_dim=dims[1])
+        dims = _flatten_dims(route.before, route.after) if route.ordered else None
+        name = self._free(label or ("flatten" if dims else "route"), numbered=True)
+        if dims is not None:
+            self.nodes[name] = Flatten(start_dim=dims[0], end_dim=dims[1])
+        else:
+            self.nodes[name] = Route(
+                in_shape=route.before, out_shape=route.after, index=route.index
+            )
         self._connect(inner, name)
         return [(name, 0)]
 
-    def _view_parts(self, value: Any, form: tuple[Any, ...]) -> tuple[Shape, Shape, Any]:
-        """Shape viewed, shape seen, flat index, batch included, time not."""
+    def _parts(self, value: Value, form: tuple[Any, ...]) -> tuple[list[Part], Shape, Any, str]:
+        """What is arranged, the shape seen, the flat index into all parts, and a label."""
         if form[0] == "input":
             timing = self.expressions.timing
             use = timing.uses[id(value)]
-            return timing.frame, use.shape, use.index
-        return value.base.shape, value.shape, value.index
+            label = value.label if isinstance(value, ViewValue) else ""
+            return [Part(None, timing.frame)], use.shape, use.index, label
+        label, index, shape, number = "", None, value.shape, None
+        if isinstance(value, ViewValue):
+            label, index, number, value = value.label, value.index, form[1], value.base
+            form = self.expressions.forms[number]
+        if form[0] == "stack" and isinstance(value, SequenceValue):
+            inner = tuple(s for k, s in enumerate(value.shape) if k != value.dim)
+            whole = np.arange(prod(value.shape)).reshape(len(form) - 2, *inner)
+            order = np.moveaxis(whole, 0, value.dim).reshape(-1)
+            index = order if index is None else order[index]
+            return [Part(k, inner) for k in form[2:]], shape, index, label or "stack"
+        if form[0] == "join" and isinstance(value, JoinValue):
+            pairs = zip(form[1:], value.parts, strict=True)
+            return [Part(k, part.shape) for (k, _), part in pairs], shape, index, label or "cat"
+        return [Part(number, value.shape)], shape, index, label
 
     def loose_ends(self) -> list[Finding]:
         """Populations from which no output can be reached."""
@@ -254,17 +393,17 @@ class Builder:
             if fact.node in self.nodes and fact.node not in reached
         ]
 
-    def _connect(self, ends: Ends, target: str) -> None:
+    def _connect(self, ends: Ends, target: str, port: str | None = None) -> None:
         """Edges in order; a second edge between the same nodes goes through a Scale of 1."""
-        taken = {(e.source, e.target) for e in self.edges}
+        taken = {(e.source, e.target, e.port) for e in self.edges}
         for source, delay in ends:
-            edge = Edge(source, target, delay if delay else None)
-            if (source, target) in taken:
+            edge = Edge(source, target, delay if delay else None, port)
+            if (source, target, port) in taken:
                 copy = self._free(f"{source}.again", numbered=True)
                 self.nodes[copy] = Scale(scale=as_f64(1.0))
                 self.edges.append(Edge(source, copy, delay if delay else None))
-                edge = Edge(copy, target)
-            taken.add((source, target))
+                edge = Edge(copy, target, None, port)
+            taken.add((source, target, port))
             self.edges.append(edge)
 
     def _free(self, base: str, numbered: bool = False) -> str:

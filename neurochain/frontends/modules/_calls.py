@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,9 @@ class Slot:
 class Trace:
     """What one to three calls of forward did. `returned` and `values` hold a flat list a call.
 
-    failure is the exception that forward raised by itself, None where it ran.
+    threaded  (argument, place among the returned items): what a call returned there, states as a
+              whole, is the argument of the next call
+    failure   the exception that forward raised by itself, None where it ran
     """
 
     tracer: Tracer
@@ -57,6 +59,8 @@ class Trace:
     values: list[list[Value | None]]
     one_step: bool
     slots: list[Slot]
+    threaded: tuple[tuple[str, int], ...] = ()
+    whole: Any = None
     stopped: bool = False
     failure: Exception | None = None
 
@@ -70,18 +74,36 @@ def flat(item: Any) -> list[Any]:
     return [item]
 
 
-def trace(module: nn.Module, sample: torch.Tensor, states: tuple[torch.Tensor, ...]) -> Trace:
-    """Follow `module` on `sample`; `states` are values of forward's further arguments."""
+def trace(
+    module: nn.Module,
+    sample: torch.Tensor,
+    states: tuple[torch.Tensor, ...],
+    *,
+    one_step: bool | None = None,
+) -> Trace:
+    """Follow `module` on `sample`; `states` are values of forward's further arguments.
+
+    one_step: whether a call is a step, None where it is found out.
+    """
     needed, optional = _extra_arguments(module)
+    names = [*needed, *optional]
     if states:
-        return _run(module, sample, dict(zip([*needed, *optional], states, strict=False)))
+        given = dict(zip(names, states, strict=False))
+        return _run(module, sample, given, one_step)
     empty = {name: torch.zeros(0) for name in needed}
     if optional:
-        with_all = _run(module, sample, empty | {name: torch.zeros(0) for name in optional})
+        with_all = _run(
+            module, sample, empty | {name: torch.zeros(0) for name in optional}, one_step
+        )
         arrived = {slot.argument for slot in with_all.slots}
         if with_all.failure is None and arrived >= set(optional):
             return with_all
-    return _run(module, sample, empty)
+    found = _run(module, sample, empty, one_step)
+    if names and not found.slots and (found.failure is not None or found.one_step):
+        by_none = _run(module, sample, dict.fromkeys(needed), one_step, names)
+        if by_none.failure is None and by_none.threaded:
+            return by_none
+    return found
 
 
 def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
@@ -94,25 +116,41 @@ def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
     return needed, [p.name for p in plain if p.default is None]
 
 
-def _run(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
+def _run(
+    module: nn.Module,
+    sample: torch.Tensor,
+    arguments: Mapping[str, torch.Tensor | None],
+    one_step: bool | None,
+    names: Sequence[str] = (),
+) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     with at_rest(module):
-        return _followed(module, sample, arguments)
+        return _followed(module, sample, arguments, one_step, names or list(arguments))
 
 
-def _followed(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]) -> Trace:
+def _followed(
+    module: nn.Module,
+    sample: torch.Tensor,
+    arguments: Mapping[str, torch.Tensor | None],
+    one_step: bool | None,
+    names: Sequence[str],
+) -> Trace:
     tracer = Tracer(module)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[])
     given = parameters(module)
     counted: list[Finding] = []
     try:
         with tracer.active():
-            marked = {k: tracer.mark_probe(v.clone(), k) for k, v in arguments.items()}
+            marked = {
+                k: v if v is None else tracer.mark_probe(v.clone(), k) for k, v in arguments.items()
+            }
             _call(result, module, sample, marked)
-            result.one_step = not _is_loop(tracer)
+            result.one_step = not _is_loop(tracer) if one_step is None else one_step
+            if result.one_step and not result.slots:
+                result.threaded = _threads(result.whole, names)
             for _ in range(ONE_STEP_CALLS - 1 if result.one_step else 0):
                 before = numbers(module)
-                _call(result, module, sample, _threaded(result, marked))
+                _call(result, module, sample, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
     except TraceStopError:
@@ -123,14 +161,29 @@ def _followed(module: nn.Module, sample: torch.Tensor, arguments: dict[str, torc
 
 
 def _call(
-    result: Trace, module: nn.Module, sample: torch.Tensor, arguments: dict[str, torch.Tensor]
+    result: Trace, module: nn.Module, sample: torch.Tensor, arguments: Mapping[str, Any]
 ) -> None:
     x = result.tracer.mark_input(sample.clone())
-    returned = flat(module(x, **arguments))
+    result.whole = module(x, **arguments)
+    returned = flat(result.whole)
     result.returned.append(returned)
     result.values.append([value_of(item) for item in returned])  # marks may go with the trace
     if len(result.returned) == 1:
         result.slots = _slots(result.tracer, returned)
+
+
+def _threads(whole: Any, names: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """forward(x, a, b) that returns (y, a', b'): which argument gets which returned item."""
+    if not names or not isinstance(whole, tuple) or len(whole) != len(names) + 1:
+        return ()
+    return tuple((name, place) for place, name in enumerate(names, start=1))
+
+
+def _next_arguments(result: Trace, first: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the next call: what the last one returned."""
+    if result.threaded:
+        return {name: result.whole[place] for name, place in result.threaded}
+    return _threaded(result, first)
 
 
 def _slots(tracer: Tracer, returned: list[Any]) -> list[Slot]:
@@ -166,7 +219,7 @@ def _is_state(value: Value | None, call: NeuronCall, state: str) -> bool:
     return isinstance(value, StateValue) and value.call is call and value.state == state
 
 
-def _threaded(result: Trace, first: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _threaded(result: Trace, first: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the next call: the states that the last one returned."""
     places = {slot.argument: slot.returned for slot in result.slots}
     arguments = dict(first)
@@ -187,5 +240,11 @@ def _chained(calls: list[NeuronCall]) -> bool:
 
 
 def _is_loop(tracer: Tracer) -> bool:
-    """True where forward itself goes over time."""
-    return any(_chained(calls) for calls in tracer.neuron_calls.values())
+    """True where forward itself goes over time.
+
+    Neurons that are known say so by starting from what they left; without any, arithmetic that is
+    done several times does (which may also be a loop over layers: the reading finds out).
+    """
+    if tracer.neuron_calls:
+        return any(_chained(calls) for calls in tracer.neuron_calls.values())
+    return any(count > 1 for count in tracer.visits.values())

@@ -8,24 +8,34 @@ where there is nothing before, zeros stand for a lag of 1.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from math import prod
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._operations import Operations
 from neurochain.frontends.modules._time import Timing
 from neurochain.frontends.modules._values import (
-    AddValue,
     ConstValue,
+    JoinValue,
     LeafValue,
     NeuronCall,
+    OpValue,
     ProbeValue,
+    SequenceValue,
     SpikeValue,
     StateValue,
     Value,
     ViewValue,
 )
+from neurochain.program import Op
+from neurochain.programs.evaluate import OPERATIONS
 
-__all__ = ["Expressions", "check_steps", "number_calls"]
+__all__ = ["Expressions", "check_refs", "check_steps", "number_calls"]
 
 _DEEPEST = 200
 
@@ -50,12 +60,22 @@ def number_calls(calls: dict[str, list[NeuronCall]], steps: int) -> list[Finding
 
 
 class Expressions:
-    """Numbers for expressions, relative to a step."""
+    """Numbers for expressions, relative to a step. Equal numbers: equal computations.
 
-    def __init__(self, timing: Timing) -> None:
+    forms[k] is a tuple whose first item says what it is, and refers to other forms by number:
+      ("input", lag, shape, digest, label)   ("probe", argument)   ("zero",)   ("const", digest)
+      ("spike", module, site, lag)   ("state", module, site, lag, state)
+      ("leaf", name, key, argument)   ("view", base, shape, digest)   ("join", (part, size), ...)
+      ("stack", dim, item, ...)   ("op", operation, argument, ...)
+      ("ref", site, place, lag): a scalar operation of an earlier step
+    """
+
+    def __init__(self, timing: Timing, operations: Operations) -> None:
         self.timing = timing
+        self.operations = operations
         self.forms: list[tuple[Any, ...]] = []
         self.values: list[Value] = []
+        self.initial: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._ids: dict[tuple[Any, ...], int] = {}
         self._known: dict[tuple[int, int], int] = {}
 
@@ -82,19 +102,34 @@ class Expressions:
         if isinstance(value, StateValue):
             call = value.call
             return ("state", call.name, call.site, step - call.step, value.state)
+        if isinstance(value, OpValue):
+            return self._op_form(value, step, depth)
+        if isinstance(value, ConstValue):
+            return _const_form(value)
+        return self._structure_form(value, step, depth)
+
+    def _structure_form(self, value: Value, step: int, depth: int) -> tuple[Any, ...]:
         if isinstance(value, LeafValue):
             argument = self.of(value.call.argument, step, depth)
             return ("leaf", value.call.name, value.call.key, argument)
-        if isinstance(value, AddValue):
-            return ("add", self.of(value.left, step, depth), self.of(value.right, step, depth))
         if isinstance(value, ViewValue):
             digest = hashlib.sha256(value.index.tobytes()).hexdigest()
             return ("view", self.of(value.base, step, depth), value.shape, digest)
-        if isinstance(value, ConstValue):
-            return ("zero",) if value.zero else ("const", id(value))
+        if isinstance(value, JoinValue):
+            parts = [(self.of(part, step, depth), prod(part.shape)) for part in value.parts]
+            return ("join", *parts)
+        if isinstance(value, SequenceValue) and None not in value.items:
+            items = [self.of(i, step, depth) for i in value.items if i is not None]
+            return ("stack", value.dim, *items)
         if isinstance(value, ProbeValue):
             return ("probe", value.argument)
         return ("other", id(value))
+
+    def _op_form(self, value: OpValue, step: int, depth: int) -> tuple[Any, ...]:
+        place = self.operations.place(value)
+        if place is not None and place.step < step and not value.constant:
+            return ("ref", place.site, place.place, step - place.step)
+        return ("op", value.op, *(self.of(a, step, depth) for a in value.args))
 
     def _input_form(self, value: Value, step: int) -> tuple[Any, ...]:
         use = self.timing.uses[id(value)]
@@ -103,25 +138,78 @@ class Expressions:
         digest = hashlib.sha256(use.index.tobytes()).hexdigest()
         return ("input", lag, use.shape, digest, label)
 
+    def constant(self, number: int) -> NDArray[np.float32] | None:
+        """What a form is that depends on nothing, None for others."""
+        form = self.forms[number]
+        value = self.values[number]
+        if isinstance(value, ProbeValue):
+            return value.data
+        if form[0] == "zero":
+            return np.zeros((), dtype=np.float32)
+        if isinstance(value, ConstValue):
+            return value.data
+        if form[0] == "op" and isinstance(value, OpValue) and value.constant:
+            args = [self.constant(k) for k in form[2:]]
+            if all(a is not None for a in args):
+                return np.asarray(OPERATIONS[Op(form[1])](*args), dtype=np.float32)
+        return None
+
     def starts(self, first: int, later: int) -> bool:
-        """True where `first` is `later` with silence for everything before the first step."""
+        """True where `first` is `later` with what stands before the first step.
+
+        Spikes and states of neurons are 0 before; for scalar operations what stood there is noted in
+        `initial`, and has to be the same wherever it is looked at.
+        """
         if first == later:
             return True
         a, b = self.forms[first], self.forms[later]
         silent = a[0] in ("zero", "probe")
         if b[0] in ("spike", "state"):
             return silent and b[3] == 1
+        if b[0] == "ref":
+            return b[3] == 1 and self._note_initial((b[1], b[2]), first)
         if b[0] == "view" and silent:
             return self.starts(first, b[1])
-        if a[0] != b[0]:
+        if a[0] != b[0] or len(a) != len(b):
             return False
-        if a[0] == "leaf":
-            return bool(a[1:3] == b[1:3]) and self.starts(a[3], b[3])
-        if a[0] == "add":
-            return self.starts(a[1], b[1]) and self.starts(a[2], b[2])
-        if a[0] == "view":
-            return bool(a[2:] == b[2:]) and self.starts(a[1], b[1])
-        return False
+        fixed, parts = _PARTS.get(a[0], (lambda form: form, lambda form: []))
+        return bool(fixed(a) == fixed(b)) and all(
+            self.starts(x, y) for x, y in zip(parts(a), parts(b), strict=True)
+        )
+
+    def _note_initial(self, where: tuple[int, int], first: int) -> bool:
+        value = self.constant(first)
+        if value is None:
+            return False
+        if value.size and bool((value == value.reshape(-1)[0]).all()):
+            value = np.asarray(value.reshape(-1)[0])
+        known = self.initial.setdefault(where, value)
+        return known.shape == value.shape and bool((known == value).all())
+
+    def parts(self, number: int) -> list[int]:
+        """Numbers of the forms that a form is made of, within its step."""
+        form = self.forms[number]
+        _, parts = _PARTS.get(form[0], (None, lambda form: []))
+        return list(parts(form))
+
+
+_PARTS: dict[str, tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], Any]]] = {
+    "leaf": (lambda form: form[1:3], lambda form: form[3:]),
+    "view": (lambda form: form[2:], lambda form: form[1:2]),
+    "op": (lambda form: form[1], lambda form: form[2:]),
+    "stack": (lambda form: form[1], lambda form: form[2:]),
+    "join": (lambda form: [n for _, n in form[1:]], lambda form: [k for k, _ in form[1:]]),
+}
+"""Form -> (what in it is no part, its parts)."""
+
+
+def _const_form(value: ConstValue) -> tuple[Any, ...]:
+    """By its numbers; by one number where all are equal."""
+    data = value.data
+    if data.size and bool((data == data.reshape(-1)[0]).all()):
+        number = float(data.reshape(-1)[0])
+        return ("zero",) if number == 0 else ("const", number)
+    return ("const", data.shape, hashlib.sha256(data.tobytes()).hexdigest())
 
 
 def check_steps(
@@ -138,6 +226,53 @@ def check_steps(
             findings += _current_findings(label, site_calls, expressions)
             findings += _state_findings(label, site_calls, expressions, one_step)
     return findings
+
+
+def check_refs(expressions: Expressions) -> list[Finding]:
+    """Every operation that a later step reads must be the same in every step.
+
+    Goes on until nothing new is read: what makes up a value of the step before counts too.
+    """
+    operations = expressions.operations
+    findings: list[Finding] = []
+    seen: set[tuple[int, int]] = set()
+    while True:
+        found = {(f[1], f[2]) for f in expressions.forms if f[0] == "ref"} - seen
+        if not found:
+            return findings
+        for where in sorted(found):
+            seen.add(where)
+            findings += _ref_findings(expressions, where, operations.made.get(where, {}))
+
+
+def _ref_findings(
+    expressions: Expressions, where: tuple[int, int], made: dict[int, OpValue]
+) -> list[Finding]:
+    steps = sorted(made)
+    numbers = [expressions.of(made[step], step) for step in steps]
+    last = made[steps[-1]].call if steps else None
+    label = f"{last.owner or 'forward'} ({last.kind})" if last else "forward"
+    wanted = list(range(expressions.operations.steps))
+    if steps not in (wanted, wanted[1:]):  # at the first step all may be constant
+        return [
+            Finding(
+                where=label,
+                what=f"computes a value at steps {steps[:6]} only, and later steps read it.",
+                fix="Do the same in every step.",
+            )
+        ]
+    for k in range(1, len(numbers)):
+        same = numbers[k] == numbers[k - 1]
+        if same or (steps[k] == 1 and expressions.starts(numbers[0], numbers[1])):
+            continue
+        return [
+            Finding(
+                where=label,
+                what=f"computes otherwise at step {steps[k]} than at step {steps[k - 1]}.",
+                fix="Do the same in every step, from constants before the first.",
+            )
+        ]
+    return []
 
 
 def _current_findings(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 __all__ = [
-    "ADD",
     "CASTS",
-    "COMPARISONS",
     "FRESH",
     "QUERIES",
     "REDUCTIONS",
@@ -18,6 +18,8 @@ __all__ = [
     "VIEWS",
     "name_of",
     "pooling",
+    "weight_key",
+    "weighted",
 ]
 
 # facts about shape and type; they do not depend on values
@@ -58,26 +60,17 @@ VIEWS = frozenset(
         "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "swapaxes", "swapdims", "t",
         "T", "mT", "movedim", "moveaxis", "select", "narrow", "unbind", "split", "chunk",
         "tensor_split", "expand", "expand_as", "index_select", "take", "flip", "__iter__",
-        "__reversed__", "broadcast_to", "repeat", "split_with_sizes",
-    }
-)  # fmt: skip
-
-ADD = frozenset(
-    {
-        "add", "__add__", "__radd__", "__iadd__", "add_",
+        "__reversed__", "broadcast_to", "repeat", "split_with_sizes", "pixel_shuffle",
+        "pixel_unshuffle", "channel_shuffle", "roll", "flipud", "fliplr", "rot90", "tile",
+        "repeat_interleave", "hsplit", "vsplit", "diagonal", "atleast_1d",
+        "atleast_2d", "interpolate", "upsample", "upsample_nearest", "native_channel_shuffle",
+        "unsafe_chunk", "unsafe_split", "H", "mH", "adjoint", "unfold",
     }
 )  # fmt: skip
 
 REDUCTIONS = frozenset(
     {
         "sum", "mean", "max", "amax",
-    }
-)  # fmt: skip
-
-COMPARISONS = frozenset(
-    {
-        "__eq__", "__ne__", "eq", "ne", "gt", "lt", "ge", "le", "__gt__", "__lt__", "__ge__",
-        "__le__",
     }
 )  # fmt: skip
 
@@ -93,6 +86,10 @@ STOPS = frozenset(
 _POOL_ARGUMENTS = {
     "max_pool1d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
     "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+    "adaptive_avg_pool1d": ("output_size",),
+    "adaptive_avg_pool2d": ("output_size",),
+    "adaptive_max_pool1d": ("output_size", "return_indices"),
+    "adaptive_max_pool2d": ("output_size", "return_indices"),
     "avg_pool1d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "avg_pool2d": (
         "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override",
@@ -103,6 +100,10 @@ _POOL_MODULES: dict[str, Callable[..., nn.Module]] = {
     "max_pool2d": nn.MaxPool2d,
     "avg_pool1d": nn.AvgPool1d,
     "avg_pool2d": nn.AvgPool2d,
+    "adaptive_avg_pool1d": nn.AdaptiveAvgPool1d,
+    "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d,
+    "adaptive_max_pool1d": nn.AdaptiveMaxPool1d,
+    "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
 }
 
 
@@ -122,3 +123,40 @@ def pooling(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Modu
     given = {k: v for k, v in kwargs.items() if k != "input"}
     given.update(zip(_POOL_ARGUMENTS[name], args, strict=False))
     return _POOL_MODULES[name](**given)
+
+
+_WEIGHT_ARGUMENTS = {
+    "linear": ("input", "weight", "bias"),
+    "conv1d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+}
+
+
+def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
+    """The layer that does what F.linear or F.conv does, with the weights it was given."""
+    given = dict(zip(_WEIGHT_ARGUMENTS[name], args, strict=False)) | kwargs
+    weight, bias = given.get("weight"), given.get("bias")
+    if not isinstance(weight, torch.Tensor) or weight.dim() < 2:
+        return None
+    options = {k: v for k, v in given.items() if k not in ("input", "weight", "bias")}
+    if name == "linear":
+        layer: nn.Module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    else:
+        kind = nn.Conv1d if name == "conv1d" else nn.Conv2d
+        groups = int(options.get("groups", 1))
+        sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
+        layer = kind(*sizes, bias=bias is not None, **options)
+    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer.eval()
+
+
+def weight_key(layer: nn.Module) -> tuple[Any, ...]:
+    """What tells one such layer from another: its options and its numbers."""
+    options = [(k, str(v)) for k, v in sorted(vars(layer).items()) if k[0] != "_"]
+    numbers = [
+        (name, hashlib.sha256(p.detach().cpu().numpy().tobytes()).hexdigest())
+        for name, p in layer.named_parameters()
+    ]
+    return (*options, *numbers)

@@ -9,16 +9,19 @@ import torch
 from torch import nn
 
 from neurochain.frontends.modules import _functions as functions
-from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of, view_of
+from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of
+from neurochain.frontends.modules._ops import OPS, Maker, operate
+from neurochain.frontends.modules._scale import BATCH_NORMS, ScaleShift
 from neurochain.frontends.modules._stubs import stateless
 from neurochain.frontends.modules._values import (
-    AddValue,
-    ConstValue,
+    JoinValue,
     ReduceValue,
     SequenceValue,
     UnknownValue,
     Value,
 )
+from neurochain.frontends.modules._views import const, view_of
+from neurochain.program import Op
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -32,9 +35,14 @@ Kwargs = dict[str, Any]
 
 def handle(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """Run one torch function on followed tensors and mark its result."""
+    if name in ("max", "min") and len(args) > 1 and isinstance(args[1], torch.Tensor):
+        name = f"{name}imum"
     for names, handler in _HANDLERS:
         if name in names:
             return handler(tracer, func, name, args, kwargs)
+    if name in OPS:
+        understood, result = operate(tracer, func, name, args, kwargs)
+        return result if understood else _unknown(tracer, func, name, args, kwargs)
     module = functions.pooling(name, args[1:], kwargs)
     if module is not None:
         key = tuple((k, str(v)) for k, v in sorted(vars(module).items()) if k[0] != "_")
@@ -78,11 +86,19 @@ def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
         views = [mark(source[k], view_of(value, index[k], "")) for k in order]
         return iter(views) if name == "__iter__" else views
     results = func(*args, **kwargs)
-    indices = func(index, *rest, **kwargs)
+    indices = _moved(func, index, rest, kwargs)
     if isinstance(results, torch.Tensor):
         return mark(results, view_of(value, indices, label))
     pairs = zip(results, indices, strict=True)
     return type(results)(mark(part, view_of(value, i, label)) for part, i in pairs)
+
+
+def _moved(func: Func, index: torch.Tensor, rest: Args, kwargs: Kwargs) -> Any:
+    """Where every element comes from; functions that take no integers move float64 ones."""
+    try:
+        return func(index, *rest, **kwargs)
+    except (RuntimeError, NotImplementedError):
+        return func(index.to(torch.float64), *rest, **kwargs).round().to(torch.int64)
 
 
 def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
@@ -91,6 +107,8 @@ def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
     result = source.detach() if name == "data" else func(*args, **kwargs)
     if not isinstance(result, torch.Tensor) or result is source:
         return result
+    if result.dtype is torch.bool and source.dtype is not torch.bool:
+        return mark(result, Maker(tracer, tuple(result.shape))(Op.NE, source, 0.0))
     if result.dtype is not torch.float32 and result.dtype is not source.dtype:
         tracer.refuse(
             users_line(name),
@@ -98,40 +116,6 @@ def _cast(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
             "Remove the conversion.",
         )
     return mark(result, tracer.operand(source))
-
-
-def _add(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    operands = [*args, *(kwargs[k] for k in ("input", "other") if k in kwargs)]
-    if len(operands) != 2 or kwargs.get("alpha", 1) != 1 or kwargs.get("out") is not None:
-        return _unknown(tracer, func, name, args, kwargs)
-    a, b = (tracer.operand(item) for item in operands)
-    result = func(*args, **kwargs)
-    marker = mark
-    if result is args[0]:  # in place
-        marker = tracer.mark_record
-        _check_whole(tracer, result)
-    for value, number, zero in ((a, operands[1], b), (b, operands[0], a)):
-        if not isinstance(number, torch.Tensor) and isinstance(zero, ConstValue) and zero.zero:
-            return marker(result, value)  # sum() starts from the number 0
-    if not a.shape == b.shape == tuple(result.shape):
-        tracer.refuse(
-            users_line("add"),
-            f"adds values of shapes {a.shape} and {b.shape}.",
-            "Add values of one shape; put a constant into a layer's bias.",
-        )
-        return tracer.unknown(result)
-    return marker(result, AddValue(shape=tuple(result.shape), left=a, right=b))
-
-
-def _check_whole(tracer: Tracer, changed: torch.Tensor) -> None:
-    """Adding in place to a part of a constant (record[t] += spikes) changes the whole unseen."""
-    base = changed._base
-    if base is not None and value_of(base) is None:
-        tracer.refuse(
-            users_line("addition in place"),
-            "adds to a part of a tensor.",
-            "Collect the values in a list and torch.stack it.",
-        )
 
 
 def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
@@ -157,17 +141,6 @@ def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -
     return result
 
 
-def _divide(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    value = tracer.operand(args[0])
-    number = args[1] if len(args) == 2 and not kwargs else None
-    if not isinstance(value, (ReduceValue, AddValue)) or not isinstance(number, (int, float)):
-        return _unknown(tracer, func, name, args, kwargs)
-    divided = ReduceValue(
-        shape=value.shape, op="divide", base=value, dims=(), divisor=float(number)
-    )
-    return mark(func(*args, **kwargs), divided)
-
-
 def _stack(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     parts = args[0] if args else kwargs["tensors"]
     dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
@@ -175,6 +148,74 @@ def _stack(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) ->
     items: list[Value | None] = [tracer.operand(part) for part in parts]
     value = SequenceValue(shape=tuple(result.shape), items=items, dim=dim % result.dim())
     return mark(result, value)
+
+
+def _join(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """Concatenation: which element of which part stands where is found by joining indices."""
+    parts = args[0] if args else kwargs["tensors"]
+    result = func(*args, **kwargs)
+    values = tuple(tracer.operand(part) for part in parts)
+    start, indices = 0, []
+    for part in parts:
+        indices.append(start + torch.arange(part.numel()).reshape(part.shape))
+        start += part.numel()
+    index = func(indices, *args[1:], **{k: v for k, v in kwargs.items() if k != "tensors"})
+    joined = JoinValue(shape=(start,), parts=values)
+    return mark(result, view_of(joined, index, name))
+
+
+def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """Padding with a constant: the last element of the joined parts; other modes copy elements."""
+    source, rest = args[0], args[1:]
+    given = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
+    result = func(*args, **kwargs)
+    index = torch.arange(source.numel()).reshape(source.shape)
+    value = tracer.operand(source)
+    if given.get("mode", "constant") != "constant":
+        moved = func(index.to(torch.float64), *rest, **kwargs).round().to(torch.int64)
+        return mark(result, view_of(value, moved, name))
+    filled = const(torch.tensor([float(given.get("value") or 0.0)]))
+    joined = JoinValue(shape=(source.numel() + 1,), parts=(value, filled))
+    return mark(result, view_of(joined, func(index, given["pad"], value=source.numel()), name))
+
+
+def _batch_norm(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """Batch normalisation by its stored statistics is a scale and a shift for every channel."""
+    names = (
+        "input",
+        "running_mean",
+        "running_var",
+        "weight",
+        "bias",
+        "training",
+        "momentum",
+        "eps",
+    )
+    given = dict(zip(names, args, strict=False)) | kwargs
+    source = given["input"]
+    if given.get("training") or given.get("running_mean") is None:
+        tracer.refuse(
+            users_line(name),
+            "normalises by the statistics of the batch at hand.",
+            "Call .eval(), and keep track_running_stats=True.",
+        )
+        return tracer.unknown(func(*args, **kwargs))
+    if tracked([given.get(k) for k in names[1:5]]):
+        return _unknown(tracer, func, name, args, kwargs)
+    layer = ScaleShift.of(given)
+    key = (layer.digest,)
+    owner = tracer.owners[-1] if tracer.owners else tracer.root
+    label = tracer.names.get(owner, "") if isinstance(owner, BATCH_NORMS) else name
+    return stateless(tracer, nn.Module.__call__, label, layer, source, key)
+
+
+def _weighted(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """F.linear, F.conv1d and F.conv2d with weights of the user's own: as the module would be."""
+    layer = functions.weighted(name, args, kwargs)
+    source = args[0] if args else kwargs["input"]
+    if layer is None or tracked((args[1:], {k: v for k, v in kwargs.items() if k != "input"})):
+        return _unknown(tracer, func, name, args, kwargs)
+    return stateless(tracer, nn.Module.__call__, name, layer, source, functions.weight_key(layer))
 
 
 def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
@@ -201,14 +242,6 @@ def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
     tracer.mark_record(record, value)
 
 
-def _compare(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Harmless until somebody uses the outcome; the next thing is often an `if`, which stops."""
-    result = func(*args, **kwargs)
-    if not isinstance(result, torch.Tensor):
-        return result  # with None
-    return mark(result, UnknownValue(shape=tuple(result.shape), said=False))
-
-
 def _dropout(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     training = kwargs.get("training", args[2] if len(args) > 2 else True)
     if training:
@@ -225,11 +258,12 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (functions.STOPS, _stop),
     (functions.VIEWS, _view),
     (functions.CASTS, _cast),
-    (functions.ADD, _add),
     (functions.REDUCTIONS, _reduce),
     (frozenset({"stack"}), _stack),
     (frozenset({"__setitem__"}), _set_item),
-    (frozenset({"div", "true_divide", "__truediv__"}), _divide),
-    (functions.COMPARISONS, _compare),
+    (frozenset({"cat", "concat", "concatenate", "hstack", "vstack", "dstack"}), _join),
+    (frozenset({"pad"}), _pad),
+    (frozenset({"batch_norm"}), _batch_norm),
+    (frozenset({"linear", "conv1d", "conv2d"}), _weighted),
     (frozenset({"dropout", "dropout1d", "dropout2d"}), _dropout),
 )

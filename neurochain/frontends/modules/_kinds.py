@@ -8,12 +8,15 @@ import snntorch
 from snntorch._neurons.neurons import SpikingNeuron
 from torch import nn
 
+from neurochain.frontends.modules._scale import ScaleShift
+
 __all__ = [
     "IGNORED",
     "LAYERS",
     "NEURON_STATES",
     "RESHAPES",
     "SpikingNeuron",
+    "inner_faults",
     "is_leaf",
     "label_of",
     "qualified_class",
@@ -36,6 +39,11 @@ LAYERS: tuple[type[nn.Module], ...] = (
     nn.AvgPool2d,
     nn.MaxPool1d,
     nn.MaxPool2d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool1d,
+    nn.AdaptiveMaxPool2d,
+    ScaleShift,
 )
 
 # in eval mode these return their input
@@ -51,14 +59,48 @@ RESHAPES: tuple[type[nn.Module], ...] = (nn.Flatten, nn.Unflatten)
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
+# torch's own modules that are looked into: their forward is arithmetic or a function that is known
+_TRANSPARENT: tuple[type[nn.Module], ...] = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.Hardtanh,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
+    nn.ChannelShuffle,
+    nn.ZeroPad1d,
+    nn.ZeroPad2d,
+    nn.ConstantPad1d,
+    nn.ConstantPad2d,
+    nn.UpsamplingNearest2d,
+    nn.Upsample,
+)
+
+# snnTorch neurons without a meaning as a neuron program
+_OPAQUE: tuple[type[nn.Module], ...] = (snntorch.SLSTM, snntorch.SConv2dLSTM)
+
 
 def is_leaf(module: nn.Module) -> bool:
     """True where the trace does not look inside: neurons and torch's own layers."""
     if isinstance(module, SpikingNeuron):
-        return True
-    home = type(module).__module__
-    ours = home.startswith(("torch.", "snntorch."))
-    return ours and not isinstance(module, _CONTAINERS)
+        return type(module) in NEURON_STATES or isinstance(module, _OPAQUE)
+    ours = type(module).__module__.startswith("torch.")
+    return ours and not (isinstance(module, _CONTAINERS) or type(module) in _TRANSPARENT)
+
+
+def inner_faults(module: Any) -> list[tuple[str, str]]:
+    """What stands in the way of a snnTorch neuron that is looked into."""
+    faults = []
+    if isinstance(module, SpikingNeuron):
+        if module.state_quant:
+            faults.append(("state_quant rounds the membrane.", "Use state_quant=False."))
+        if getattr(module, "inhibition", False):
+            kinds = ", ".join(kind.__name__ for kind in NEURON_STATES)
+            faults.append(
+                ("inhibition=True lets only one neuron fire.", f"Use one of {kinds}, or none.")
+            )
+    return faults
 
 
 def qualified_class(module: nn.Module) -> str:

@@ -13,7 +13,9 @@ from torch import nn
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._scale import ScaleShift
 from neurochain.graph import Affine, AvgPool, Conv, Linear, MaxPool, Node, SumPool
+from neurochain.graph import ScaleShift as ScaleShiftNode
 
 __all__ = ["NOT_FINITE", "LayerReading", "read_layer"]
 
@@ -166,6 +168,37 @@ def _maximum(module: Any, shape: Shape, add: Add) -> Node:
     )
 
 
+def _adaptive(module: Any, shape: Shape, add: Add) -> Node:
+    """Where the sizes divide, an ordinary pool."""
+    axes = len(shape) - 1
+    wanted = module.output_size
+    sizes = (wanted,) * axes if isinstance(wanted, int) or wanted is None else tuple(wanted)
+    sizes = tuple(s if w is None else int(w) for w, s in zip(sizes, shape[1:], strict=True))
+    if any(s % w for w, s in zip(sizes, shape[1:], strict=True)):
+        add(
+            f"pools {shape[1:]} to {sizes}, which does not divide it: its windows differ in size.",
+            "Choose an output size that divides the input's.",
+        )
+    kernel = tuple(max(1, s // w) for w, s in zip(sizes, shape[1:], strict=True))
+    if "Max" in type(module).__name__:
+        if module.return_indices:
+            add("return_indices=True returns indices beside values.", "Use return_indices=False.")
+        return MaxPool(kernel_size=kernel, stride=kernel, padding=(0,) * axes, dilation=(1,) * axes)
+    return AvgPool(kernel_size=kernel, stride=kernel, padding=(0,) * axes)
+
+
+def _scale_shift(module: Any, shape: Shape, add: Add) -> Node:
+    """A value a channel, spread over the layer."""
+    arrays = []
+    for name in ("scale", "shift"):
+        values = getattr(module, name).detach().numpy()
+        if not np.isfinite(values).all():
+            add(f"{name} holds values that are not finite.", NOT_FINITE, broken=True)
+        spread = np.broadcast_to(values.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+        arrays.append(np.ascontiguousarray(spread))
+    return ScaleShiftNode(scale=arrays[0], shift=arrays[1])
+
+
 _READERS: tuple[tuple[type[nn.Module], Callable[..., Node]], ...] = (
     (nn.Linear, _linear),
     (nn.Conv1d, _conv),
@@ -174,4 +207,9 @@ _READERS: tuple[tuple[type[nn.Module], Callable[..., Node]], ...] = (
     (nn.AvgPool2d, _average),
     (nn.MaxPool1d, _maximum),
     (nn.MaxPool2d, _maximum),
+    (nn.AdaptiveAvgPool1d, _adaptive),
+    (nn.AdaptiveAvgPool2d, _adaptive),
+    (nn.AdaptiveMaxPool1d, _adaptive),
+    (nn.AdaptiveMaxPool2d, _adaptive),
+    (ScaleShift, _scale_shift),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
 import torch
 
-from neurochain.frontends.modules._values import UnknownValue, Value, ViewValue
+from neurochain.frontends.modules._values import OpValue, UnknownValue, Value
 
-__all__ = ["REST_MARK", "mark", "tracked", "unmark", "users_line", "value_of", "view_of"]
+__all__ = ["REST_MARK", "mark", "tracked", "unmark", "users_line", "value_of"]
 
+_CALLER = "neurochain.frontends.modules._calls"  # the module that calls forward
 _ATTRIBUTE = "_neurochain_value"
 _VERSION = "_neurochain_version"  # torch's count of in-place changes, shared with every view
 REST_MARK = "_neurochain_rest"  # on the empty states that a trace starts from
@@ -44,9 +44,10 @@ def value_of(item: Any) -> Value | None:
 
 
 def tracked(item: Any) -> bool:
-    """True where a followed tensor is somewhere in `item`."""
+    """True where a tensor that depends on the sample is somewhere in `item`."""
     if isinstance(item, torch.Tensor):
-        return value_of(item) is not None
+        value = value_of(item)
+        return value is not None and not (isinstance(value, OpValue) and value.constant)
     if isinstance(item, (tuple, list)):
         return any(tracked(part) for part in item)
     if isinstance(item, dict):
@@ -54,17 +55,18 @@ def tracked(item: Any) -> bool:
     return False
 
 
-def view_of(base: Value, index: torch.Tensor, label: str) -> Value:
-    """The value made of the elements `index` of `base`; `base` itself where nothing changes."""
-    shape = tuple(index.shape)
-    flat = index.reshape(-1).numpy().astype(np.int64, copy=False)
-    if isinstance(base, ViewValue):
-        flat = base.index[flat]
-        label = label or base.label
-        base = base.base
-    if shape == base.shape and np.array_equal(flat, np.arange(flat.size)):
-        return base
-    return ViewValue(shape=shape, base=base, index=flat, label=label)
+def users_place() -> tuple[Any, ...]:
+    """Where the user's code stands: every frame down to the call of forward, to the instruction."""
+    frame = inspect.currentframe()
+    place = []
+    while frame is not None:
+        home = str(frame.f_globals.get("__name__", ""))
+        if home == _CALLER:
+            break
+        if not home.startswith("neurochain."):
+            place.append((id(frame.f_code), frame.f_lasti))
+        frame = frame.f_back
+    return tuple(place)
 
 
 def users_line(name: str) -> str:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochain.errors import Finding
-from neurochain.frontends.result import Decoding
 from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._values import (
-    AddValue,
     ConstValue,
+    OpValue,
     ReduceValue,
     SequenceValue,
     UnknownValue,
     Value,
     ViewValue,
 )
+from neurochain.frontends.result import Decoding
 
 __all__ = ["DecodedOutput", "decode", "step_output"]
 
@@ -84,11 +84,8 @@ def _unfold(value: Value, steps: int) -> tuple[list[Value] | None, Decoding]:
     """The value of each step and the decoding; None where it is something else."""
     if isinstance(value, ReduceValue):
         return _reduced(value, steps)
-    if isinstance(value, AddValue):
-        chain = _chain(value)
-        if len(chain) == steps and steps > 1:
-            return chain, Decoding.SUM
-        return [value], Decoding.LAST
+    if isinstance(value, OpValue):
+        return _computed(value, steps)
     if isinstance(value, ViewValue) and isinstance(value.base, SequenceValue):
         return _viewed(value, value.base)
     if isinstance(value, SequenceValue):
@@ -98,16 +95,26 @@ def _unfold(value: Value, steps: int) -> tuple[list[Value] | None, Decoding]:
     return [value], Decoding.LAST
 
 
+def _computed(value: OpValue, steps: int) -> tuple[list[Value] | None, Decoding]:
+    """A sum over time made by additions, divided by the number of steps for the mean."""
+    chain = _chain(value)
+    if len(chain) == steps and steps > 1:
+        return chain, Decoding.SUM
+    if value.op == "div" and isinstance(value.args[1], ConstValue):
+        items, inner = _unfold(value.args[0], steps)
+        if inner is Decoding.SUM and bool((value.args[1].data == steps).all()):
+            return items, Decoding.MEAN
+        if inner in (Decoding.SUM, Decoding.MEAN, Decoding.MAX):
+            return None, Decoding.NONE
+    return [value], Decoding.LAST
+
+
 def _whole(value: SequenceValue) -> list[Value] | None:
     items = [item for item in value.items if item is not None]
     return items if len(items) == len(value.items) else None
 
 
 def _reduced(value: ReduceValue, steps: int) -> tuple[list[Value] | None, Decoding]:
-    if value.op == "divide":
-        items, inner = _unfold(value.base, steps)
-        mean = inner is Decoding.SUM and value.divisor == steps
-        return (items, Decoding.MEAN) if mean else (None, Decoding.NONE)
     base = value.base
     if isinstance(base, SequenceValue) and value.dims == (base.dim,):
         return _whole(base), Decoding(value.op)
@@ -143,9 +150,16 @@ def _time_axis(value: ViewValue, base: SequenceValue) -> int | None:
 def _chain(value: Value) -> list[Value]:
     """Terms of ((0 + s0) + s1) + ..., in order; zeros at the start are left out."""
     terms: list[Value] = []
-    while isinstance(value, AddValue):
-        terms.append(value.right)
-        value = value.left
+    site = value.call.site if isinstance(value, OpValue) and value.call else None
+    while (
+        isinstance(value, OpValue)
+        and value.op == "add"
+        and not value.constant
+        and value.call is not None
+        and value.call.site == site
+    ):
+        terms.append(value.args[1])
+        value = value.args[0]
     if not (isinstance(value, ConstValue) and value.zero):
         terms.append(value)
     return terms[::-1]

@@ -5,12 +5,17 @@ from __future__ import annotations
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
-from neurochain.frontends.result import FrontendResult, StateArgument, Style
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
-from neurochain.frontends.modules._calls import Trace
-from neurochain.frontends.modules._fold import Expressions, check_steps, number_calls
+from neurochain.frontends.modules._calls import Trace, flat
+from neurochain.frontends.modules._fold import (
+    Expressions,
+    check_refs,
+    check_steps,
+    number_calls,
+)
 from neurochain.frontends.modules._kinds import label_of
+from neurochain.frontends.modules._operations import Operations, steps_by_visits
 from neurochain.frontends.modules._outputs import DecodedOutput, decode, step_output
 from neurochain.frontends.modules._sample import Sample
 from neurochain.frontends.modules._scan import (
@@ -19,8 +24,10 @@ from neurochain.frontends.modules._scan import (
     notes,
     scan,
 )
+from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
+from neurochain.frontends.result import FrontendResult, StateArgument, Style
 from neurochain.graph import Graph
 
 __all__ = ["Reading"]
@@ -41,20 +48,24 @@ class Reading:
         ]
         self.returned: list[tuple[int, Value]] = followed[-1] if followed else []
         self.values: list[Value] = [v for items in followed for _, v in items]
+        self.builder: Builder | None = None
 
     def result(self) -> FrontendResult:
         """The whole road."""
         self._check_failure()
         self._raise()
+        self._settle()
         timing, steps = self._timing(self._input())
         self.findings += number_calls(self.calls, steps)
         self._raise()
-        expressions = Expressions(timing)
+        visits = self.trace.tracer.visits
+        operations = Operations(reachable(self._roots()), visits, steps)
+        expressions = Expressions(timing, operations)
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
         self.findings += problems
         self._raise()
-        builder = self._build(expressions, timing, steps, batched)
+        builder = self.builder = self._build(expressions, timing, steps, batched)
         self.findings += dropped_findings(self.trace, self._roots())
         self._raise()
         self._raise_broken(builder)
@@ -91,15 +102,6 @@ class Reading:
 
     def _input(self) -> InputValue:
         """The sample's value; raises where there is nothing to compile."""
-        if not self.calls:
-            raise UnsupportedError(
-                Finding(
-                    where=label_of("", self.module),
-                    what="has no spiking neuron between input and output.",
-                    fix="neurochain compiles spiking networks; put snntorch.Leaky, RLeaky, "
-                    "Synaptic or RSynaptic after the layers.",
-                )
-            )
         sample = self.trace.tracer.input
         uses = [v for v in reachable(self._roots()) if v is sample]
         if sample is None or not (uses or self._reads(sample)):
@@ -111,6 +113,14 @@ class Reading:
     def _reads(self, sample: InputValue) -> bool:
         return any(getattr(v, "base", None) is sample for v in reachable(self._roots()))
 
+    def _settle(self) -> None:
+        """Look through what was done once for all steps."""
+        visits = self.trace.tracer.visits
+        places = [place for place, _ in self.returned]
+        values = settle([*self.values, *self._roots()], visits)
+        self.returned = list(zip(places, values[len(self.values) - len(places) :], strict=False))
+        self.values = values[: len(self.values)]
+
     def _roots(self) -> list[Value]:
         """What is computed for neurons and for the caller."""
         calls = [call for made in self.calls.values() for call in made]
@@ -119,15 +129,16 @@ class Reading:
 
     def _timing(self, sample: InputValue) -> tuple[Timing, int]:
         """Time axis and number of steps."""
-        uses = [call.argument for call in self.trace.tracer.leaf_calls if call.argument is not None]
-        timing, problems = input_timing(reachable([*self._roots(), *uses]), sample)
+        timing, problems = input_timing(reachable(self._roots()), sample)
         self.findings += problems
         self._raise()
         if self.trace.one_step:
             return timing, len(self.trace.returned)
         if timing.axis is not None:
             return timing, timing.steps
-        return timing, min(len(made) for made in self.calls.values())
+        if self.calls:
+            return timing, min(len(made) for made in self.calls.values())
+        return timing, steps_by_visits(reachable(self._roots()), self.trace.tracer.visits)
 
     def _build(
         self, expressions: Expressions, timing: Timing, steps: int, batched: bool
@@ -136,20 +147,32 @@ class Reading:
         builder = Builder(expressions=expressions, batched=batched, dt_s=self.dt_s)
         builder.add_input(timing.frame, list(self.trace.tracer.names.values()))
         last = [c for c in self.trace.tracer.order if c.step == steps - 1]
+        outputs = self._outputs(expressions, steps, last)
+        self.findings += check_refs(expressions)
+        self._raise()
         builder.name_neurons(last)
         for call in last:
             builder.add_neuron(call)
-        for output in self._outputs(expressions, steps, last):
+        for output in outputs:
             builder.add_output(output)
         self.findings += builder.findings
         self.findings += builder.loose_ends()
+        if not builder.populations and not self.findings:
+            self.findings.append(
+                Finding(
+                    where=label_of("", self.module),
+                    what="has no spiking neuron between input and output.",
+                    fix="neurochain compiles spiking networks; put neurons such as snntorch.Leaky "
+                    "after the layers.",
+                )
+            )
         return builder
 
     def _outputs(
         self, expressions: Expressions, steps: int, last: list[NeuronCall]
     ) -> list[DecodedOutput]:
         """What forward returns, without states that only go into the next call."""
-        threaded = {slot.returned for slot in self.trace.slots}
+        threaded = {slot.returned for slot in self.trace.slots} | self._threaded_places()
         found: list[DecodedOutput] = []
         carried: list[DecodedOutput] = []
         for place, value in self.returned:
@@ -175,13 +198,21 @@ class Reading:
             )
         return _spikes_first(expressions, found)
 
+    def _threaded_places(self) -> set[int]:
+        """Flat places of returned items that only go into the next call."""
+        if not self.trace.threaded:
+            return set()
+        first = len(flat(self.trace.whole[0]))
+        return set(range(first, len(flat(self.trace.whole))))
+
     def _assemble(
         self, builder: Builder, timing: Timing, steps: int, batched: bool
     ) -> FrontendResult:
         loop = not self.trace.one_step
         style = Style.TIME_LOOP
         if not loop:
-            style = Style.EXPLICIT_STATE if self.trace.slots else Style.ONE_STEP
+            passed = self.trace.slots or self.trace.threaded
+            style = Style.EXPLICIT_STATE if passed else Style.ONE_STEP
         graph = Graph(
             nodes=builder.nodes, edges=tuple(builder.edges), dt_s=self.dt_s, source="snntorch"
         )
@@ -197,6 +228,7 @@ class Reading:
             populations=tuple(builder.populations),
             state_arguments=self._state_arguments(builder),
             outputs=tuple(builder.outputs),
+            threaded=self.trace.threaded,
             findings=tuple(self.findings),
         )
 
@@ -223,15 +255,11 @@ def _ends(expressions: Expressions, last: list[NeuronCall]) -> set[tuple[str, in
     for call in last:
         stack = [expressions.of(call.current, call.step)]
         while stack:
-            form = expressions.forms[stack.pop()]
+            number = stack.pop()
+            form = expressions.forms[number]
             if form[0] == "spike":
                 read.add(form[1:3])
-            elif form[0] == "leaf":
-                stack.append(form[3])
-            elif form[0] == "add":
-                stack += form[1:3]
-            elif form[0] == "view":
-                stack.append(form[1])
+            stack += expressions.parts(number)
     return {(call.name, call.site) for call in last} - read
 
 
@@ -243,4 +271,12 @@ def _is_inner_state(expressions: Expressions, output: DecodedOutput) -> bool:
 
 def _spikes_first(expressions: Expressions, outputs: list[DecodedOutput]) -> list[DecodedOutput]:
     """The main output first: what is no membrane, in the order returned."""
-    return sorted(outputs, key=lambda o: expressions.forms[o.expression][0] == "state")
+
+    def late(output: DecodedOutput) -> bool:
+        form = expressions.forms[output.expression]
+        return form[0] == "state" or (form[0] == "op" and form[1] not in _FIRED)
+
+    return sorted(outputs, key=late)
+
+
+_FIRED = ("gt", "ge", "lt", "le", "eq", "ne")

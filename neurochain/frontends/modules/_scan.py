@@ -60,7 +60,8 @@ def _leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def dropped_findings(trace: Trace, roots: list[Value]) -> list[Finding]:
     """Layers whose result is used nowhere. roots: currents of neurons and returned values."""
-    used = {id(v.call) for v in reachable(roots) if isinstance(v, LeafValue)}
+    calls = [v.call for v in reachable(roots) if isinstance(v, LeafValue)]
+    used = {id(call.origin or call) for call in calls}
     findings = []
     for call in trace.tracer.leaf_calls:
         if id(call) not in used:

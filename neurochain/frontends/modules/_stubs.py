@@ -18,9 +18,8 @@ from neurochain.frontends.modules._kinds import (
     SpikingNeuron,
     label_of,
 )
-from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of, view_of
+from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
 from neurochain.frontends.modules._values import (
-    ConstValue,
     LeafCall,
     LeafValue,
     NeuronCall,
@@ -33,6 +32,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
+from neurochain.frontends.modules._views import const, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -150,11 +150,6 @@ def refusal(module: nn.Module) -> tuple[str, str]:
             f"{kind} neurons are not supported.",
             f"Supported: {known} (the classes themselves, not subclasses).",
         )
-    if "BatchNorm" in kind:
-        return (
-            f"{kind} is not supported.",
-            "Fold it into the layer before it, by torch.nn.utils.fusion's fuse_*_bn_eval.",
-        )
     known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
     return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
 
@@ -209,7 +204,7 @@ def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:
     if isinstance(value, (ProbeValue, UnknownValue)):
         return value
     if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape:
-        return ConstValue(shape=shape, zero=True)
+        return const(torch.zeros(shape))
     return value if value is not None else tracer.operand(tensor)
 
 

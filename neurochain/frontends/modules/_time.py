@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._values import (
-    AddValue,
     InputValue,
+    JoinValue,
     LeafValue,
+    OpValue,
     ReduceValue,
     SequenceValue,
     SpikeValue,
@@ -62,8 +63,10 @@ def _parts(value: Value) -> list[Value]:
         return []  # a part of the sample is not a use of the whole
     if isinstance(value, (ViewValue, ReduceValue)):
         return [value.base]
-    if isinstance(value, AddValue):
-        return [value.left, value.right]
+    if isinstance(value, OpValue):
+        return list(value.args)
+    if isinstance(value, JoinValue):
+        return list(value.parts)
     if isinstance(value, LeafValue):
         return [value.call.argument]
     if isinstance(value, SequenceValue):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -19,19 +20,22 @@ from torch.overrides import TorchFunctionMode
 from neurochain.errors import Finding
 from neurochain.frontends.modules._functions import name_of
 from neurochain.frontends.modules._handlers import handle
-from neurochain.frontends.modules._kinds import is_leaf
-from neurochain.frontends.modules._marks import mark, tracked, unmark, value_of
+from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
+from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
+from neurochain.frontends.modules._opened import opened
+from neurochain.frontends.modules._ops import OPS, operate_constant
 from neurochain.frontends.modules._stubs import run_leaf
 from neurochain.frontends.modules._values import (
-    ConstValue,
     InputValue,
     LeafCall,
     NeuronCall,
+    OpCall,
     ProbeValue,
     TraceStopError,
     UnknownValue,
     Value,
 )
+from neurochain.frontends.modules._views import const
 
 __all__ = ["Tracer"]
 
@@ -49,6 +53,8 @@ class Tracer(TorchFunctionMode):
         self.order: list[NeuronCall] = []
         self.input: InputValue | None = None
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
+        self.visits: dict[tuple[Any, ...], int] = {}
+        self.owners: list[nn.Module] = []
         self._inside = False
         self._seen: set[tuple[str, str]] = set()
         self._records: list[weakref.ref[torch.Tensor]] = []
@@ -61,7 +67,8 @@ class Tracer(TorchFunctionMode):
 
     def mark_probe(self, tensor: torch.Tensor, argument: str) -> torch.Tensor:
         """Declare `tensor` what goes into forward's parameter `argument`."""
-        return mark(tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument))
+        data = tensor.detach().numpy().copy() if tensor.numel() else np.zeros((), np.float32)
+        return mark(tensor, ProbeValue(shape=tuple(tensor.shape), argument=argument, data=data))
 
     def mark_record(self, tensor: torch.Tensor, value: Value) -> torch.Tensor:
         """Mark a tensor that may outlive the trace; the mark is removed when the trace ends."""
@@ -74,9 +81,22 @@ class Tracer(TorchFunctionMode):
         if value is not None:
             return value
         with self.asleep():
-            tensor = torch.as_tensor(item)
-            zero = not bool(torch.count_nonzero(tensor))
-        return ConstValue(shape=tuple(tensor.shape), zero=zero)
+            return const(item)
+
+    def visit(self, operation: tuple[Any, ...]) -> OpCall:
+        """Note one visit of a scalar operation in the user's code."""
+        owner = self.owners[-1] if self.owners else self.root
+        name = self.names.get(owner, "")
+        site = (name, id(owner), *users_place(), *operation)
+        count = self.visits.get(site, 0)
+        self.visits[site] = count + 1
+        return OpCall(site=site, visit=count, owner=name, kind=type(owner).__name__)
+
+    def enter(self, module: nn.Module) -> None:
+        """A module that is looked into."""
+        for what, fix in inner_faults(module):
+            self.refuse(label_of(self.names.get(module, ""), module), what, fix)
+        self.owners.append(module)
 
     def refuse(self, where: str, what: str, fix: str) -> None:
         """Note an error finding once."""
@@ -114,13 +134,19 @@ class Tracer(TorchFunctionMode):
         tracer = self
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if tracer._inside or not is_leaf(module):
+            if tracer._inside:
                 return original(module, *args, **kwargs)
-            return run_leaf(tracer, original, module, args, kwargs)
+            if is_leaf(module):
+                return run_leaf(tracer, original, module, args, kwargs)
+            tracer.enter(module)
+            try:
+                return original(module, *args, **kwargs)
+            finally:
+                tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
         try:
-            with torch.no_grad(), self:
+            with torch.no_grad(), opened(), self:
                 yield
         finally:
             nn.Module.__call__ = original  # type: ignore[method-assign]
@@ -138,6 +164,11 @@ class Tracer(TorchFunctionMode):
     ) -> Any:
         """Every torch function called by the user's code passes here."""
         kwargs = kwargs or {}
-        if self._inside or not tracked((args, kwargs)):
+        if self._inside:
             return func(*args, **kwargs)
-        return handle(self, func, name_of(func), args, kwargs)
+        name = name_of(func)
+        if tracked((args, kwargs)):
+            return handle(self, func, name, args, kwargs)
+        if name in OPS and self.owners:
+            return operate_constant(self, func, name, args, kwargs)
+        return func(*args, **kwargs)

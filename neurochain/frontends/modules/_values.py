@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 __all__ = [
-    "AddValue",
     "ConstValue",
     "InputValue",
+    "JoinValue",
     "LeafCall",
     "LeafValue",
     "NeuronCall",
+    "OpCall",
+    "OpValue",
     "ProbeValue",
     "ReduceValue",
     "SequenceValue",
@@ -48,16 +50,25 @@ class InputValue(Value):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ProbeValue(Value):
-    """An argument of forward beside the sample: a state, if it arrives where states go."""
+    """An argument of forward beside the sample: a state, if it arrives where states go.
+
+    data: what it holds at the first step; 0 where forward was given nothing.
+    """
 
     argument: str
+    data: NDArray[np.float32]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ConstValue(Value):
-    """A tensor that does not depend on the sample."""
+    """A tensor or number that does not depend on the sample; `data` as float32, of its shape."""
 
-    zero: bool
+    data: NDArray[np.float32]
+
+    @property
+    def zero(self) -> bool:
+        """True where it is 0 everywhere."""
+        return not self.data.any()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -70,21 +81,56 @@ class ViewValue(Value):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class AddValue(Value):
-    """left + right."""
+class JoinValue(Value):
+    """The elements of all parts, one part after the other, flat; views give it a shape."""
 
-    left: Value
-    right: Value
+    parts: tuple[Value, ...]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class OpCall:
+    """One visit of one scalar operation in the user's code.
+
+    site    where it stands: the lines of the user's code on the stack, and the function's name
+    visit   how many visits of the site came before
+    owner   qualified name of the module whose forward it stands in, and what to call it
+    step, place  which step it belongs to, and which visit of the site in that step it is
+    """
+
+    site: tuple[Any, ...]
+    visit: int
+    owner: str
+    kind: str
+    step: int = -1
+    place: int = 0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class OpValue(Value):
+    """A scalar operation (a name of program.Op) on values of one shape, or shared constants.
+
+    call is None where it was made by looking at a part of a value that stands for many steps.
+    constant: nothing in it depends on the sample.
+    """
+
+    op: str
+    args: tuple[Value, ...]
+    call: OpCall | None = None
+    constant: bool = False
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class LeafCall:
-    """One call of a stateless layer. `key` holds the parameters of a functional call."""
+    """One call of a stateless layer. `key` holds the parameters of a functional call.
+
+    origin: the call that was made, where this one stands for some rows of it.
+    """
 
     name: str
     module: nn.Module
     argument: Value
     key: tuple[Any, ...] = ()
+    origin: LeafCall | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -133,12 +179,11 @@ class SequenceValue(Value):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ReduceValue(Value):
-    """sum, mean or max of `base` over `dims`; `factor` is a division that followed."""
+    """sum, mean or max of `base` over `dims`."""
 
     op: str
     base: Value
     dims: tuple[int, ...]
-    divisor: float = 1.0
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

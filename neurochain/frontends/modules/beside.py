@@ -6,8 +6,8 @@ import numpy as np
 from torch import nn
 
 from neurochain.errors import InputError, NeurochainError
-from neurochain.frontends.result import FrontendResult
 from neurochain.frontends.modules.to_graph import to_graph
+from neurochain.frontends.result import FrontendResult
 
 __all__ = ["read_beside"]
 

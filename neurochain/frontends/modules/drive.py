@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import InputError
-from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 from neurochain.frontends.modules._calls import flat
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._snapshot import at_rest
+from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 
 __all__ = ["PopulationRecord", "Recording", "record"]
 
@@ -198,10 +198,12 @@ def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:
     if result.style is Style.TIME_LOOP:
         module(torch.from_numpy(_sequence(result, x)), **_first_states(result))
         return
-    arguments = _first_states(result)
+    arguments: dict[str, Any] = _first_states(result)
     for frame in x:
         step = frame[None] if result.batched else frame
-        returned = flat(module(torch.from_numpy(np.array(step)), **arguments))
+        whole = module(torch.from_numpy(np.array(step)), **arguments)
+        returned = flat(whole)
+        arguments |= {name: whole[place] for name, place in result.threaded}
         for argument in result.state_arguments:
             if argument.returned is not None:
                 arguments[argument.argument] = returned[argument.returned]

@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity
-from neurochain.frontends.result import FrontendResult
 from neurochain.frontends.modules._calls import trace
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import as_sample
 from neurochain.frontends.modules._snapshot import at_rest
+from neurochain.frontends.result import FrontendResult
 
 __all__ = ["DEFAULT_DT_S", "to_graph"]
 
