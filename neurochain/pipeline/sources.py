@@ -251,11 +251,21 @@ def _from_pt2(path: Path, sample: Any, options: Options) -> Loaded:
     )
 
 
+_FLOAT = "torch.float32"
+
+
 def _exported_sample(path: Path, module: Any, sample: Any, options: Options) -> Any:
     """The user's sample, or zeros of the sizes that the graph was exported for."""
-    shapes = [item.type.shape for item in module.pt2_program.inputs]
+    inputs = module.pt2_program.inputs
+    shapes = [item.type.shape for item in inputs]
     if not shapes:
         raise UnsupportedError(f"{path}: its graph has no input. Export a network with one.")
+    others = [f"{i.value} is {i.type.dtype}" for i in inputs if str(i.type.dtype) != _FLOAT]
+    if others:
+        raise UnsupportedError(
+            f"{path}: takes other numbers than float32 ({', '.join(others)}). Export net.float() "
+            "with float32 inputs."
+        )
     if sample is None and options.input_shape is not None:
         sample = np.zeros(options.input_shape, dtype=np.float32)
     parts = sample if isinstance(sample, tuple) else () if sample is None else (sample,)

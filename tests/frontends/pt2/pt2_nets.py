@@ -6,8 +6,8 @@ from typing import Any
 
 import snntorch as snn
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 Case = tuple[nn.Module, tuple[torch.Tensor, ...]]
 
@@ -66,9 +66,9 @@ class Conv(nn.Module):
         out = []
         for t in range(x.shape[0]):
             s1, m1 = self.l1(self.bn(self.c1(x[t])), m1)
-            h = F.max_pool2d(s1, 2)
-            h = self.c2(h + F.avg_pool2d(s1, 2) * 0.5)
-            h = F.adaptive_avg_pool2d(self.pool(torch.cat([h, h], 1)[:, ::2]), 2)
+            h = functional.max_pool2d(s1, 2)
+            h = self.c2(h + functional.avg_pool2d(s1, 2) * 0.5)
+            h = functional.adaptive_avg_pool2d(self.pool(torch.cat([h, h], 1)[:, ::2]), 2)
             s2, m2 = self.l2(self.fc(self.drop(h.flatten(1))), m2)
             out.append(s2)
         return torch.stack(out, dim=1)

@@ -107,7 +107,7 @@ def test_decomposed_layers_are_layers_again(tmp_path):
 
 @pytest.mark.parametrize("run_before", [False, True])
 def test_hidden_states_that_export_drops_are_refused(tmp_path, run_before):
-    """torch.export of init_hidden=True gives a network that forgets: never compiled as it stands."""
+    """torch.export of init_hidden=True gives a network that forgets: never compiled so."""
     net = nn.Sequential(
         nn.Linear(6, 5), snn.Leaky(beta=0.9, init_hidden=True),
         nn.Linear(5, 3), snn.Synaptic(alpha=0.5, beta=0.9, init_hidden=True, output=True),
