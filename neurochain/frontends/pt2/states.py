@@ -26,8 +26,8 @@ def check_states(path: str, program: Program) -> None:
     """Refuse what the file says about states where the user's network said something else.
 
     Errors: UnsupportedError naming each argument that is never read, and each neuron that forgets
-    its state between calls. A neuron that is called once, and takes its state from a constant, is one; where it is called
-    several times the graph is a loop over time and carries the state itself.
+    its state between calls. A neuron that is called once, and takes its state from a constant, is
+    one; where it is called several times the graph is a loop and carries the state itself.
     """
     calls = _calls(program)
     stored = {item.value: item.name for item in program.stored}
