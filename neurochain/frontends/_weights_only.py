@@ -24,7 +24,7 @@ __all__ = ["load_plain"]
 
 MAX_PICKLE_BYTES = 1 << 28
 MAX_DEPTH = 64
-MAX_VISITS = 5_000_000
+MAX_VISITS = 1_000_000
 """Items met on a walk that does not remember where it has been."""
 
 _ADVICE = "Save the network again: neurochain.save(net, path, sample)."
