@@ -1,7 +1,7 @@
 """Runs `neurochain check` on files, each in a forked child, and reports what the child did.
 
-python pt_guard.py WARM... < paths, one JSON list; a JSON record a line on stdout. torch and all that
-a good file needs are loaded before the first fork, so that time and memory are those of the file.
+python pt_guard.py WARM... < paths, one JSON list; a JSON record a line on stdout. torch and all
+that a good file needs are loaded before the first fork: time and memory are those of the file.
 """
 
 from __future__ import annotations
@@ -94,9 +94,13 @@ def run() -> None:
 
     torch.set_num_threads(1)
     for path in sys.argv[1:]:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            with contextlib.suppress(SystemExit):
-                main(["check", path])
+        silent = io.StringIO()
+        with (
+            contextlib.redirect_stdout(silent),
+            contextlib.redirect_stderr(silent),
+            contextlib.suppress(SystemExit),
+        ):
+            main(["check", path])
     for path in json.load(sys.stdin):
         print(json.dumps(forked(path)), flush=True)
 

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ CASES = {case[0]: case for case in pt_files.CASES}
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What came of every file, by name; the good ones are there under their own names."""
     place = tmp_path_factory.mktemp("hostile")
     good = pt_files.Good(place)
@@ -51,7 +50,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
     records = [json.loads(line) for line in done.stdout.splitlines()]
     found = {Path(r["path"]).name: r for r in records}
     found["left"] = {"files": sorted(p.name for p in bad.iterdir() if p.name not in CASES)}
-    yield found
+    return found
 
 
 def test_there_are_enough() -> None:

@@ -16,12 +16,16 @@ from neurochain.frontends._zip import DAMAGE, MAX_NAME, open_zip, read_regular
 
 __all__ = ["Archive", "open_archive"]
 
-MAX_JSON_BYTES = 1 << 26
+MAX_JSON_BYTES = 1 << 25
+MAX_JSON_OBJECTS = 600_000
+MAX_JSON_QUOTES = 4_000_000
+"""About twice what torch writes into as many bytes; a record takes up to 100 times its text."""
 
 _ADVICE = (
     "Write it with torch.export.save(torch.export.export(net, (sample,)), path), as a file of its "
     "own that is not repacked."
 )
+_SMALLER = "Export one step of the network instead of a long loop."
 _TAIL = 1 << 16
 _OLD_LAYOUT = ("serialized_exported_program.json", "serialized_state_dict.pt")
 
@@ -52,9 +56,15 @@ class Archive:
         if info is not None and info.file_size > MAX_JSON_BYTES:
             raise InputError(
                 f"{self.path}: {name} has {info.file_size:,} bytes; at most {MAX_JSON_BYTES:,} are "
-                "read. Export one step of the network instead of a long loop."
+                f"read. {_SMALLER}"
             )
-        return self.read(name)
+        text = self.read(name)
+        if text.count(b"{") > MAX_JSON_OBJECTS or text.count(b'"') > MAX_JSON_QUOTES:
+            raise InputError(
+                f"{self.path}: {name} holds {text.count(b'{'):,} objects; at most "
+                f"{MAX_JSON_OBJECTS:,} are read. {_SMALLER}"
+            )
+        return text
 
     def text(self, name: str) -> str:
         """A short member as text, "" where it is missing."""

@@ -17,7 +17,7 @@ from neurochain.frontends.pt2.weights import DTYPES, STRIDED, sizes_of
 
 __all__ = ["Program", "Step", "Stored", "UserInput", "ValueType", "read_program"]
 
-MAX_STEPS = 200_000
+MAX_STEPS = 100_000
 MAX_FINDINGS = 20
 _SCHEMA = (8, 20)
 _OPSET = 10
@@ -122,6 +122,8 @@ class _Reader:
 
     def bad(self, what: str, fix: str = _AGAIN) -> None:
         self.malformed.append(Finding(where=self.path, what=what, fix=fix))
+        if len(self.malformed) >= MAX_FINDINGS:
+            self.stop()
 
     def unsupported(self, place: str, what: str, fix: str) -> None:
         self.refused.append(Finding(where=place, what=what, fix=fix))
@@ -165,9 +167,10 @@ class _Reader:
         named = {_tensor_name(argument) for argument in graph.inputs}
         for name in [n for n in open_ if n in named] or open_[:1]:
             self.unsupported(name[:80], "has a size that is not fixed.", _FIXED)
-        if not open_ and (graph.sym_int_values or graph.sym_bool_values or graph.sym_float_values):
+        tables = (graph.sym_int_values, graph.sym_bool_values, graph.sym_float_values)
+        if not open_ and not all(map(schema.is_empty, tables)):
             self.unsupported(self.path, "computes with sizes that are not fixed.", _FIXED)
-        if graph.custom_obj_values:
+        if not schema.is_empty(graph.custom_obj_values):
             self.unsupported(self.path, "holds custom objects.", "Use plain torch modules.")
 
     def _types(self, graph: schema.Graph) -> None:

@@ -24,7 +24,11 @@ __all__ = [
     "SymInt",
     "TensorMeta",
     "chosen",
+    "is_empty",
 ]
+
+
+EMPTY = msgspec.Raw(b"{}")
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,14 +37,16 @@ class Strict(Struct, frozen=True, forbid_unknown_fields=True):
 
 def chosen(union: Struct) -> tuple[str, Any]:
     """Name and value of the one field that is set. Errors: ValueError for none or several."""
-    given = [
-        (name, value)
-        for name in union.__struct_fields__
-        if (value := getattr(union, name)) is not UNSET
-    ]
+    values = msgspec.structs.astuple(union)
+    given = [place for place, value in enumerate(values) if value is not UNSET]
     if len(given) != 1:
         raise ValueError(f"{type(union).__name__} holds {len(given)} values instead of one")
-    return given[0]
+    return union.__struct_fields__[given[0]], values[given[0]]
+
+
+def is_empty(table: msgspec.Raw) -> bool:
+    """Whether a table that is kept unread has no entries."""
+    return bytes(table).strip() == b"{}"
 
 
 class Device(Strict):
@@ -138,11 +144,11 @@ class Graph(Strict):
     outputs: list[Argument]
     nodes: list[Node]
     tensor_values: dict[str, TensorMeta]
-    sym_int_values: dict[str, msgspec.Raw]
-    sym_bool_values: dict[str, msgspec.Raw]
+    sym_int_values: msgspec.Raw
+    sym_bool_values: msgspec.Raw
     is_single_tensor_return: bool = False
-    custom_obj_values: dict[str, msgspec.Raw] = {}
-    sym_float_values: dict[str, msgspec.Raw] = {}
+    custom_obj_values: msgspec.Raw = EMPTY
+    sym_float_values: msgspec.Raw = EMPTY
 
 
 class UserInputSpec(Strict):
@@ -220,7 +226,7 @@ class GraphModule(Strict):
     signature: GraphSignature
     module_call_graph: msgspec.Raw
     metadata: dict[str, str] = {}
-    treespec_namedtuple_fields: msgspec.Raw = msgspec.Raw(b"{}")
+    treespec_namedtuple_fields: msgspec.Raw = EMPTY
 
 
 class SchemaVersion(Strict):
@@ -233,7 +239,7 @@ class ExportedProgram(Strict):
 
     graph_module: GraphModule
     opset_version: dict[str, int]
-    range_constraints: dict[str, msgspec.Raw]
+    range_constraints: msgspec.Raw
     schema_version: SchemaVersion
     verifiers: list[str] = []
     torch_version: str = ""
