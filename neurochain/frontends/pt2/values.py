@@ -15,6 +15,7 @@ from torch import Tensor
 
 from neurochain.errors import Finding, InputError, NeurochainError, UnsupportedError
 from neurochain.frontends.pt2._refused import RefusedError
+from neurochain.frontends.pt2.arguments import Ref
 from neurochain.frontends.pt2.effects import Effects
 from neurochain.frontends.pt2.execute import execute, release
 from neurochain.frontends.pt2.origin import where
@@ -22,12 +23,12 @@ from neurochain.frontends.pt2.program import Program, Step
 
 __all__ = ["check_stored", "check_values"]
 
-MAX_ELEMENTS = 1 << 24
+MAX_ELEMENTS = 1 << 23
 """Of one input, and of one value computed on the way."""
-MAX_LIVE = 1 << 25
+MAX_LIVE = 1 << 24
 """Elements of the values computed on the way that are needed at the same time."""
-MAX_COMPUTED = 1 << 34
-"""Elements of all values of one call together."""
+MAX_WORK = 1 << 35
+"""Multiply-adds of one call, each value computed counting as one: a few seconds on one core."""
 _DAMAGE = (
     RuntimeError,
     TypeError,
@@ -37,6 +38,7 @@ _DAMAGE = (
     ArithmeticError,
     AttributeError,
 )
+_ATEN = "torch.ops.aten."
 _AGAIN = "Export the network again."
 _SMALLER = "Export one step, or one sample, of the network."
 
@@ -93,7 +95,7 @@ class _Check:
             self.slots[item.value] = torch.empty(said.shape, dtype=said.dtype, device=self.device)
         self.sizes: dict[str, int] = {}
         self.live = 0
-        self.computed = 0
+        self.work = 0
 
     def step(self, place: int) -> None:
         """Run one step and compare. Errors: as check_values."""
@@ -138,14 +140,27 @@ class _Check:
             size = prod(self.program.types[name].shape)
             self.live += size - self.sizes.get(slot, 0)
             self.sizes[slot] = size
-            self.computed += size
+            self.work += size * _per_element(step, self.program)
         if self.live > MAX_LIVE:
             raise self._fault(step, f"needs more than {MAX_LIVE:,} elements at the same time")
-        if self.computed > MAX_COMPUTED:
-            raise self._fault(step, f"takes a call over {MAX_COMPUTED:,} computed elements")
+        if self.work > MAX_WORK:
+            raise self._fault(step, f"takes a call over {MAX_WORK:,} multiply-adds", _SMALLER)
 
-    def _fault(self, step: Step, what: str) -> NeurochainError:
+    def _fault(self, step: Step, what: str, fix: str = _AGAIN) -> NeurochainError:
         text = f"node {step.origin.node} ({step.target[:80]}) {what}."
-        return InputError(
-            Finding(where=f"{self.path}: {where(step.origin)}", what=text, fix=_AGAIN)
-        )
+        return InputError(Finding(where=f"{self.path}: {where(step.origin)}", what=text, fix=fix))
+
+
+def _per_element(step: Step, program: Program) -> int:
+    """Multiply-adds that one element of a result takes, at least."""
+    kernel = step.arguments.get("kernel_size")
+    if isinstance(kernel, tuple):
+        return max(1, prod(kernel)) ** (2 if len(kernel) == 1 and "2d" in step.target else 1)
+    weight = step.arguments.get("weight")
+    if isinstance(weight, Ref) and "norm" not in step.target:
+        return max(1, prod(program.types[weight.name].shape[1:]))
+    if step.target.removeprefix(_ATEN).partition(".")[0] in ("addmm", "mm", "matmul"):
+        first = step.arguments.get("mat1", step.arguments.get("self"))
+        if isinstance(first, Ref):
+            return max([1, *program.types[first.name].shape[-1:]])
+    return 1
