@@ -10,6 +10,8 @@ starts every call from a constant. Run as it stands it would be another network,
 
 from __future__ import annotations
 
+from collections import Counter
+
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.frontends.pt2.effects import names_in
 from neurochain.frontends.pt2.origin import Origin
@@ -17,7 +19,10 @@ from neurochain.frontends.pt2.program import Program
 
 __all__ = ["check_states"]
 
+_ATEN = "torch.ops.aten."
 _NEURONS = "snntorch._neurons."
+_OTHERS = ("spikingjelly.", "sinabs.", "norse.", "lava.", "snntorch.")
+_COMPARES = ("gt.", "ge.", "lt.", "le.", "heaviside.")
 _CREATES = ("zeros_like.", "zeros.", "full_like.", "full.", "new_zeros.")
 _STATES = ("mem", "spk", "syn", "syn_exc", "syn_inh")
 
@@ -37,14 +42,29 @@ def check_states(path: str, program: Program) -> None:
         origin = step.origin
         if not origin.kind.startswith(_NEURONS) or calls[origin.module] != {0}:
             continue
-        created = step.target.removeprefix("torch.ops.aten.").startswith(_CREATES)
+        created = step.target.removeprefix(_ATEN).startswith(_CREATES)
         read = {stored[name] for name in names_in(step) if name in stored}
         states = {f"{origin.module}.{state}" for state in _STATES}
         if created or (read & states) - written:
             lost.setdefault(origin.module, origin)
+    lost |= {o.module: o for o in _without_memory(program, calls) if o.module not in lost}
     findings = [*_unread(path, program), *(_finding(origin) for origin in lost.values())]
     if findings:
         raise UnsupportedError(*findings)
+
+
+def _without_memory(program: Program, calls: dict[str, set[int]]) -> list[Origin]:
+    """Neurons of known packages that fire once a call, where nothing carries a state at all."""
+    if program.written or len(program.inputs) > 1 or any(s.operator.changes for s in program.steps):
+        return []
+    fires = [
+        step.origin
+        for step in program.steps
+        if step.target.removeprefix(_ATEN).startswith(_COMPARES)
+        and step.origin.kind.startswith(_OTHERS)
+    ]
+    counts = Counter(origin.module for origin in fires)
+    return [o for o in fires if counts[o.module] == 1 and calls[o.module] == {0}]
 
 
 def _unread(path: str, program: Program) -> list[Finding]:

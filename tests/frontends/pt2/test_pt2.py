@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten
 
+import neurochain
 from neurochain import InputError, UnsupportedError
 from neurochain.frontends.pt2 import read_pt2
 from neurochain.frontends.pt2.operators import _TABLE
@@ -119,6 +120,28 @@ def test_hidden_states_that_export_drops_are_refused(tmp_path, run_before):
     with pytest.raises(UnsupportedError) as caught:
         read_pt2(tmp_path / "net.pt2")
     assert [f.where for f in caught.value.findings] == ["1 (Leaky)", "3 (Synaptic)"]
+
+
+def test_neurons_of_other_packages_without_memory_are_refused(tmp_path):
+    """SpikingJelly's and sinabs' neurons keep their state in attributes, as snnTorch's do."""
+
+    class Neuron(nn.Module):
+        def forward(self, x):
+            return (x - 1.0 >= 0.0).to(x)
+
+    Neuron.__module__ = "spikingjelly.activation_based.neuron"
+    net = nn.Sequential(nn.Linear(6, 5), Neuron()).eval()
+    export(net, (torch.rand(1, 6),), tmp_path / "net.pt2")
+    with pytest.raises(UnsupportedError, match=r"1 \(Neuron\): keeps its state"):
+        read_pt2(tmp_path / "net.pt2")
+
+
+def test_a_live_module_is_still_read_after_its_export(tmp_path):
+    """torch.export leaves tensors without values in the module."""
+    net = nn.Sequential(nn.Linear(6, 5), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+    export(net, (torch.rand(1, 6),), tmp_path / "net.pt2")
+    art = neurochain.compile(net, torch.rand(1, 6), dt=1e-3)
+    assert art.provenance["verification"]["equal"] is True
 
 
 def test_unknown_operators_are_all_named(tmp_path):
