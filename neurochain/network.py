@@ -363,6 +363,13 @@ def _weight_findings(network: Network, projection: Projection, where: str) -> li
 def _population_findings(population: Population) -> list[Finding]:
     """Every parameter is there, float32, scalar or one per neuron."""
     findings = []
+    if population.program.winner and len(population.shape) != 1:
+        findings.append(
+            Finding(
+                where=population.name,
+                what=f"has shape {population.shape}; neurons that compete stand in one row.",
+            )
+        )
     if set(population.params) != set(population.program.params):
         findings.append(
             Finding(

@@ -64,6 +64,9 @@ class Program:
     membrane    state (or register) recorded as "the membrane", "" if there is none
     threshold   (value register, threshold register, comparison) of the spike, for margins; None
                 where nothing is compared
+    winner      register by which the neurons of a population compete, "" where they do not: only
+                the neuron with the largest value (the first of equals) emits, the others emit 0.
+                It changes no state.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Program:
     emits: PortKind
     membrane: str = ""
     threshold: tuple[str, str, str] | None = None
+    winner: str = ""
 
     def __post_init__(self) -> None:
         known = {*self.ports, *self.states, *self.params, *(n for n, _ in self.constants)}
@@ -88,7 +92,8 @@ class Program:
             if missing or step.out in known or len(step.args) != _ARITY[step.op]:
                 raise InternalError(f"program {self.name}: bad instruction {step}.")
             known.add(step.out)
-        needed = {self.emit, *(r for _, r in self.next_state), *filter(None, [self.membrane])}
+        named = filter(None, [self.membrane, self.winner])
+        needed = {self.emit, *(r for _, r in self.next_state), *named}
         if not needed <= known or {s for s, _ in self.next_state} != set(self.states):
             raise InternalError(f"program {self.name}: results name unknown registers.")
 

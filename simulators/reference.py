@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.network import B8, F32, I64, Network, Population, PortKind, Projection
-from neurochain.programs import evaluate
+from neurochain.programs import emission, evaluate
 from neurochain.simulators.types import (
     HISTORY,
     EngineResult,
@@ -120,7 +120,7 @@ class _Run:
             self.state[population.name][name] = new
         if population.name in self.membranes:
             self.membranes[population.name][:, t] = values[population.program.membrane]
-        emitted = np.broadcast_to(values[population.program.emit], (self.batch, population.n))
+        emitted = emission(population.program, values, (self.batch, population.n))
         self.population_counts[population.name][:, t] = np.stack(
             [np.count_nonzero(a, axis=1) for a in (emitted, touched, changed)], axis=1
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurochain.errors import Finding
 from neurochain.graph import Graph
@@ -101,7 +105,10 @@ class FrontendResult:
     steps          steps of one call (TIME_LOOP), else None
     input_shape    one sample at one step, without batch and time
     threaded       (argument of forward, place among the returned items): states that are passed as
-                   a whole, and are None at the first step
+                   a whole from call to call
+    first_arguments  what they are in the first call, where they are tensors
+    none_arguments   arguments that have to be given, and are None in the first call
+    inside         neurons were looked into, as if they were written by hand
     findings       warnings and notes; errors are raised
     """
 
@@ -117,4 +124,7 @@ class FrontendResult:
     state_arguments: tuple[StateArgument, ...]
     outputs: tuple[OutputFact, ...]
     threaded: tuple[tuple[str, int], ...] = ()
+    first_arguments: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    none_arguments: tuple[str, ...] = ()
+    inside: bool = False
     findings: tuple[Finding, ...] = ()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurochain.network import F32, Op, Program
 
-__all__ = ["OPERATIONS", "evaluate"]
+__all__ = ["OPERATIONS", "emission", "evaluate"]
 
 
 def _comparison(compare: np.ufunc) -> Callable[[F32, F32], F32]:
@@ -73,3 +73,15 @@ def evaluate(program: Program, registers: Mapping[str, NDArray[Any]]) -> dict[st
     for step in program.body:
         values[step.out] = OPERATIONS[step.op](*(values[a] for a in step.args))
     return values
+
+
+def emission(program: Program, values: Mapping[str, F32], shape: tuple[int, int]) -> F32:
+    """What a population emits, (batch, n) float32, given every register of a step.
+
+    Where the neurons compete, each sample by itself: all but the first of the largest emit 0.
+    """
+    emitted = np.broadcast_to(values[program.emit], shape)
+    if not program.winner:
+        return emitted
+    winners = np.argmax(np.broadcast_to(values[program.winner], shape), axis=1)
+    return np.where(np.arange(shape[1]) == winners[:, None], emitted, np.float32(0))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurochain.errors import InputError
 from neurochain.network import F32, Network
-from neurochain.verification.forced import STATE_NAMES, Forced
+from neurochain.verification.forced import Forced, names_of_states
 from neurochain.verification.free import free_run
 from neurochain.verification.judge import Verdict, judge_layers, judge_population
 from neurochain.verification.report import FreeRun, VerifyReport
@@ -116,8 +116,6 @@ def _forced(network: Network, recording: Recording, sample: F32) -> Forced:
     for name, record in recording.populations.items():
         emitted[name] = record.spikes
         before[name] = {
-            state: record.before[theirs]
-            for state, theirs in STATE_NAMES.items()
-            if theirs in record.before
+            ours: record.before[theirs] for ours, theirs in names_of_states(record.before).items()
         }
     return Forced(network, emitted, before)

@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from neurochain.network import Op, Operator, Program
 from neurochain.operators import MaxPool, Pool
 
-__all__ = ["Enclosure", "Inflow", "enclose", "exact", "flow", "gamma", "quantum", "total"]
+__all__ = [
+    "Enclosure",
+    "Inflow",
+    "emission",
+    "enclose",
+    "exact",
+    "flow",
+    "gamma",
+    "quantum",
+    "total",
+]
 
 F64 = NDArray[np.float64]
 
@@ -155,6 +165,37 @@ def enclose(
             )
         values[step.out] = result
     return values
+
+
+def emission(
+    program: Program, registers: Mapping[str, Enclosure], shape: tuple[int, int]
+) -> Enclosure:
+    """What a population emits, (row, n), given every register of a step.
+
+    Where neurons compete: who cannot win emits 0; where only one can, it emits what it computed;
+    where several can, each of them may emit that or 0.
+    """
+    emitted = _spread(registers[program.emit], shape)
+    if not program.winner:
+        return emitted
+    rival = _spread(registers[program.winner], shape)
+    apart = rival.error > 0  # an exact value is its own end
+    high = np.nextafter(rival.value + rival.error, np.where(apart, np.inf, rival.value))
+    low = np.nextafter(rival.value - rival.error, np.where(apart, -np.inf, rival.value))
+    able = high >= low.max(axis=1, keepdims=True)
+    settled = ~(able & apart).any(axis=1, keepdims=True)
+    first = np.cumsum(able, axis=1) == 1
+    able &= first | ~settled  # equal to the bit in both executions: the first wins
+    alone = able.sum(axis=1, keepdims=True) == 1
+    either = np.maximum(emitted.error, np.abs(emitted.value))
+    error = np.where(alone, emitted.error, either)
+    return Enclosure(np.where(able, emitted.value, 0.0), np.where(able, error, 0.0))
+
+
+def _spread(enclosure: Enclosure, shape: tuple[int, int]) -> Enclosure:
+    return Enclosure(
+        np.broadcast_to(enclosure.value, shape), np.broadcast_to(enclosure.error, shape)
+    )
 
 
 def _rounded(value: F64, carried: F64) -> Enclosure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,23 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, Network, Population, Projection, Source
-from neurochain.programs import evaluate
+from neurochain.programs import emission, evaluate
 from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
+from neurochain.verification.enclosure import emission as enclosed_emission
 
-__all__ = ["STATE_NAMES", "Forced"]
+__all__ = ["Forced", "names_of_states"]
 
-STATE_NAMES = {"v": "mem", "i": "syn"}
+_STATE_NAMES = {"v": "mem", "i": "syn"}
 """state of a neuron program -> state of the module"""
 
 _CHUNK = 2**21  # values a register at a time
+
+
+def names_of_states(recorded: Iterable[str]) -> dict[str, str]:
+    """State of a program -> its name in a record: the module's, or the program's own."""
+    names = list(recorded)
+    known = {ours: theirs for ours, theirs in _STATE_NAMES.items() if theirs in names}
+    return known or {name: name for name in names if name != "spk"}
 
 
 class Forced:
@@ -42,11 +50,12 @@ class Forced:
         self.nodes: dict[str, Source | Population] = {node.name: node for node in network.nodes}
         missing = [p for p in network.populations if p.name not in self.emitted]
         for population in missing:
-            if not population.is_relay:
+            if population.program.states:
                 raise InputError(
                     f"{population.name}: the module has no neuron of that name. Verify against the "
                     "module the network was compiled from."
                 )
+        self.computed = {p.name for p in missing}
         self._compute(missing)
 
     def _compute(self, relays: list[Population]) -> None:
@@ -66,8 +75,8 @@ class Forced:
 
     def _emission(self, population: Population, first: int, last: int) -> F32:
         """What a population emits at steps first .. last - 1, (step, n) float32."""
-        values = self.run(population, first, last)[population.program.emit]
-        return np.broadcast_to(values, (last - first, population.n))
+        values = self.run(population, first, last)
+        return emission(population.program, values, (last - first, population.n))
 
     def port(self, population: Population, port: str, first: int, last: int) -> F32:
         """The current of one port at steps first .. last - 1, in the engines' order."""
@@ -129,20 +138,18 @@ class Forced:
         """What a population emits at some steps, with the rounding of its sums and operations."""
         key = (population.name, rows.tobytes())
         if key not in self._enclosed:
-            emitted = self.enclose(population, rows)[population.program.emit]
-            shape = (rows.size, population.n)
+            registers = self.enclose(population, rows)
             if sum(e.value.size for e in self._enclosed.values()) > _CHUNK:
                 self._enclosed.clear()
-            self._enclosed[key] = Enclosure(
-                np.broadcast_to(emitted.value, shape), np.broadcast_to(emitted.error, shape)
-            )
+            shape = (rows.size, population.n)
+            self._enclosed[key] = enclosed_emission(population.program, registers, shape)
         return self._enclosed[key]
 
     def _delivered_enclosure(self, name: str, rows: NDArray[np.intp]) -> Enclosure:
         """Recorded emissions are exact; a relay's carry the rounding of how they came about."""
         node = self.nodes[name]
         past = (rows < 0)[:, None]
-        if isinstance(node, Population) and node.is_relay:
+        if isinstance(node, Population) and node.name in self.computed:
             inner = self.enclose_emission(node, np.maximum(rows, 0))
             return Enclosure(np.where(past, 0.0, inner.value), np.where(past, 0.0, inner.error))
         values = self.emitted[name][np.maximum(rows, 0)].astype(np.float64)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.network import F32, Population
+from neurochain.network import F32, Population, PortKind, Program
+from neurochain.programs import emission
 from neurochain.verification.enclosure import Enclosure
-from neurochain.verification.forced import STATE_NAMES, Forced
+from neurochain.verification.forced import Forced, names_of_states
 from neurochain.verification.report import Divergence, Tie
 
 if TYPE_CHECKING:
     from neurochain.frontends import FrontendResult
     from neurochain.frontends.modules import PopulationRecord, Recording
 
-__all__ = ["Verdict", "judge_layers", "judge_population"]
+__all__ = ["Verdict", "fires", "judge_layers", "judge_population"]
 
 _WORST_STEPS = 8  # steps whose states are compared with their bounds: those that deviate most
 
@@ -40,15 +41,18 @@ def judge_population(
     """Compare every step of one population: its spikes, then the states it leaves."""
     for first, last in forced.chunks(population):
         values = forced.run(population, first, last)
-        spikes = values[population.program.emit]
+        spikes = emission(population.program, values, (last - first, population.n))
         wanted = record.spikes[first:last]
         verdict.compared += wanted.size
         flips = spikes != wanted
-        if flips.any():
-            _judge_spikes(verdict, sample, forced, population, first, flips, wanted)
+        if not fires(population.program):
+            _judge_emission(verdict, sample, forced, population, first, spikes, wanted)
+            flips = np.zeros_like(flips)
+        elif flips.any():
+            _judge_spikes(verdict, sample, forced, population, first, flips, wanted, spikes)
         after = {
             theirs: (ours, record.after[theirs][first:last])
-            for ours, theirs in STATE_NAMES.items()
+            for ours, theirs in names_of_states(record.after).items()
             if ours in population.program.states
         }
         _judge_states(verdict, sample, forced, population, first, values, after, flips)
@@ -62,15 +66,24 @@ def _judge_spikes(
     first: int,
     flips: NDArray[np.bool_],
     wanted: F32,
+    spikes: F32,
 ) -> None:
-    """Ties where |v - theta| is inside the bound, mismatches where it is not."""
+    """Ties where |v - theta| is inside the bound, mismatches where it is not.
+
+    Neurons that compete: ties where the bounds leave open who wins, or whether the winner fires.
+    """
     rows = np.flatnonzero(flips.any(axis=1))
-    register, limit, _ = population.program.threshold or ("", "", "")
+    program = population.program
+    register, limit, _ = program.threshold or (program.emit, program.emit, "")
     registers = forced.enclose(population, rows + first)
     v = registers[register]
     theta = np.broadcast_to(registers[limit].value, v.value.shape)
     bound = v.error + registers[limit].error
     open_spike = (np.abs(v.value - theta) <= bound) & (bound > 0)  # exact: nothing is open
+    if population.program.winner:
+        emitted = forced.enclose_emission(population, rows + first)
+        away = np.abs(wanted[rows] - emitted.value)
+        open_spike = (away <= emitted.error) & (emitted.error > 0)
     for k, row in enumerate(rows):
         for j in np.flatnonzero(flips[row]):
             facts: dict[str, Any] = {
@@ -85,13 +98,41 @@ def _judge_spikes(
                 verdict.ties.append(Tie(population=population.name, **facts))
                 continue
             verdict.mismatches += 1
-            expected = float(wanted[row, j])
+            expected, got = float(wanted[row, j]), float(spikes[row, j])
             _keep_first(
                 verdict,
-                Divergence(
-                    node=population.name, what="spike", expected=expected, got=1 - expected, **facts
-                ),
+                Divergence(node=population.name, what="spike", expected=expected, got=got, **facts),
             )
+
+
+def fires(program: Program) -> bool:
+    """True where what is emitted is decided by a comparison: it differs by a spike or not at all."""
+    return program.threshold is not None or program.emits is PortKind.EVENT
+
+
+def _judge_emission(
+    verdict: Verdict,
+    sample: int,
+    forced: Forced,
+    population: Population,
+    first: int,
+    emitted: F32,
+    wanted: F32,
+) -> None:
+    """What an integrator or an elementwise map emits, against its bounds."""
+    rows = np.flatnonzero((emitted != wanted).any(axis=1))
+    if rows.size:
+        enclosed = forced.enclose(population, rows + first)[population.program.emit]
+        _judge_values(
+            verdict,
+            sample,
+            population.name,
+            "emission",
+            rows + first,
+            enclosed,
+            wanted[rows],
+            emitted[rows],
+        )
 
 
 def _keep_first(verdict: Verdict, found: Divergence) -> None:

@@ -184,8 +184,12 @@ typedef struct {
     const uint32_t *next;  /* [n_states] register of its new value, never a state's own register */
     uint32_t emit;
     uint32_t membrane;
+    uint32_t winner;       /* register by which the neurons compete, where `competes` */
+    int32_t competes;
 } nc_program;
-/* One step of n neurons. Out, each may be NULL: emitted[n], fired[n] (1 where emitted is not 0),
+/* The place of the largest value, the first of equals; NaN counts as the largest. n > 0. */
+size_t nc_first_largest_f32(size_t n, const float *values);
+/* One step of n neurons. Where they compete, all but the winner emit +0. Out, each may be NULL: emitted[n], fired[n] (1 where emitted is not 0),
  * membrane[n]. Returns how many neurons have a state whose bits changed. */
 size_t nc_program_step(const nc_program *program, float *const *base, const uint8_t *step, size_t n,
                        float *emitted, uint8_t *fired, float *membrane);

@@ -101,6 +101,26 @@ static void store_state(size_t n, const float *restrict fresh, float *restrict s
     }
 }
 
+/* 1 where a wins over b, which comes first. */
+static inline int wins(float a, float b) {
+    return a > b || (a != a && b == b);
+}
+
+size_t nc_first_largest_f32(size_t n, const float *restrict values) {
+    size_t best = 0;
+    for (size_t j = 1; j < n; j++)
+        if (wins(values[j], values[best])) best = j;
+    return best;
+}
+
+/* The winner's emission stays. */
+static void silence_others(size_t n, size_t winner, float *emitted, uint8_t *fired) {
+    for (size_t j = 0; j < n && emitted != NULL; j++)
+        if (j != winner) emitted[j] = 0.0f;
+    for (size_t j = 0; j < n && fired != NULL; j++)
+        if (j != winner) fired[j] = 0;
+}
+
 static void write_results(const float *emit, size_t n, float *emitted, uint8_t *fired) {
     if (emitted != NULL) memcpy(emitted, emit, n * sizeof *emit);
     if (fired != NULL)
@@ -109,7 +129,8 @@ static void write_results(const float *emit, size_t n, float *emitted, uint8_t *
 
 size_t nc_program_step(const nc_program *program, float *const *base, const uint8_t *step, size_t n,
                        float *emitted, uint8_t *fired, float *membrane) {
-    size_t total = 0;
+    size_t total = 0, winner = 0;
+    float largest = 0.0f;
     for (size_t first = 0; first < n; first += NC_BLOCK) {
         const size_t m = n - first < NC_BLOCK ? n - first : NC_BLOCK;
 #define NC_AT(r) (base[r] + (step[r] != 0 ? first : 0))
@@ -119,6 +140,14 @@ size_t nc_program_step(const nc_program *program, float *const *base, const uint
         }
         write_results(NC_AT(program->emit), m, emitted == NULL ? NULL : emitted + first,
                       fired == NULL ? NULL : fired + first);
+        if (program->competes) {
+            const float *values = NC_AT(program->winner);
+            const size_t place = nc_first_largest_f32(m, values);
+            if (first == 0 || wins(values[place], largest)) {
+                winner = first + place;
+                largest = values[place];
+            }
+        }
         if (membrane != NULL)
             memcpy(membrane + first, NC_AT(program->membrane), m * sizeof *membrane);
         uint8_t changed[NC_BLOCK] = {0};
@@ -127,5 +156,6 @@ size_t nc_program_step(const nc_program *program, float *const *base, const uint
         total += nc_count_u8(m, changed);
 #undef NC_AT
     }
+    if (program->competes) silence_others(n, winner, emitted, fired);
     return total;
 }

@@ -139,6 +139,8 @@ def pack_program(memory: Memory, into: Any, population: Population) -> Registers
     into.program.next = memory.new("uint32_t[]", (number[r] for r in registers.next))
     into.program.emit = number[program.emit]
     into.program.membrane = number[program.membrane] if program.membrane else 0
+    into.program.competes = bool(program.winner)
+    into.program.winner = number[program.winner] if program.winner else 0
     into.n_registers = len(number)
     into.step = memory.new("uint8_t[]", registers.steps(dict(population.params)))
     into.port = memory.new("uint32_t[]", (number[p] for p in program.ports))

@@ -94,6 +94,6 @@ def test_the_random_networks_hold_every_construct() -> None:
         seen |= random_case(seed).seen
     wanted = """dense;csr;csr of a matrix;diagonal;conv1d;conv2d;padding;far border;
     stride 3;dilation 2;groups 1;groups 2;sum_pool;avg_pool;max_pool;identity;route;skip;
-    recurrence;loop of two;delay 2;bias;late bias;relay;map;lif;cuba_lif;li;threshold;int8;int16;input binary;input ternary;
-    input graded;input analog"""
+    recurrence;loop of two;delay 2;bias;late bias;relay;map;lif;cuba_lif;li;threshold;int8;int16;
+    input binary;input ternary;input graded;input analog"""
     assert seen >= {word.strip() for word in wanted.split(";")}

@@ -22,6 +22,7 @@ from neurochain.operators import (
 from neurochain.programs import (
     cuba_li_program,
     cuba_lif_program,
+    inhibited,
     li_program,
     lif_program,
     relay_program,
@@ -61,6 +62,12 @@ def all_programs():
     programs += [relay_program(kind) for kind in PortKind]
     programs += [threshold_program(compare) for compare in Compare]
     programs += MAPS.values()
+    late = (
+        Reset(kind=k, timing=ResetTiming.NEXT_STEP) for k in (ResetKind.ZERO, ResetKind.SUBTRACT)
+    )
+    programs += [
+        inhibited(build(reset)) for reset in late for build in (lif_program, cuba_lif_program)
+    ]
     return programs
 
 
@@ -304,7 +311,7 @@ def random_network(rng, dtype):
         names = list(FLAT if len(source.shape) == 1 else BUILDERS)
         name = names[rng.integers(len(names))]
         operator = BUILDERS[name](rng, dtype, source.shape)
-        program = _fitting_program(rng, operator.port_kind(source.emits), f"p{k}")
+        program = _fitting_program(rng, operator.port_kind(source.emits), operator.out_shape)
         population = Population(
             name=f"p{k}",
             shape=operator.out_shape,
@@ -329,7 +336,7 @@ def random_network(rng, dtype):
     )
 
 
-def _fitting_program(rng, kind, name):
+def _fitting_program(rng, kind, shape):
     """Mostly neurons; sometimes a relay, so that graded and analog values travel."""
     if rng.random() < 0.3:
         return relay_program(
@@ -340,7 +347,7 @@ def _fitting_program(rng, kind, name):
     names = list(PROGRAMS)
     while True:
         program = PROGRAMS[names[rng.integers(len(names))]]
-        if not program.name.startswith("relay"):
+        if not program.name.startswith("relay") and (not program.winner or len(shape) == 1):
             return program
 
 

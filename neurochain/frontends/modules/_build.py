@@ -258,7 +258,8 @@ class Builder:
         )
         spiking = region.program.emits is PortKind.EVENT
         lasting = bool(region.program.states) or region.program.threshold is not None
-        name = self._free((owner or label) if spiking else f"{owner or label}.value", numbered=True)
+        own = spiking or lasting
+        name = self._free((owner or label) if own else f"{owner or label}.value", numbered=True)
         self._names[expression] = name
         self.regions[name] = (expression, region)
         for problem in region.problems:
@@ -339,6 +340,8 @@ class Builder:
         return ends
 
     def _routed(self, part: Part, route: Arranged, label: str, consumer: str) -> Ends:
+        if part.number is not None and self.expressions.forms[part.number] == ("zero",):
+            return []  # padding: what is routed from nowhere is 0
         inner = [(self._input, 0)] if part.number is None else self.ends(part.number, consumer)
         if route.unchanged or not inner:
             return inner

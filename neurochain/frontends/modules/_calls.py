@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from neurochain.frontends.modules._values import (
     Value,
 )
 
-__all__ = ["ONE_STEP_CALLS", "Trace", "flat", "trace"]
+__all__ = ["ONE_STEP_CALLS", "Trace", "flat", "follow", "trace"]
 
 ONE_STEP_CALLS = 3
 
@@ -51,6 +52,7 @@ class Trace:
 
     threaded  (argument, place among the returned items): what a call returned there, states as a
               whole, is the argument of the next call
+    first     arguments of the first call beside the sample
     failure   the exception that forward raised by itself, None where it ran
     """
 
@@ -61,6 +63,7 @@ class Trace:
     slots: list[Slot]
     threaded: tuple[tuple[str, int], ...] = ()
     whole: Any = None
+    first: Mapping[str, torch.Tensor | None] = field(default_factory=dict)
     stopped: bool = False
     failure: Exception | None = None
 
@@ -80,27 +83,27 @@ def trace(
     states: tuple[torch.Tensor, ...],
     *,
     one_step: bool | None = None,
+    inside: bool = False,
 ) -> Trace:
     """Follow `module` on `sample`; `states` are values of forward's further arguments.
 
-    one_step: whether a call is a step, None where it is found out.
+    one_step: whether a call is a step, None where it is found out. inside: look into neurons.
     """
+    run = partial(_run, module, sample, one_step=one_step, inside=inside)
     needed, optional = _extra_arguments(module)
     names = [*needed, *optional]
     if states:
         given = dict(zip(names, states, strict=False))
-        return _run(module, sample, given, one_step)
+        return run(given)
     empty = {name: torch.zeros(0) for name in needed}
     if optional:
-        with_all = _run(
-            module, sample, empty | {name: torch.zeros(0) for name in optional}, one_step
-        )
+        with_all = run(empty | {name: torch.zeros(0) for name in optional})
         arrived = {slot.argument for slot in with_all.slots}
         if with_all.failure is None and arrived >= set(optional):
             return with_all
-    found = _run(module, sample, empty, one_step)
+    found = run(empty)
     if names and not found.slots and (found.failure is not None or found.one_step):
-        by_none = _run(module, sample, dict.fromkeys(needed), one_step, names)
+        by_none = run(dict.fromkeys(needed), names=names)
         if by_none.failure is None and by_none.threaded:
             return by_none
     return found
@@ -120,23 +123,34 @@ def _run(
     module: nn.Module,
     sample: torch.Tensor,
     arguments: Mapping[str, torch.Tensor | None],
+    *,
     one_step: bool | None,
+    inside: bool,
     names: Sequence[str] = (),
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     with at_rest(module):
-        return _followed(module, sample, arguments, one_step, names or list(arguments))
+        frames = [sample] * ONE_STEP_CALLS
+        return follow(module, frames, arguments, one_step, names or list(arguments), inside=inside)
 
 
-def _followed(
+def follow(
     module: nn.Module,
-    sample: torch.Tensor,
+    frames: Sequence[torch.Tensor],
     arguments: Mapping[str, torch.Tensor | None],
     one_step: bool | None,
     names: Sequence[str],
+    *,
+    live: bool = False,
+    inside: bool = False,
 ) -> Trace:
-    tracer = Tracer(module)
-    result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[])
+    """Call forward under the tracer, on every frame where a call is a step, else on the first.
+
+    arguments  of the first call; names: those among which states may be threaded
+    live, inside   as in Tracer
+    """
+    tracer = Tracer(module, live=live, inside=inside)
+    result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
     counted: list[Finding] = []
     try:
@@ -144,13 +158,13 @@ def _followed(
             marked = {
                 k: v if v is None else tracer.mark_probe(v.clone(), k) for k, v in arguments.items()
             }
-            _call(result, module, sample, marked)
+            _call(result, module, frames[0], marked)
             result.one_step = not _is_loop(tracer) if one_step is None else one_step
             if result.one_step and not result.slots:
                 result.threaded = _threads(result.whole, names)
-            for _ in range(ONE_STEP_CALLS - 1 if result.one_step else 0):
+            for frame in frames[1:] if result.one_step else ():
                 before = numbers(module)
-                _call(result, module, sample, _next_arguments(result, marked))
+                _call(result, module, frame, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
     except TraceStopError:

@@ -170,6 +170,8 @@ class Expressions:
             return b[3] == 1 and self._note_initial((b[1], b[2]), first)
         if b[0] == "view" and silent:
             return self.starts(first, b[1])
+        if b[0] == "leaf" and silent and _keeps_silence(self.values[later]):
+            return self.starts(first, b[3])
         if a[0] != b[0] or len(a) != len(b):
             return False
         fixed, parts = _PARTS.get(a[0], (lambda form: form, lambda form: []))
@@ -201,6 +203,14 @@ _PARTS: dict[str, tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, .
     "join": (lambda form: [n for _, n in form[1:]], lambda form: [k for k, _ in form[1:]]),
 }
 """Form -> (what in it is no part, its parts)."""
+
+
+def _keeps_silence(value: Value) -> bool:
+    """True for a layer that makes zeros of zeros: it was left out before the first step."""
+    if not isinstance(value, LeafValue):
+        return False
+    module: Any = value.call.module
+    return getattr(module, "bias", None) is None and getattr(module, "shift", None) is None
 
 
 def _const_form(value: ConstValue) -> tuple[Any, ...]:

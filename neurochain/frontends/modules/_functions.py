@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +18,12 @@ __all__ = [
     "REDUCTIONS",
     "STOPS",
     "VIEWS",
+    "WEIGHTED",
+    "is_silence",
     "name_of",
     "pooling",
+    "product",
+    "reference_of",
     "weight_key",
     "weighted",
 ]
@@ -132,6 +138,16 @@ _WEIGHT_ARGUMENTS = {
 }
 
 
+WEIGHTED = frozenset(_WEIGHT_ARGUMENTS)
+
+
+def is_silence(args: tuple[Any, ...]) -> bool:
+    """True for zeros as the first argument: what recurrent weights get before the first step."""
+    first = args[0] if args else None
+    floats = isinstance(first, torch.Tensor) and first.dtype is torch.float32
+    return floats and not bool(torch.count_nonzero(first))
+
+
 def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
     """The layer that does what F.linear or F.conv does, with the weights it was given."""
     given = dict(zip(_WEIGHT_ARGUMENTS[name], args, strict=False)) | kwargs
@@ -160,3 +176,47 @@ def weight_key(layer: nn.Module) -> tuple[Any, ...]:
         for name, p in layer.named_parameters()
     ]
     return (*options, *numbers)
+
+
+def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """(x, weight (out, in)) of a product over the last axis of x; None for other products."""
+    if name == "einsum":
+        equation, *operands = args
+        tensors = operands[0] if len(operands) == 1 else operands
+        if len(tensors) != 2 or not _over_last_axis(equation):
+            return None
+        x, matrix = tensors
+    else:
+        x, matrix = args
+    if not isinstance(x, torch.Tensor) or not isinstance(matrix, torch.Tensor) or matrix.dim() != 2:
+        return None
+    return x, matrix.detach().t().contiguous()
+
+
+def _over_last_axis(equation: str) -> bool:
+    """True for "ab,bc->ac", "abc,cd->abd" and the like."""
+    left, _, result = equation.replace(" ", "").partition("->")
+    x, _, matrix = left.partition(",")
+    summed = x[-1:]
+    return (
+        len(matrix) == 2
+        and matrix[0] == summed
+        and matrix[1] not in x
+        and result == x[:-1] + matrix[1]
+        and len(set(x)) == len(x)
+    )
+
+
+def reference_of(func: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The Python that SpikingJelly states beside an operator it registers with torch; else None."""
+    if not isinstance(func, torch._ops.OpOverload):
+        return None
+    namespace = func.namespace
+    package = sys.modules.get(f"spikingjelly._ops.{namespace.removeprefix('sj_')}_") or (
+        sys.modules.get(f"spikingjelly._ops.{namespace.removeprefix('sj_')}")
+    )
+    if not namespace.startswith("sj_") or package is None:
+        return None
+    reference: Any = importlib.import_module(f"{package.__name__}.reference")
+    implementation: Callable[..., Any] | None = getattr(reference, "_forward_impl", None)
+    return implementation

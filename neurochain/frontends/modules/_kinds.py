@@ -64,6 +64,8 @@ _TRANSPARENT: tuple[type[nn.Module], ...] = (
     nn.ReLU,
     nn.ReLU6,
     nn.Hardtanh,
+    nn.LeakyReLU,
+    nn.Threshold,
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.PixelShuffle,
@@ -81,10 +83,11 @@ _TRANSPARENT: tuple[type[nn.Module], ...] = (
 _OPAQUE: tuple[type[nn.Module], ...] = (snntorch.SLSTM, snntorch.SConv2dLSTM)
 
 
-def is_leaf(module: nn.Module) -> bool:
-    """True where the trace does not look inside: neurons and torch's own layers."""
+def is_leaf(module: nn.Module, *, inside: bool = False) -> bool:
+    """True where the trace does not look inside: torch's own layers and, unless `inside`, neurons."""
     if isinstance(module, SpikingNeuron):
-        return type(module) in NEURON_STATES or isinstance(module, _OPAQUE)
+        known = type(module) in NEURON_STATES and not inside
+        return known or isinstance(module, _OPAQUE)
     ours = type(module).__module__.startswith("torch.")
     return ours and not (isinstance(module, _CONTAINERS) or type(module) in _TRANSPARENT)
 

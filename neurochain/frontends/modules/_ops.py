@@ -10,13 +10,14 @@ import torch
 
 from neurochain.frontends.modules._marks import mark, users_line, value_of
 from neurochain.frontends.modules._values import ConstValue, OpValue, Value
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._views import broadcast
 from neurochain.program import Op
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
 
-__all__ = ["OPS", "Maker", "operate", "operate_constant"]
+__all__ = ["OPS", "Maker", "keep_constant", "operate", "operate_constant"]
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -37,15 +38,32 @@ class Maker:
         """The value of a tensor or number."""
         return item if isinstance(item, Value) else self.tracer.operand(item)
 
-    def __call__(self, op: Op, *items: Any) -> OpValue:
-        """One operation, spread to the shape of the result."""
+    def __call__(self, op: Op, *items: Any) -> Value:
+        """One operation, spread to the shape of the result; on stacks, one for each step."""
         args = tuple(broadcast(self.value(item), self.shape) for item in items)
-        call = self.tracer.visit((op.value, self.count))
+        stacks = {k: steps for k, arg in enumerate(args) if (steps := steps_of(arg)) is not None}
+        if not stacks:
+            return self._one(op, args, self.shape)
+        first = next(iter(stacks.values()))
+        results: list[Value] = []
+        for step in range(len(first.items)):
+            parts = []
+            for k, arg in enumerate(args):
+                part = stacks[k].items[step] if k in stacks else first.part(arg, step, self.shape)
+                parts.append(part)
+            results.append(self._one(op, tuple(parts), first.items[step].shape))
         self.count += 1
+        return first.rebuilt(results)
+
+    def _one(self, op: Op, args: tuple[Value, ...], shape: tuple[int, ...]) -> OpValue:
+        call = self.tracer.visit((op.value, self.count))
+        self.count += 1 if shape == self.shape else 0
         fixed = all(
             isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
         )
-        return OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        value = OpValue(shape=shape, op=op.value, args=args, call=call, constant=fixed)
+        self.tracer.operations.append(value)
+        return value
 
 
 def operate(
@@ -53,15 +71,9 @@ def operate(
 ) -> tuple[bool, Any]:
     """(True, result) where the call is scalar arithmetic that is understood."""
     build = OPS[name]
-    given = {k: v for k, v in kwargs.items() if k not in ("input", "self")}
-    items = [*args] if args else []
-    for key in ("input", "self"):
-        if key in kwargs:
-            items.insert(0, kwargs[key])
-    if "out" in given or any(isinstance(item, str) for item in given.values()):
+    items, given = _arguments(name, args, kwargs)
+    if given.get("out") is not None:
         return False, None
-    if name == "where" and len(items) > 1 and getattr(items[0], "dtype", None) is not torch.bool:
-        items[:2] = items[1::-1]  # a.where(c, b)
     operands = [tracer.operand(i) if isinstance(i, torch.Tensor) else i for i in items]
     inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
     with tracer.asleep():
@@ -76,34 +88,54 @@ def operate(
             "Use plain arithmetic, comparisons, torch.where or clamp.",
         )
         return True, tracer.unknown(result)
+    tracer.keep(made, result)
     if inplace and result is (args[0] if args else None):
         _check_whole(tracer, result)
         return True, tracer.mark_record(result, made)
     return True, mark(result, made)
 
 
-_MOST = 2**20  # elements of a constant that is worth following
+def _arguments(name: str, args: Args, kwargs: Kwargs) -> tuple[list[Any], Kwargs]:
+    """Positional arguments, with the first one wherever it was given, and the others by name."""
+    given = {k: v for k, v in kwargs.items() if k not in ("input", "self") and v is not None}
+    items = [*(kwargs[k] for k in ("input", "self") if k in kwargs), *args]
+    if name == "where" and len(items) > 1 and getattr(items[0], "dtype", None) is not torch.bool:
+        items[:2] = items[1::-1]  # a.where(c, b)
+    return items, given
 
 
 def operate_constant(
     tracer: Tracer, func: Callable[..., Any], name: str, args: Args, kwargs: Kwargs
 ) -> Any:
     """Arithmetic on constants: a state before the first step is one, so its form is kept."""
+    items, given = _arguments(name, args, kwargs)
     with tracer.asleep():
-        operands = [tracer.operand(i) if isinstance(i, torch.Tensor) else i for i in args]
+        operands = [tracer.operand(i) if isinstance(i, torch.Tensor) else i for i in items]
         result = func(*args, **kwargs)
-    if not isinstance(result, torch.Tensor) or result.numel() > _MOST:
+    if not isinstance(result, torch.Tensor):
         return result
     inplace = result is args[0] if args else False
     made = None
-    if (
-        result.dtype in _KINDS
-        and not kwargs
-        and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS)
-    ):
-        made = OPS[name](Maker(tracer, tuple(result.shape)), operands, {})
+    if result.dtype in _KINDS and not (result.dtype is torch.bool and name in _BOOLEAN_SUMS):
+        made = OPS[name](Maker(tracer, tuple(result.shape)), operands, given)
+    if made is not None:
+        tracer.keep(made, result)
     if isinstance(made, OpValue) and made.constant and not (inplace and result._base is not None):
         return (tracer.mark_record if inplace else mark)(result, made)
+    return result
+
+
+def keep_constant(func: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
+    """A conversion of a constant that keeps its numbers keeps its form."""
+    value = value_of(args[0])
+    result = func(*args, **kwargs)
+    same = isinstance(result, torch.Tensor) and result.dtype in _KINDS and result is not args[0]
+    if (
+        same
+        and value is not None
+        and (result.dtype is torch.float32 or args[0].dtype is torch.bool)
+    ):
+        return mark(result, value)
     return result
 
 
@@ -140,13 +172,21 @@ def _is_zero(item: Any) -> bool:
 def _two(op: Op, *, swapped: bool = False) -> Build:
     def build(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
         items = [*items, *(given.pop(k) for k in ("other",) if k in given)]
-        if len(items) != 2 or given.pop("alpha", 1) != 1 or given.pop("rounding_mode", None):
+        if len(items) != 2 or given.pop("alpha", 1) != 1:
             return None
-        if given:
+        whole = given.pop("rounding_mode", None)
+        if given or whole not in (None, "trunc"):
             return None
-        return make(op, *(reversed(items) if swapped else items))
+        result = make(op, *(reversed(items) if swapped else items))
+        return result if whole is None else _truncated(make, result)
 
     return build
+
+
+def _truncated(make: Maker, value: Value) -> Value:
+    """Toward zero."""
+    below = make(Op.NEG, make(Op.FLOOR, make(Op.NEG, value)))
+    return make(Op.SELECT, make(Op.GE, value, 0.0), make(Op.FLOOR, value), below)
 
 
 def _add(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
@@ -167,6 +207,45 @@ def _one(op: Op) -> Build:
 def _relu(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
     given.pop("inplace", None)
     return make(Op.MAX, items[0], 0.0) if len(items) == 1 and not given else None
+
+
+def _hardtanh(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    given.pop("inplace", None)
+    low = items[1] if len(items) > 1 else given.pop("min_val", -1.0)
+    high = items[2] if len(items) > 2 else given.pop("max_val", 1.0)
+    return None if given else make(Op.MIN, make(Op.MAX, items[0], low), high)
+
+
+def _relu6(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    given.pop("inplace", None)
+    return None if given else make(Op.MIN, make(Op.MAX, items[0], 0.0), 6.0)
+
+
+def _leaky_relu(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    given.pop("inplace", None)
+    slope = items[1] if len(items) > 1 else given.pop("negative_slope", 0.01)
+    if given:
+        return None
+    return make(Op.SELECT, make(Op.GT, items[0], 0.0), items[0], make(Op.MUL, items[0], slope))
+
+
+def _limit(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    """F.threshold: the value where it is above, another number elsewhere."""
+    given.pop("inplace", None)
+    items = [*items, *(given.pop(k) for k in ("threshold", "value") if k in given)]
+    if len(items) != 3 or given:
+        return None
+    return make(Op.SELECT, make(Op.GT, items[0], items[1]), items[0], items[2])
+
+
+def _truncate(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    return _truncated(make, make.value(items[0])) if len(items) == 1 and not given else None
+
+
+def _sign(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
+    if len(items) != 1 or given:
+        return None
+    return make(Op.SUB, make(Op.GT, items[0], 0.0), make(Op.LT, items[0], 0.0))
 
 
 def _not(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
@@ -282,6 +361,12 @@ OPS: Mapping[str, Build] = MappingProxyType(
         **dict.fromkeys(("clamp_min", "clamp_min_"), _clamp_to(Op.MAX, "min")),
         **dict.fromkeys(("clamp_max", "clamp_max_"), _clamp_to(Op.MIN, "max")),
         "heaviside": _heaviside,
+        **dict.fromkeys(("hardtanh", "hardtanh_"), _hardtanh),
+        "relu6": _relu6,
+        **dict.fromkeys(("leaky_relu", "leaky_relu_"), _leaky_relu),
+        **dict.fromkeys(("threshold", "threshold_"), _limit),
+        **dict.fromkeys(("trunc", "fix"), _truncate),
+        **dict.fromkeys(("sign", "sgn"), _sign),
     }
 )
 """Name of a torch function -> what it means. `__and__` and `__or__` are those of bool tensors."""

@@ -59,7 +59,7 @@ class Reading:
         self.findings += number_calls(self.calls, steps)
         self._raise()
         visits = self.trace.tracer.visits
-        operations = Operations(reachable(self._roots()), visits, steps)
+        operations = Operations(self.trace.tracer.operations, visits, steps)
         expressions = Expressions(timing, operations)
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
@@ -117,7 +117,8 @@ class Reading:
         """Look through what was done once for all steps."""
         visits = self.trace.tracer.visits
         places = [place for place, _ in self.returned]
-        values = settle([*self.values, *self._roots()], visits)
+        made = self.trace.tracer.operations
+        values = settle([*self.values, *self._roots(), *made], visits)
         self.returned = list(zip(places, values[len(self.values) - len(places) :], strict=False))
         self.values = values[: len(self.values)]
 
@@ -129,7 +130,13 @@ class Reading:
 
     def _timing(self, sample: InputValue) -> tuple[Timing, int]:
         """Time axis and number of steps."""
-        timing, problems = input_timing(reachable(self._roots()), sample)
+        visits = self.trace.tracer.visits
+        made = [
+            value
+            for value in self.trace.tracer.operations
+            if value.call is not None and visits[value.call.site] > 1
+        ]
+        timing, problems = input_timing(reachable([*self._roots(), *made]), sample)
         self.findings += problems
         self._raise()
         if self.trace.one_step:
@@ -209,6 +216,7 @@ class Reading:
         self, builder: Builder, timing: Timing, steps: int, batched: bool
     ) -> FrontendResult:
         loop = not self.trace.one_step
+        slots = {slot.argument for slot in self.trace.slots}
         style = Style.TIME_LOOP
         if not loop:
             passed = self.trace.slots or self.trace.threaded
@@ -229,6 +237,12 @@ class Reading:
             state_arguments=self._state_arguments(builder),
             outputs=tuple(builder.outputs),
             threaded=self.trace.threaded,
+            first_arguments={
+                name: value.detach().numpy().copy()
+                for name, value in self.trace.first.items()
+                if value is not None and value.numel() and name not in slots
+            },
+            none_arguments=tuple(name for name, v in self.trace.first.items() if v is None),
             findings=tuple(self.findings),
         )
 

@@ -25,14 +25,14 @@ from neurochain.frontends.modules._values import (
     NeuronCall,
     ProbeValue,
     ReduceValue,
-    SequenceValue,
     SpikeValue,
     StateValue,
     UnknownValue,
     Value,
     ViewValue,
 )
-from neurochain.frontends.modules._views import const, view_of
+from neurochain.frontends.modules._steps import steps_of
+from neurochain.frontends.modules._views import const, sample_rank, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -49,10 +49,28 @@ def run_leaf(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    """Stand in for one call of a leaf module."""
+    """Stand in for one call of a leaf module, with the hooks that the user put on it."""
+    for hook in module._forward_pre_hooks.values():
+        changed = hook(module, args)
+        if changed is not None:
+            args = changed if isinstance(changed, tuple) else (changed,)
+    result = _stand_in(tracer, original, module, args, kwargs)
+    for hook in module._forward_hooks.values():
+        changed = hook(module, args, result)
+        result = result if changed is None else changed
+    return result
+
+
+def _stand_in(
+    tracer: Tracer,
+    original: Original,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
-        return _neuron(tracer, name, module, args, kwargs)
+        return _neuron(tracer, original, name, module, args, kwargs)
     if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
         source = args[0]
         if value_of(source) is None:  # silence before the first step goes through like a value
@@ -107,15 +125,32 @@ def stateless(
         tracer.refuse(label_of(name, module), *refusal(module))
         with tracer.asleep():
             return tracer.unknown(original(module, source))
-    _check_argument(tracer, label_of(name, module), value)
-    call = LeafCall(name=name, module=module, argument=value, key=key)
-    tracer.leaf_calls.append(call)
-    shape_key = (name, (*key, tuple(source.shape)))
-    if shape_key not in tracer.shapes:
+    steps = steps_of(value)
+    if steps is not None and steps.axis >= len(value.shape) - sample_rank(module, value.shape):
+        steps = None  # a stack along an axis of the sample, such as channels
+
+    def one(item: Value) -> Value:
+        _check_argument(tracer, label_of(name, module), item)
+        call = LeafCall(name=name, module=module, argument=item, key=key)
+        tracer.leaf_calls.append(call)
+        return LeafValue(shape=_shape(tracer, original, call, item.shape), call=call)
+
+    made = one(value) if steps is None else steps.rebuilt([one(item) for item in steps.items])
+    if not tracer.live:
+        return mark(torch.zeros(made.shape), made)
+    with tracer.asleep():
+        return mark(original(module, source).clone(), made)
+
+
+def _shape(
+    tracer: Tracer, original: Original, call: LeafCall, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Shape of a layer's result, found by running it on zeros once."""
+    key = (call.name, (*call.key, shape))
+    if key not in tracer.shapes:
         with tracer.asleep():
-            tracer.shapes[shape_key] = tuple(original(module, source).shape)
-    shape = tracer.shapes[shape_key]
-    return mark(torch.zeros(shape), LeafValue(shape=shape, call=call))
+            tracer.shapes[key] = tuple(original(call.module, torch.zeros(shape)).shape)
+    return tracer.shapes[key]
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
@@ -132,7 +167,7 @@ def _check_argument(tracer: Tracer, label: str, value: Value) -> None:
     """What enters a layer must be a value of one step."""
     base = value.base if isinstance(value, ViewValue) else value
     unsaid = isinstance(base, UnknownValue) and not base.said
-    if unsaid or isinstance(base, (ReduceValue, SequenceValue)):
+    if unsaid or isinstance(base, ReduceValue):
         tracer.refuse(
             label,
             "receives a value gathered over an axis, or computed by a function that is not "
@@ -155,7 +190,12 @@ def refusal(module: nn.Module) -> tuple[str, str]:
 
 
 def _neuron(
-    tracer: Tracer, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """Stand in for a neuron: no spikes, and states that are followed."""
     bound = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
@@ -184,6 +224,8 @@ def _neuron(
     _check_call(tracer, call, given, shape)
     tracer.neuron_calls.setdefault(name, []).append(call)
     tracer.order.append(call)
+    if tracer.live:
+        return _live_neuron(tracer, original, module, args, kwargs, call)
     spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
     returned = [spikes]
     for state in names:
@@ -196,6 +238,26 @@ def _neuron(
     if module.init_hidden and not module.output:
         return spikes
     return tuple(returned)
+
+
+def _live_neuron(
+    tracer: Tracer,
+    original: Original,
+    module: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    call: NeuronCall,
+) -> Any:
+    """Run the neuron itself, and mark what it gives."""
+    with tracer.asleep():
+        returned = original(module, *args, **kwargs)
+    spikes = returned[0] if isinstance(returned, tuple) else returned
+    shape = tuple(spikes.shape)
+    mark(spikes, SpikeValue(shape=shape, call=call))
+    for state in NEURON_STATES[type(module)]:
+        if state != "spk":
+            mark(getattr(module, state), StateValue(shape=shape, call=call, state=state))
+    return returned
 
 
 def _state(tracer: Tracer, tensor: Any, shape: tuple[int, ...]) -> Value:

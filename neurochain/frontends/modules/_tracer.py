@@ -18,18 +18,20 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
-from neurochain.frontends.modules._functions import name_of
+from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
 from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
 from neurochain.frontends.modules._opened import opened
-from neurochain.frontends.modules._ops import OPS, operate_constant
+from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._stubs import run_leaf
 from neurochain.frontends.modules._values import (
     InputValue,
     LeafCall,
     NeuronCall,
     OpCall,
+    OpValue,
     ProbeValue,
     TraceStopError,
     UnknownValue,
@@ -41,11 +43,18 @@ __all__ = ["Tracer"]
 
 
 class Tracer(TorchFunctionMode):
-    """Follows one or more calls of a module's forward."""
+    """Follows one or more calls of a module's forward.
 
-    def __init__(self, root: nn.Module) -> None:
+    inside: neurons are looked into, as if they were written by hand.
+    live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
+    """
+
+    def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
         super().__init__()
         self.root = root
+        self.live = live
+        self.inside = inside
+        self.kept: dict[tuple[Any, ...], dict[int, torch.Tensor]] = {}
         self.names = {module: name for name, module in root.named_modules()}
         self.findings: list[Finding] = []
         self.leaf_calls: list[LeafCall] = []
@@ -53,6 +62,7 @@ class Tracer(TorchFunctionMode):
         self.order: list[NeuronCall] = []
         self.input: InputValue | None = None
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
+        self.operations: list[OpValue] = []
         self.visits: dict[tuple[Any, ...], int] = {}
         self.owners: list[nn.Module] = []
         self._inside = False
@@ -91,6 +101,15 @@ class Tracer(TorchFunctionMode):
         count = self.visits.get(site, 0)
         self.visits[site] = count + 1
         return OpCall(site=site, visit=count, owner=name, kind=type(owner).__name__)
+
+    def keep(self, value: Value, result: torch.Tensor) -> None:
+        """Keep what a scalar operation gave; of a stack, what it gave in each step."""
+        steps = steps_of(value) if self.live else None
+        if steps is not None and not steps.blocks:
+            for k, item in enumerate(steps.items):
+                self.keep(item, result.select(steps.axis, k))
+        elif self.live and isinstance(value, OpValue) and value.call is not None:
+            self.kept.setdefault(value.call.site, {})[value.call.visit] = result.detach().clone()
 
     def enter(self, module: nn.Module) -> None:
         """A module that is looked into."""
@@ -136,7 +155,7 @@ class Tracer(TorchFunctionMode):
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if tracer._inside:
                 return original(module, *args, **kwargs)
-            if is_leaf(module):
+            if is_leaf(module, inside=tracer.inside):
                 return run_leaf(tracer, original, module, args, kwargs)
             tracer.enter(module)
             try:
@@ -171,4 +190,10 @@ class Tracer(TorchFunctionMode):
             return handle(self, func, name, args, kwargs)
         if name in OPS and self.owners:
             return operate_constant(self, func, name, args, kwargs)
+        if name in WEIGHTED and self.owners and is_silence(args):
+            return handle(
+                self, func, name, (mark(args[0].clone(), self.operand(args[0])), *args[1:]), kwargs
+            )
+        if name in CASTS and args and value_of(args[0]) is not None:
+            return keep_constant(func, args, kwargs)
         return func(*args, **kwargs)

@@ -44,6 +44,10 @@ def view(base: Value, flat: Index, shape: Shape, label: str = "") -> Value:
     """The value of `shape` made of the elements `flat` of `base`; `base` itself where nothing changes."""
     if isinstance(base, ViewValue):
         return view(base.base, base.index[flat], shape, label or base.label)
+    if isinstance(base, SequenceValue) and len(base.items) == 1 and shape != base.shape:
+        only = base.items[0]
+        if only is not None:
+            return view(only, flat, shape, label)
     ordered = flat.size == prod(base.shape) and bool((flat == np.arange(flat.size)).all())
     if ordered and shape == base.shape:
         return base
@@ -69,16 +73,28 @@ def _through(base: Value, flat: Index, shape: Shape, label: str) -> Value | None
 
 def push(seen: ViewValue, base: OpValue) -> OpValue:
     """A view of a scalar operation as the operation on views."""
-    args = tuple(view(broadcast(a, base.shape), seen.index, seen.shape) for a in base.args)
-    return OpValue(shape=seen.shape, op=base.op, args=args)
+    args = tuple(
+        a if _is_shared(a) else view(broadcast(a, base.shape), seen.index, seen.shape)
+        for a in base.args
+    )
+    return OpValue(shape=seen.shape, op=base.op, args=args, constant=base.constant)
+
+
+def _is_shared(value: Value) -> bool:
+    """One constant for all."""
+    fixed = isinstance(value, ConstValue) or (isinstance(value, OpValue) and value.constant)
+    return fixed and prod(value.shape) == 1
 
 
 def broadcast(value: Value, shape: Shape) -> Value:
     """`value` spread to `shape` as torch does; shared constants stay as they are."""
-    if value.shape == shape or (isinstance(value, ConstValue) and value.data.size == 1):
+    if value.shape == shape or _is_shared(value):
         return value
     index = np.broadcast_to(np.arange(prod(value.shape)).reshape(value.shape), shape)
-    return view(value, np.ascontiguousarray(index).reshape(-1), shape)
+    spread = view(value, np.ascontiguousarray(index).reshape(-1), shape)
+    if isinstance(value, OpValue) and value.constant and isinstance(spread, ViewValue):
+        return push(spread, value)
+    return spread
 
 
 def _item(base: SequenceValue, flat: Index, shape: Shape, label: str) -> Value | None:

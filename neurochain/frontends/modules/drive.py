@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import nn
 from neurochain.errors import InputError
 from neurochain.frontends.modules._calls import flat
 from neurochain.frontends.modules._kinds import NEURON_STATES
+from neurochain.frontends.modules._replay import replay
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 
@@ -27,12 +28,14 @@ F32 = NDArray[np.float32]
 class PopulationRecord:
     """What one population did, each (step, n) float32.
 
-    current    what its module was given; recurrent: what its recurrent weights delivered, or None
+    current    what its module was given, None where it is no module; recurrent: what its recurrent
+               weights delivered, or None
     spikes     what it emitted
-    before     its states (mem, syn, spk) at the start of each step; after: at the end
+    before     its states (mem, syn, spk; of a program by their names there) at the start of each
+               step; after: at the end
     """
 
-    current: F32
+    current: F32 | None
     spikes: F32
     recurrent: F32 | None
     before: Mapping[str, F32]
@@ -60,7 +63,39 @@ def record(module: nn.Module, result: FrontendResult, x: NDArray[Any]) -> Record
         _check_same(parts, result)
         with _hooked(parts, result) as notes:
             _run(module, result, values)
-        return notes.recording(result, values.shape[0])
+        recording = notes.recording(result, values.shape[0])
+    if any(not fact.states for fact in result.populations):
+        with at_rest(module), torch.no_grad():
+            return replace(recording, populations=_with_programs(module, result, values, recording))
+    return recording
+
+
+def _with_programs(
+    module: nn.Module, result: FrontendResult, x: F32, recording: Recording
+) -> dict[str, PopulationRecord]:
+    """The populations that are programs, from a second run that keeps the module's arithmetic."""
+    frames = [torch.from_numpy(np.array(frame)) for frame in _frames(result, x)]
+    arguments: dict[str, torch.Tensor | None] = dict(_first_states(result))
+    arguments |= dict.fromkeys(result.none_arguments)
+    replayed = replay(module, result, frames, arguments, result.graph.dt_s)
+    populations = dict(recording.populations)
+    for name, found in replayed.items():
+        if found.emitted is not None:
+            populations[name] = PopulationRecord(
+                current=None,
+                spikes=found.emitted,
+                recurrent=None,
+                before=found.before,
+                after=found.after,
+            )
+    return populations
+
+
+def _frames(result: FrontendResult, x: F32) -> list[F32]:
+    """The inputs of all calls: one a step, or one in all."""
+    if result.style is Style.TIME_LOOP:
+        return [_sequence(result, x)]
+    return [frame[None] if result.batched else frame for frame in x]
 
 
 def _check_input(result: FrontendResult, x: F32) -> None:
@@ -96,7 +131,8 @@ class _Notes:
     layers: dict[str, list[torch.Tensor]]
 
     def recording(self, result: FrontendResult, steps: int) -> Recording:
-        populations = {f.node: _population(f, self.calls, steps) for f in result.populations}
+        known = [fact for fact in result.populations if fact.states]
+        populations = {f.node: _population(f, self.calls, steps) for f in known}
         layers = {}
         for name, made in self.layers.items():
             if len(made) != steps:
@@ -130,7 +166,7 @@ def _hooked(parts: Mapping[str, nn.Module], result: FrontendResult) -> Iterator[
     notes = _Notes({}, {})
     handles = []
     try:
-        for name in dict.fromkeys(fact.module for fact in result.populations):
+        for name in dict.fromkeys(fact.module for fact in result.populations if fact.states):
             handles += _watch_neuron(parts[name], notes.calls.setdefault(name, []))
         known = set(notes.calls)
         for output in result.outputs:
@@ -198,9 +234,8 @@ def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:
     if result.style is Style.TIME_LOOP:
         module(torch.from_numpy(_sequence(result, x)), **_first_states(result))
         return
-    arguments: dict[str, Any] = _first_states(result)
-    for frame in x:
-        step = frame[None] if result.batched else frame
+    arguments: dict[str, Any] = {**_first_states(result), **dict.fromkeys(result.none_arguments)}
+    for step in _frames(result, x):
         whole = module(torch.from_numpy(np.array(step)), **arguments)
         returned = flat(whole)
         arguments |= {name: whole[place] for name, place in result.threaded}
@@ -210,9 +245,13 @@ def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:
 
 
 def _first_states(result: FrontendResult) -> dict[str, torch.Tensor]:
-    """Full-size zeros for states that forward takes."""
+    """Full-size zeros for states that forward takes, and what it was given for others."""
     batch = (1,) if result.batched else ()
-    return {
+    first = {
+        name: torch.from_numpy(np.array(values[:1] if result.batched else values))
+        for name, values in result.first_arguments.items()
+    }
+    return first | {
         a.argument: torch.zeros((*batch, *a.shape), dtype=torch.float32)
         for a in result.state_arguments
     }

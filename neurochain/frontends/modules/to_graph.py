@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from neurochain.errors import Finding, InputError, Severity
-from neurochain.frontends.modules._calls import trace
+from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
+from neurochain.frontends.modules._calls import Trace, trace
+from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._reading import Reading
-from neurochain.frontends.modules._sample import as_sample
+from neurochain.frontends.modules._sample import Sample, as_sample
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult
 
@@ -43,11 +44,7 @@ def to_graph(
     if not step_s > 0:
         raise InputError(f"dt is {step_s} s; it must be above 0. Give a length in seconds.")
     with at_rest(module):
-        found = trace(module, given.x, given.states)
-        if time_axis is not None and found.one_step:
-            given = given.one_step(time_axis)
-            found = trace(module, given.x, given.states)
-        result = Reading(module, given, found, step_s).result()
+        result = _read(module, given, step_s, time_axis)
     if time_axis is not None and result.time_axis not in (None, time_axis):
         raise InputError(
             f"time_axis={time_axis}, but forward goes over axis {result.time_axis} of the sample. "
@@ -62,3 +59,33 @@ def to_graph(
         severity=Severity.INFO,
     )
     return replace(result, findings=(*result.findings, note))
+
+
+def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
+    """The first way of reading that succeeds; where none does, what the first one found.
+
+    Neurons that are known are leaves first; else they are looked into, as if written by hand (a
+    membrane that feeds a layer, a start that is not zero). Without a neuron that is known, operations
+    that repeat within a call may be a loop over time, or one over layers.
+    """
+    failure: UnsupportedError | None = None
+    known = any(type(part) in NEURON_STATES for part in module.modules())
+    for inside in (False, True) if known else (False,):
+        found = _trace(module, given, None, inside)
+        ways = [found]
+        if not found.one_step and not found.tracer.neuron_calls:
+            ways.append(_trace(module, given, True, inside))
+        for way in ways:
+            step = given
+            if time_axis is not None and way.one_step:
+                step = given.one_step(time_axis)
+                way = _trace(module, step, True if way is not found else None, inside)
+            try:
+                return replace(Reading(module, step, way, step_s).result(), inside=inside)
+            except UnsupportedError as error:
+                failure = failure or error
+    raise failure or InternalError("a module was read in no way.")
+
+
+def _trace(module: nn.Module, given: Sample, one_step: bool | None, inside: bool) -> Trace:
+    return trace(module, given.x, given.states, one_step=one_step, inside=inside)

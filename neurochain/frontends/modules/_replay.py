@@ -1,0 +1,89 @@
+"""What populations that are no neuron modules do: the module runs, and its arithmetic is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurochain.frontends.modules._build import Builder
+from neurochain.frontends.modules._calls import Trace, follow
+from neurochain.frontends.modules._operations import Operations
+from neurochain.frontends.modules._reading import Reading
+from neurochain.frontends.modules._sample import Sample
+from neurochain.frontends.modules._values import OpValue
+from neurochain.frontends.result import FrontendResult, Style
+
+__all__ = ["Replayed", "replay"]
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replayed:
+    """One population, each (step, n) float32.
+
+    emitted is None where it is computed for all steps at once, and so belongs to no step.
+    """
+
+    emitted: F32 | None
+    before: dict[str, F32]
+    after: dict[str, F32]
+
+
+def replay(
+    module: nn.Module,
+    result: FrontendResult,
+    frames: list[torch.Tensor],
+    arguments: dict[str, torch.Tensor | None],
+    dt_s: float,
+) -> dict[str, Replayed]:
+    """Run `module`, which is at rest, on every frame (on one sequence where it loops over time)."""
+    one_step = result.style is not Style.TIME_LOOP
+    names = [name for name, _ in result.threaded] or list(arguments)
+    trace = follow(module, frames, arguments, one_step, names, live=True, inside=result.inside)
+    if trace.failure is not None:
+        raise trace.failure
+    sample = Sample(x=frames[0], states=(), was_training=False)
+    reading = Reading(module, sample, trace, dt_s)
+    reading.result()
+    builder = reading.builder
+    if builder is None:
+        return {}
+    return {name: _replayed(builder, trace, name) for name in builder.regions}
+
+
+def _replayed(builder: Builder, trace: Trace, name: str) -> Replayed:
+    expression, region = builder.regions[name]
+    operations = builder.expressions.operations
+    value = builder.expressions.values[expression]
+    place = operations.place(value) if isinstance(value, OpValue) else None
+    emitted = None
+    if place is not None:
+        emitted = _kept(operations, trace, (place.site, place.place))
+    before, after = {}, {}
+    for state, where in region.states.items():
+        made = _kept(operations, trace, where)
+        start = region.initial.get(state, np.zeros((), dtype=np.float32))
+        first = np.broadcast_to(start.reshape(1, -1), (1, made.shape[1]))
+        before[state] = np.concatenate([first, made[:-1]])
+        after[state] = made
+    return Replayed(emitted=emitted, before=before, after=after)
+
+
+def _kept(operations: Operations, trace: Trace, where: tuple[int, int]) -> F32:
+    """What an operation gave in every step, (step, n)."""
+    made = operations.made[where]
+    size = int(np.prod(made[operations.steps - 1].shape))
+    rows: list[Any] = []
+    for step in range(operations.steps):
+        call = made[step].call if step in made else None
+        if call is None:
+            raise KeyError(where)
+        row = trace.tracer.kept[call.site][call.visit].to(torch.float32).reshape(-1)
+        rows.append(row if len(row) == size else row.expand(size))
+    return torch.stack(rows).numpy()
