@@ -15,6 +15,7 @@ from neurochain.frontends.pt2.module import Interpreter, interpreter_of
 from neurochain.frontends.pt2.origin import Origin
 from neurochain.frontends.pt2.program import read_program
 from neurochain.frontends.pt2.schema import ExportedProgram
+from neurochain.frontends.pt2.stacks import with_stacks
 from neurochain.frontends.pt2.states import check_states
 from neurochain.frontends.pt2.weights import decode_json, read_tensors
 
@@ -31,6 +32,6 @@ def read_pt2(path: str | os.PathLike[str]) -> Interpreter:
     models = [n for n in archive.members if n.startswith("models/") and n.endswith(".json")]
     name = models[0] if len(models) == 1 else "models/model.json"
     exported = decode_json(archive, name, ExportedProgram)
-    program = with_linear_layers(read_program(archive.path, exported))
+    program = with_stacks(with_linear_layers(read_program(archive.path, exported)))
     check_states(archive.path, program)
     return interpreter_of(archive.path, program, read_tensors(archive))

@@ -11,7 +11,7 @@ import torch
 from neurochain.frontends.pt2 import schema
 from neurochain.frontends.pt2.weights import DTYPES, STRIDED
 
-__all__ = ["Ref", "UnreadableError", "UnsupportedArgument", "plain"]
+__all__ = ["Ref", "UnreadableError", "UnsupportedArgument", "plain", "refs_in"]
 
 MAX_LIST = 100_000
 _FORMATS = {
@@ -34,6 +34,15 @@ class Ref:
     """A value computed earlier, by name."""
 
     name: str
+
+
+def refs_in(value: object) -> list[str]:
+    """Names of the Refs in a value and in the tuples that it holds."""
+    if isinstance(value, Ref):
+        return [value.name]
+    if isinstance(value, tuple):
+        return [name for item in value for name in refs_in(item)]
+    return []
 
 
 def plain(argument: schema.Argument) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neurochain.errors import Finding, UnsupportedError
-from neurochain.frontends.pt2.arguments import Ref
+from neurochain.frontends.pt2.arguments import Ref, refs_in
 from neurochain.frontends.pt2.origin import Origin, where
 from neurochain.frontends.pt2.program import Program, Step
 
@@ -36,15 +36,7 @@ class Effects:
 
 def names_in(step: Step) -> list[str]:
     """Names of the values that a step reads."""
-    return _refs(tuple(step.arguments.values()))
-
-
-def _refs(value: object) -> list[str]:
-    if isinstance(value, Ref):
-        return [value.name]
-    if isinstance(value, tuple):
-        return [name for item in value for name in _refs(item)]
-    return []
+    return refs_in(tuple(step.arguments.values()))
 
 
 def effects_of(program: Program) -> Effects:
@@ -71,7 +63,7 @@ class _Walk:
         for place, step in enumerate(self.program.steps):
             last.update(dict.fromkeys(names_in(step), place))
         end = len(self.program.steps)
-        last.update(dict.fromkeys(_refs(self.program.outputs), end))
+        last.update(dict.fromkeys(refs_in(self.program.outputs), end))
         last.update({value: end for value, _ in self.program.written})
         return last
 

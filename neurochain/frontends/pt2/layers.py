@@ -6,15 +6,15 @@ torch computes for it: the same kernel, the same bits. As a Linear it is a layer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from neurochain.frontends.pt2.arguments import Ref
+from neurochain.frontends.pt2.arguments import Ref, refs_in
 from neurochain.frontends.pt2.operators import find_operator
 from neurochain.frontends.pt2.program import Program, Step
 
-__all__ = ["with_linear_layers"]
+__all__ = ["names_used", "with_linear_layers"]
 
 _LINEAR = "torch.ops.aten.linear.default"
 _TRANSPOSES: Mapping[str, Mapping[str, Any]] = {
@@ -42,7 +42,7 @@ def with_linear_layers(program: Program) -> Program:
         steps.append(_linear(step, weights, program) or step)
     if not weights:
         return program
-    used = {name for step in steps for name in _names(step)} | _names_returned(program)
+    used = names_used(steps, program)
     return replace(
         program, steps=tuple(s for s in steps if s.outputs[0] not in weights.keys() - used)
     )
@@ -68,20 +68,7 @@ def _linear(step: Step, weights: Mapping[str, Ref], program: Program) -> Step | 
     return replace(step, target=_LINEAR, operator=operator, arguments=arguments)
 
 
-def _names(step: Step) -> list[str]:
-    values = [
-        item
-        for value in step.arguments.values()
-        for item in (value if isinstance(value, tuple) else (value,))
-    ]
-    return [item.name for item in values if isinstance(item, Ref)]
-
-
-def _names_returned(program: Program) -> set[str]:
-    returned = [
-        item
-        for value in program.outputs
-        for item in (value if isinstance(value, tuple) else (value,))
-    ]
-    names = {item.name for item in returned if isinstance(item, Ref)}
-    return names | {value for value, _ in program.written}
+def names_used(steps: Sequence[Step], program: Program) -> set[str]:
+    """Names of the values that steps read or that a call returns or keeps."""
+    read = {name for step in steps for name in refs_in(tuple(step.arguments.values()))}
+    return read | set(refs_in(program.outputs)) | {value for value, _ in program.written}

@@ -106,6 +106,14 @@ def test_decomposed_layers_are_layers_again(tmp_path):
     assert not any("addmm" in t or "permute" in t for t in targets)
 
 
+def test_decomposed_stacks_are_stacks_again(tmp_path):
+    net, given = pt2_nets.cases()["loop-synaptic"]
+    export(net, given, tmp_path / "net.pt2", decomposed=True)
+    targets = [step.target for step in read_pt2(tmp_path / "net.pt2").pt2_program.steps]
+    assert "torch.ops.aten.stack.default" in targets
+    assert not any("aten.cat" in t or "aten.view" in t for t in targets)
+
+
 @pytest.mark.parametrize("run_before", [False, True])
 def test_hidden_states_that_export_drops_are_refused(tmp_path, run_before):
     """torch.export of init_hidden=True gives a network that forgets: never compiled so."""
