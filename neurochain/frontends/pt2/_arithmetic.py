@@ -62,15 +62,15 @@ def _pow(self: Tensor, exponent: Tensor | Number) -> Tensor:
 def _clamp(
     self: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
 ) -> Tensor:
-    return torch.clamp(self, min, max)  # type: ignore[call-overload, no-any-return]
+    return torch.clamp(self, min, max)  # type: ignore[arg-type]
 
 
 def _clamp_min(self: Tensor, min: Tensor | Number) -> Tensor:
-    return torch.clamp(self, min=min)  # type: ignore[arg-type]
+    return torch.clamp(self, min=min)
 
 
 def _clamp_max(self: Tensor, max: Tensor | Number) -> Tensor:
-    return torch.clamp(self, max=max)  # type: ignore[arg-type]
+    return torch.clamp(self, max=max)
 
 
 def _where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor:
@@ -78,7 +78,7 @@ def _where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> 
 
 
 def _masked_fill(self: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
-    return torch.masked_fill(self, mask, value)  # type: ignore[arg-type]
+    return torch.masked_fill(self, mask, value)
 
 
 def _heaviside(self: Tensor, values: Tensor) -> Tensor:

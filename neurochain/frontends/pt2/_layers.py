@@ -47,7 +47,7 @@ def _conv(spatial: int) -> Callable[..., Any]:
         dilation: Ints = (1,),
         groups: int = 1,
     ) -> Tensor:
-        return function(  # type: ignore[no-any-return]
+        return function(
             input, weight, bias, _each(stride, spatial), _each(padding, spatial),
             _each(dilation, spatial), groups,
         )  # fmt: skip
@@ -124,7 +124,7 @@ def _max_pool(spatial: int) -> Callable[..., Tensor]:
         dilation: Ints = (1,),
         ceil_mode: bool = False,
     ) -> Tensor:
-        return function(  # type: ignore[no-any-return]
+        return function(
             self, _each(kernel_size, spatial), _each(stride or kernel_size, spatial),
             _each(padding, spatial), _each(dilation, spatial), ceil_mode,
         )  # fmt: skip
@@ -344,7 +344,7 @@ def _slice(
     return self[(*_before(self, dim), slice(start, end, step))]
 
 
-def _before(self: Tensor, dim: int) -> tuple[slice, ...]:
+def _before(self: Tensor, dim: int) -> tuple[Any, ...]:
     if not -self.dim() <= dim < self.dim():
         raise IndexError(f"axis {dim} of {self.dim()}")
     return (slice(None),) * (dim % self.dim())

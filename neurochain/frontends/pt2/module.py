@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -21,7 +23,15 @@ __all__ = ["Interpreter", "Part", "interpreter_of"]
 
 
 class Part(nn.Module):
-    """Stands where the exported network had a module: holds its parameters and buffers."""
+    """Stands where the exported network had a module: holds its tensors and runs its nodes.
+
+    Subclasses carry the class name of that module, so that what reads live modules names what it
+    finds by the user's own names.
+    """
+
+    def forward(self, nodes: Callable[[], None]) -> None:
+        """Run `nodes` as this module."""
+        nodes()
 
 
 class Interpreter(nn.Module):
@@ -41,16 +51,28 @@ class Interpreter(nn.Module):
         self.pt2_running: Origin | None = None
         self._effects = effects
         self._places: dict[str, tuple[Part | Interpreter, str]] = {}
+        kinds = {origin.module: origin.kind for origin in self.pt2_origins}
         for item in program.stored:
-            self._store(item, tensors[item.name])
+            self._store(item, tensors[item.name], kinds)
+        self._runs = tuple(
+            (self._part(module, kinds) if module else None, range(run[0], run[-1] + 1))
+            for (module, _), run in _runs(self.pt2_origins)
+        )
 
-    def _store(self, item: Stored, tensor: Tensor) -> None:
-        *path, leaf = item.name.split(".")
+    def _part(self, name: str, kinds: Mapping[str, str]) -> Any:
+        """The module of a qualified name, made where it is not there yet."""
         owner: Any = self
-        for part in path:
+        path = ""
+        for part in name.split("."):
+            path = f"{path}.{part}" if path else part
             if part not in owner._modules:
-                owner.add_module(part, Part())
+                owner.add_module(part, _part_of(kinds.get(path, "")))
             owner = owner._modules[part]
+        return owner
+
+    def _store(self, item: Stored, tensor: Tensor, kinds: Mapping[str, str]) -> None:
+        path, _, leaf = item.name.rpartition(".")
+        owner = self._part(path, kinds) if path else self
         if item.kind == "parameter":
             owner.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
         else:
@@ -75,10 +97,11 @@ class Interpreter(nn.Module):
                 )
             slots[item.value] = tensor
         try:
-            for place, step in enumerate(program.steps):
-                self.pt2_running = step.origin
-                execute(step, slots, effects, torch.device("cpu"))
-                release(place, step, slots, effects)
+            for owner, places in self._runs:
+                if owner is None:
+                    self._execute(places, slots)
+                else:
+                    owner(partial(self._execute, places, slots))
         finally:
             self.pt2_running = None
         owners = {item.name: self._places[item.value] for item in program.stored}
@@ -87,6 +110,28 @@ class Interpreter(nn.Module):
             setattr(owner, leaf, slots[slot])
         returned = tuple(value_of(item, slots, effects) for item in program.outputs)
         return returned[0] if len(returned) == 1 else returned
+
+    def _execute(self, places: range, slots: dict[str, Any]) -> None:
+        """Nodes that stand together in one call of one module."""
+        for place in places:
+            step = self.pt2_program.steps[place]
+            self.pt2_running = step.origin
+            execute(step, slots, self._effects, torch.device("cpu"))
+            release(place, step, slots, self._effects)
+
+
+def _runs(origins: Sequence[Origin]) -> list[tuple[tuple[str, int], list[int]]]:
+    """Places of consecutive nodes of one call of one module."""
+    keyed = groupby(enumerate(origins), key=lambda item: (item[1].module, item[1].call))
+    return [(key, [place for place, _ in run]) for key, run in keyed]
+
+
+def _part_of(kind: str) -> Part:
+    name = kind.rpartition(".")[2]
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return Part()
+    part: Part = type(name, (Part,), {"__module__": __name__})()
+    return part
 
 
 def interpreter_of(path: str, program: Program, tensors: Mapping[str, Tensor]) -> Interpreter:

@@ -49,19 +49,19 @@ def is_empty(table: msgspec.Raw) -> bool:
     return bytes(table).strip() == b"{}"
 
 
-class Device(Strict):
+class Device(Strict, frozen=True):
     type: str
     index: int | None = None
 
 
-class SymInt(Strict):
+class SymInt(Strict, frozen=True):
     """as_expr: a size that is not fixed."""
 
     as_int: int | UnsetType = UNSET
     as_expr: msgspec.Raw | UnsetType = UNSET
 
 
-class TensorMeta(Strict):
+class TensorMeta(Strict, frozen=True):
     """Type, sizes and strides of a tensor."""
 
     dtype: int
@@ -73,16 +73,16 @@ class TensorMeta(Strict):
     layout: int
 
 
-class Name(Strict):
+class Name(Strict, frozen=True):
     name: str
 
 
-class OptionalTensor(Strict):
+class OptionalTensor(Strict, frozen=True):
     as_tensor: Name | UnsetType = UNSET
     as_none: bool | UnsetType = UNSET
 
 
-class Argument(Strict):
+class Argument(Strict, frozen=True):
     """A value of the graph. Kinds that no operator here takes are kept unread."""
 
     as_none: bool | UnsetType = UNSET
@@ -118,7 +118,7 @@ class Argument(Strict):
     as_string_to_argument: msgspec.Raw | UnsetType = UNSET
 
 
-class NamedArgument(Strict):
+class NamedArgument(Strict, frozen=True):
     """An argument of an operator by the name its signature gives it."""
 
     name: str
@@ -126,7 +126,7 @@ class NamedArgument(Strict):
     kind: int | None = None
 
 
-class Node(Strict):
+class Node(Strict, frozen=True):
     """One call of an operator."""
 
     target: str
@@ -137,7 +137,7 @@ class Node(Strict):
     name: str | None = None
 
 
-class Graph(Strict):
+class Graph(Strict, frozen=True):
     """Nodes in the order in which they run; tensor_values: type and sizes of every value."""
 
     inputs: list[Argument]
@@ -151,11 +151,11 @@ class Graph(Strict):
     sym_float_values: msgspec.Raw = EMPTY
 
 
-class UserInputSpec(Strict):
+class UserInputSpec(Strict, frozen=True):
     arg: Argument
 
 
-class ConstantValue(Strict):
+class ConstantValue(Strict, frozen=True):
     as_none: bool | UnsetType = UNSET
     as_int: int | UnsetType = UNSET
     as_float: float | str | UnsetType = UNSET
@@ -163,28 +163,28 @@ class ConstantValue(Strict):
     as_bool: bool | UnsetType = UNSET
 
 
-class ConstantInputSpec(Strict):
+class ConstantInputSpec(Strict, frozen=True):
     name: str
     value: ConstantValue
 
 
-class ParameterSpec(Strict):
+class ParameterSpec(Strict, frozen=True):
     arg: Name
     parameter_name: str
 
 
-class BufferSpec(Strict):
+class BufferSpec(Strict, frozen=True):
     arg: Name
     buffer_name: str
     persistent: bool
 
 
-class TensorConstantSpec(Strict):
+class TensorConstantSpec(Strict, frozen=True):
     arg: Name
     tensor_constant_name: str
 
 
-class InputSpec(Strict):
+class InputSpec(Strict, frozen=True):
     """What an input of the graph stands for."""
 
     user_input: UserInputSpec | UnsetType = UNSET
@@ -196,12 +196,12 @@ class InputSpec(Strict):
     token: msgspec.Raw | UnsetType = UNSET
 
 
-class BufferMutationSpec(Strict):
+class BufferMutationSpec(Strict, frozen=True):
     arg: Name
     buffer_name: str
 
 
-class OutputSpec(Strict):
+class OutputSpec(Strict, frozen=True):
     """What an output of the graph stands for."""
 
     user_output: UserInputSpec | UnsetType = UNSET
@@ -214,12 +214,12 @@ class OutputSpec(Strict):
     token: msgspec.Raw | UnsetType = UNSET
 
 
-class GraphSignature(Strict):
+class GraphSignature(Strict, frozen=True):
     input_specs: list[InputSpec]
     output_specs: list[OutputSpec]
 
 
-class GraphModule(Strict):
+class GraphModule(Strict, frozen=True):
     """module_call_graph only says how to put arguments into tuples and dicts: not needed here."""
 
     graph: Graph
@@ -229,12 +229,12 @@ class GraphModule(Strict):
     treespec_namedtuple_fields: msgspec.Raw = EMPTY
 
 
-class SchemaVersion(Strict):
+class SchemaVersion(Strict, frozen=True):
     major: int
     minor: int
 
 
-class ExportedProgram(Strict):
+class ExportedProgram(Strict, frozen=True):
     """guards_code is Python code in a file: it is never looked at."""
 
     graph_module: GraphModule
@@ -246,7 +246,7 @@ class ExportedProgram(Strict):
     guards_code: list[str] = []
 
 
-class PayloadMeta(Strict):
+class PayloadMeta(Strict, frozen=True):
     """Where the bytes of a tensor are."""
 
     path_name: str
@@ -255,7 +255,7 @@ class PayloadMeta(Strict):
     tensor_meta: TensorMeta | None
 
 
-class PayloadConfig(Strict):
+class PayloadConfig(Strict, frozen=True):
     """Every stored tensor by its qualified name."""
 
     config: dict[str, PayloadMeta]

@@ -90,9 +90,10 @@ class _Check:
         self.effects = effects
         self.device = torch.device("meta")
         self.slots: dict[str, Any] = dict(program.constants)
-        for item in (*program.stored, *program.inputs):
-            said = program.types[item.value]
-            self.slots[item.value] = torch.empty(said.shape, dtype=said.dtype, device=self.device)
+        names = [*(s.value for s in program.stored), *(i.value for i in program.inputs)]
+        for name in names:
+            said = program.types[name]
+            self.slots[name] = torch.empty(said.shape, dtype=said.dtype, device=self.device)
         self.sizes: dict[str, int] = {}
         self.live = 0
         self.work = 0

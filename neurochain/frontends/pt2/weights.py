@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,7 +33,7 @@ DTYPES: dict[int, torch.dtype] = {
 """torch's ScalarType numbers; complex, bfloat16 and 8-bit floats have no meaning further on."""
 STRIDED = 7
 
-_NUMPY = {
+_NUMPY: dict[torch.dtype, np.dtype[Any]] = {
     torch.uint8: np.dtype("u1"),
     torch.int8: np.dtype("i1"),
     torch.int16: np.dtype("<i2"),
