@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neurochain.errors import InputError
+from neurochain.frontends.pt2.constants import fold
 from neurochain.frontends.pt2.effects import Effects, effects_of
 from neurochain.frontends.pt2.execute import execute, release, value_of
 from neurochain.frontends.pt2.origin import Origin
@@ -58,6 +59,9 @@ class Interpreter(nn.Module):
             (self._part(module, kinds) if module else None, range(run[0], run[-1] + 1))
             for (module, _), run in _runs(self.pt2_origins)
         )
+        stored = {v: getattr(owner, leaf) for v, (owner, leaf) in self._places.items()}
+        with torch.no_grad():
+            self._folded, self._skipped = fold(program, effects, stored)
 
     def _part(self, name: str, kinds: Mapping[str, str]) -> Any:
         """The module of a qualified name, made where it is not there yet."""
@@ -86,7 +90,7 @@ class Interpreter(nn.Module):
             raise ValueError(
                 f"{len(given)} inputs are given, the graph takes {len(program.inputs)}"
             )
-        slots: dict[str, Any] = dict(program.constants)
+        slots: dict[str, Any] = {**program.constants, **self._folded}
         for value, (owner, leaf) in self._places.items():
             slots[value] = getattr(owner, leaf)
         for item, tensor in zip(program.inputs, given, strict=True):
@@ -114,6 +118,8 @@ class Interpreter(nn.Module):
     def _execute(self, places: range, slots: dict[str, Any]) -> None:
         """Nodes that stand together in one call of one module."""
         for place in places:
+            if place in self._skipped:
+                continue
             step = self.pt2_program.steps[place]
             self.pt2_running = step.origin
             execute(step, slots, self._effects, torch.device("cpu"))
