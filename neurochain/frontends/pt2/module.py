@@ -101,11 +101,11 @@ class Interpreter(nn.Module):
                 )
             slots[item.value] = tensor
         try:
-            for owner, places in self._runs:
-                if owner is None:
+            for part, places in self._runs:
+                if part is None:
                     self._execute(places, slots)
                 else:
-                    owner(partial(self._execute, places, slots))
+                    part(partial(self._execute, places, slots))
         finally:
             self.pt2_running = None
         owners = {item.name: self._places[item.value] for item in program.stored}

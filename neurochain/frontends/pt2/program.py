@@ -119,6 +119,8 @@ class _Reader:
         self.types: dict[str, ValueType] = {}
         self.known: set[str] = set()
         self.unknown_targets: set[str] = set()
+        self.operators: dict[str, Operator | None] = {}
+        self.faults: dict[tuple[str, ...], str] = {}
 
     def bad(self, what: str, fix: str = _AGAIN) -> None:
         self.malformed.append(Finding(where=self.path, what=what, fix=fix))
@@ -233,7 +235,9 @@ class _Reader:
 
     def _step(self, node: schema.Node) -> Step | None:
         origin = origin_of(node.name or _first_output(node), node.metadata)
-        operator = find_operator(node.target)
+        if node.target not in self.operators:
+            self.operators[node.target] = find_operator(node.target)
+        operator = self.operators[node.target]
         if operator is None:
             self._refuse_target(node.target, origin)
             self.known.update(name for a in node.outputs for name in _output_names(a))
@@ -283,8 +287,10 @@ class _Reader:
                 self.unsupported(where(origin), f"uses {item.name}.", "Leave it out.")
             if item.name not in _IGNORED:
                 arguments[item.name] = value
-        fault = operator.missing(list(arguments))
-        if fault and not self.refused:
+        key = (node.target, *arguments)
+        if key not in self.faults:
+            self.faults[key] = operator.missing(list(arguments))
+        if (fault := self.faults[key]) and not self.refused:
             self.bad(f"node {origin.node}: {node.target[:80]}: {fault}.")
         return arguments
 
