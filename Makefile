@@ -6,6 +6,7 @@
 #   ALLOW_CUDA=1         install a CUDA build of torch where that is what the index offers
 #   EXTRAS=torch,dev     the extras that tests and checks run with
 #   PYTEST_ARGS=...      more arguments for pytest
+#   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
 
 VENV        ?= .venv
 PYTHON      ?= python3
@@ -14,6 +15,8 @@ ALLOW_CUDA  ?=
 EXTRAS      ?= torch,dev
 JOBS        ?= 2
 PYTEST_ARGS ?=
+N           ?= 1000
+SEED        ?= 1
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
@@ -25,10 +28,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize fuzz judges bench docs build clean
+.PHONY: help setup demo test lint type sanitize fuzz judges battery bench docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize fuzz judges bench docs build clean"
+	@echo "make setup demo test lint type sanitize fuzz judges battery bench docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -88,6 +91,9 @@ fuzz: $(STAMPS)/dev
 
 judges: $(STAMPS)/dev
 	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+
+battery: $(STAMPS)/dev
+	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)
 
 lint: $(STAMPS)/dev
 	@tools/lint.sh $(BIN)

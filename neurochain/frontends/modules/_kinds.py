@@ -80,7 +80,11 @@ _TRANSPARENT: tuple[type[nn.Module], ...] = (
 )
 
 # snnTorch neurons without a meaning as a neuron program
-_OPAQUE: tuple[type[nn.Module], ...] = (snntorch.SLSTM, snntorch.SConv2dLSTM)
+_OPAQUE: tuple[type[nn.Module], ...] = tuple(
+    getattr(snntorch, name)
+    for name in ("SLSTM", "SConv2dLSTM", "StateLeaky", "LinearLeaky", "AssociativeLeaky")
+    if hasattr(snntorch, name)
+)
 
 
 def is_leaf(module: nn.Module, *, inside: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -73,7 +74,7 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
     for inside in (False, True) if known else (False,):
         found = _trace(module, given, None, inside)
         ways = [found]
-        if not found.one_step and not found.tracer.neuron_calls:
+        if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
             ways.append(_trace(module, given, True, inside))
         for way in ways:
             step = given
@@ -85,6 +86,16 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
             except UnsupportedError as error:
                 failure = failure or error
     raise failure or InternalError("a module was read in no way.")
+
+
+def _repeats(found: Trace) -> bool:
+    """True where a layer with weights is used several times: the loop is one over time."""
+    calls = Counter(call.name for call in found.tracer.leaf_calls if _has_weights(call.module))
+    return any(count > 1 for count in calls.values())
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return next(layer.parameters(), None) is not None
 
 
 def _trace(module: nn.Module, given: Sample, one_step: bool | None, inside: bool) -> Trace:
