@@ -60,6 +60,7 @@ class CompileOptions:
     """What a command line says about a source."""
 
     model: str | None = None
+    assume: tuple[str, ...] = ()
     sample: Path | None = None
     input_shape: tuple[int, ...] | None = None
     dt: float | None = None
@@ -80,6 +81,7 @@ class CompileOptions:
         return {
             "sample": None if self.sample is None else read_npy(self.sample),
             "model": self.model,
+            "assume": self._facts(),
             "input_shape": self.input_shape,
             "dt": self.dt,
             "reset": self.reset,
@@ -92,6 +94,14 @@ class CompileOptions:
             "reset_delay": _yes(self.reset_delay),
             "weights": self.weights,
         }
+
+    def _facts(self) -> dict[str, Any] | None:
+        """What --assume says. Errors: InputError."""
+        if not self.assume:
+            return None
+        from neurochain.frontends.assume import read_words  # imports torch
+
+        return read_words(self.assume)
 
 
 def _yes(word: str | None) -> bool | None:
@@ -149,6 +159,13 @@ _COMPILE = (
         "--model",
         metavar="PKG.MOD:FACTORY",
         help="For a bare state dict: what builds the module. Runs that code.",
+    ),
+    click.option(
+        "--assume",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="For a bare state dict: a fact that it lacks (repeat), or a .toml or .json of all of "
+        "them; `neurochain check` prints a form. Never called verified.",
     ),
     click.option(
         "--sample", type=PATH, metavar="X.NPY", help="One call's input of the module, as .npy."
