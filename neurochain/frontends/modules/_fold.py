@@ -127,7 +127,7 @@ class Expressions:
 
     def _op_form(self, value: OpValue, step: int, depth: int) -> tuple[Any, ...]:
         place = self.operations.place(value)
-        if place is not None and place.step < step and not value.constant:
+        if place is not None and place.step < step:
             return ("ref", place.site, place.place, step - place.step)
         return ("op", value.op, *(self.of(a, step, depth) for a in value.args))
 
@@ -285,6 +285,24 @@ def _ref_findings(
     return []
 
 
+def _change(expressions: Expressions, before: int, after: int) -> str:
+    """Where two forms first differ, in words."""
+    a, b = expressions.forms[before], expressions.forms[after]
+    if a[0] == b[0] == "leaf" and a[1:3] != b[1:3]:
+        return (
+            f" (it goes through {a[1]}, then through {b[1]}: layers that change from step to step, "
+            "as in BatchNormTT, are not compiled)"
+        )
+    if a[0] == b[0] == "const":
+        return " (a constant changes from step to step: random numbers, or a table over steps)"
+    if a[0] == b[0] and len(a) == len(b):
+        pairs = zip(expressions.parts(before), expressions.parts(after), strict=True)
+        for x, y in pairs:
+            if x != y:
+                return _change(expressions, x, y)
+    return " (or one neuron serves twice in a step)"
+
+
 def _current_findings(
     label: str, calls: list[NeuronCall], expressions: Expressions
 ) -> list[Finding]:
@@ -296,8 +314,8 @@ def _current_findings(
         return [
             Finding(
                 where=label,
-                what=f"its input at step {step} is computed otherwise than at step {step - 1} "
-                "(or one neuron serves twice in a step).",
+                what=f"its input at step {step} is computed otherwise than at step {step - 1}"
+                f"{_change(expressions, numbers[step - 1], numbers[step])}.",
                 fix="Do the same in every step, with one neuron module for each place.",
             )
         ]

@@ -18,7 +18,7 @@ from neurochain.frontends.modules._kinds import (
 from neurochain.frontends.modules._neurons import feature_findings
 from neurochain.frontends.modules._stubs import refusal
 from neurochain.frontends.modules._time import reachable
-from neurochain.frontends.modules._values import LeafValue, Value
+from neurochain.frontends.modules._values import ConstValue, LeafValue, Value
 
 __all__ = ["dropped_findings", "neuron_features", "notes", "scan"]
 
@@ -64,7 +64,7 @@ def dropped_findings(trace: Trace, roots: list[Value]) -> list[Finding]:
     used = {id(call.origin or call) for call in calls}
     findings = []
     for call in trace.tracer.leaf_calls:
-        if id(call) not in used:
+        if id(call) not in used and not isinstance(call.argument, ConstValue):
             finding = Finding(
                 where=label_of(call.name, call.module),
                 what="its result is used nowhere.",
