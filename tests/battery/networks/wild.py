@@ -1,6 +1,7 @@
 """Networks as they stand in public repositories: the structures that many projects share."""
 
 import math
+from itertools import pairwise
 
 import snntorch as snn
 import torch
@@ -365,18 +366,17 @@ def list_of_membranes() -> Case:
     class Net(nn.Module):
         def __init__(self, sizes=(N, H, H, OUT)):
             super().__init__()
-            self.fcs = nn.ModuleList(
-                nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-            )
+            self.fcs = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
             self.lifs = nn.ModuleList(snn.Leaky(beta=0.75, learn_beta=True) for _ in sizes[1:])
 
         def forward(self, x):
             mems = [lif.init_leaky() for lif in self.lifs]
             out = []
             for frame in torch.unbind(x, dim=1):
+                spk = frame
                 for k, (fc, lif) in enumerate(zip(self.fcs, self.lifs, strict=True)):
-                    frame, mems[k] = lif(fc(frame), mems[k])
-                out.append(frame)
+                    spk, mems[k] = lif(fc(spk), mems[k])
+                out.append(spk)
             return torch.stack(out, 1)
 
     return Case(
