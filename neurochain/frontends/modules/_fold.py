@@ -195,7 +195,8 @@ class Expressions:
 
     def _at_rest(self, number: int, read: set[tuple[int, int]]) -> NDArray[np.float32] | None:
         """What an expression is before the first step, values of earlier steps being their initial
-        ones, or 0; `read` gathers them. None where it depends on more."""
+        ones, or 0; `read` gathers them. None where it depends on more.
+        """
         form = self.forms[number]
         if form[0] == "ref" and form[3] == 1:
             read.add((form[1], form[2]))
