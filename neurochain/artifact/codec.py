@@ -37,8 +37,8 @@ Tensors = dict[str, NDArray[Any]]
 
 _GRAPH = (
     "IF", "LI", "LIF", "Affine", "AvgPool", "Conv", "CubaLI", "CubaLIF", "Custom", "Delay", "Edge",
-    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale", "ScaleShift", "SumPool",
-    "Threshold",
+    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale",
+    "ScaleShift", "SumPool", "Threshold",
 )  # fmt: skip
 _NETWORK = (Instruction, Network, OutputPort, Population, Program, Projection, Source)
 _CLASSES: dict[str, type[Any]] = {

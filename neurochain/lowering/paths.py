@@ -44,8 +44,8 @@ class Sum(Node):
 class Path:
     """source -> (map) -> target between standing nodes.
 
-    `port` is that of a Custom target. `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
-    the steps of delay in front of and behind it.
+    `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
+    the steps of delay in front of and behind it; `port` is that of a Custom target.
     """
 
     source: str

@@ -157,8 +157,8 @@ class Expressions:
     def starts(self, first: int, later: int) -> bool:
         """True where `first` is `later` with what stands before the first step.
 
-        Spikes and states of neurons are 0 before; for scalar operations what stood there is noted in
-        `initial`, and has to be the same wherever it is looked at.
+        Spikes and states of neurons are 0 before; for scalar operations what stood there is noted
+        in `initial`, and has to be the same wherever it is looked at.
         """
         if first == later:
             return True
@@ -194,8 +194,9 @@ class Expressions:
         return True
 
     def _at_rest(self, number: int, read: set[tuple[int, int]]) -> NDArray[np.float32] | None:
-        """What an expression is before the first step, values of earlier steps being their initial
-        ones, or 0; `read` gathers them. None where it depends on more.
+        """What an expression is before the first step; None where it depends on more.
+
+        Values of earlier steps are their initial ones, or 0; `read` gathers them.
         """
         form = self.forms[number]
         if form[0] == "ref" and form[3] == 1:

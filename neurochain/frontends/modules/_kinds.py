@@ -88,7 +88,7 @@ _OPAQUE: tuple[type[nn.Module], ...] = tuple(
 
 
 def is_leaf(module: nn.Module, *, inside: bool = False) -> bool:
-    """True where the trace does not look inside: torch's own layers and, unless `inside`, neurons."""
+    """True where the trace does not look inside: torch's layers and, unless `inside`, neurons."""
     if isinstance(module, SpikingNeuron):
         known = type(module) in NEURON_STATES and not inside
         return known or isinstance(module, _OPAQUE)

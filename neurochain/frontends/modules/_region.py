@@ -66,7 +66,7 @@ class _Assembly:
         self.root = -1
 
     def is_spike_of_another(self, number: int) -> bool:
-        """True for spikes that another module computes from its own values: a population of its own.
+        """True for spikes that another module computes of its own values: another population.
 
         A surrogate gradient is a module too, but compares what the neuron around it has computed.
         """
@@ -102,7 +102,7 @@ class _Assembly:
         return name
 
     def _operation(self, op: Op, numbers: tuple[int, ...]) -> str:
-        """One operation; a factor of 1 (such as snnTorch's graded_spikes_factor) changes nothing."""
+        """One operation; a factor of 1 (as snnTorch's graded_spikes_factor is) changes nothing."""
         args = tuple(self.register(k) for k in numbers)
         if op in (Op.MUL, Op.DIV) and args[1] == "one":
             return args[0]

@@ -46,7 +46,7 @@ class Tracer(TorchFunctionMode):
     """Follows one or more calls of a module's forward.
 
     inside: neurons are looked into, as if they were written by hand.
-    live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
+    live: layers and neurons run, and what every scalar operation gives is kept by site and visit.
     """
 
     def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:

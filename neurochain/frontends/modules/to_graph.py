@@ -66,8 +66,8 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
     """The first way of reading that succeeds; where none does, what the first one found.
 
     Neurons that are known are leaves first; else they are looked into, as if written by hand (a
-    membrane that feeds a layer, a start that is not zero). Without a neuron that is known, operations
-    that repeat within a call may be a loop over time, or one over layers.
+    membrane that feeds a layer, a start that is not zero). Without a neuron that is known,
+    operations that repeat within a call may be a loop over time, or one over layers.
     """
     failure: UnsupportedError | None = None
     known = any(type(part) in NEURON_STATES for part in module.modules())
@@ -77,12 +77,12 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
         if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
             ways.append(_trace(module, given, True, inside))
         for way in ways:
-            step = given
+            step, followed = given, way
             if time_axis is not None and way.one_step:
                 step = given.one_step(time_axis)
-                way = _trace(module, step, True if way is not found else None, inside)
+                followed = _trace(module, step, True if way is not found else None, inside)
             try:
-                return replace(Reading(module, step, way, step_s).result(), inside=inside)
+                return replace(Reading(module, step, followed, step_s).result(), inside=inside)
             except UnsupportedError as error:
                 failure = failure or error
     raise failure or InternalError("a module was read in no way.")
