@@ -130,7 +130,7 @@ def _run(
     names: Sequence[str] = (),
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
-    with at_rest(module):
+    with at_rest(module, weights=False):  # to_graph keeps them
         frames = [sample] * ONE_STEP_CALLS
         return follow(module, frames, arguments, one_step, names or list(arguments), inside=inside)
 

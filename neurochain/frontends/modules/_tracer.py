@@ -164,10 +164,13 @@ class Tracer(TorchFunctionMode):
                 tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
             with torch.no_grad(), opened(), self:
                 yield
         finally:
+            torch.set_num_threads(threads)
             nn.Module.__call__ = original  # type: ignore[method-assign]
             for reference in self._records:
                 tensor = reference()
