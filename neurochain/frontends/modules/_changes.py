@@ -11,7 +11,7 @@ from torch import nn
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import NEURON_STATES, is_leaf, label_of
-from neurochain.frontends.modules._marks import value_of
+from neurochain.frontends.modules._marks import tracked
 
 __all__ = ["counter_findings", "numbers", "parameter_findings", "parameters"]
 
@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
         return tuple(item for item in map(_plain, value) if item is not None)
     if isinstance(value, dict):
         return tuple((str(key), _plain(item)) for key, item in value.items())
-    if isinstance(value, torch.Tensor) and value_of(value) is None:
+    if isinstance(value, torch.Tensor) and not tracked(value):
         return tuple(value.shape), value.detach().cpu().numpy().tobytes()
     return None
 
@@ -74,7 +74,7 @@ def counter_findings(
             fix="Count outside the module.",
         )
         for (part, name), value in numbers(module).items()
-        if before.get((part, name), value) not in (value, None)
+        if value is not None and before.get((part, name), value) not in (value, None)
     ]
 
 

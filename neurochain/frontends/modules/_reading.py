@@ -23,6 +23,7 @@ from neurochain.frontends.modules._scan import (
     neuron_features,
     notes,
     scan,
+    unread_findings,
 )
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
@@ -164,6 +165,7 @@ class Reading:
             builder.add_output(output)
         self.findings += builder.findings
         self.findings += builder.loose_ends()
+        self.findings += unread_findings(self.trace, {f.module for f in builder.populations})
         if not builder.populations and not self.findings:
             self.findings.append(
                 Finding(

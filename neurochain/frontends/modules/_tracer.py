@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from neurochain.errors import Finding
 from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
-from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
+from neurochain.frontends.modules._kinds import SpikingNeuron, inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
 from neurochain.frontends.modules._opened import opened
 from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
@@ -63,6 +63,7 @@ class Tracer(TorchFunctionMode):
         self.input: InputValue | None = None
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
         self.operations: list[OpValue] = []
+        self.entered: dict[nn.Module, str] = {}
         self.visits: dict[tuple[Any, ...], int] = {}
         self.owners: list[nn.Module] = []
         self._inside = False
@@ -113,6 +114,8 @@ class Tracer(TorchFunctionMode):
 
     def enter(self, module: nn.Module) -> None:
         """A module that is looked into."""
+        if isinstance(module, SpikingNeuron):
+            self.entered[module] = self.names.get(module, "")
         for what, fix in inner_faults(module):
             self.refuse(label_of(self.names.get(module, ""), module), what, fix)
         self.owners.append(module)

@@ -85,6 +85,8 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
                 return replace(Reading(module, step, followed, step_s).result(), inside=inside)
             except UnsupportedError as error:
                 failure = failure or error
+            except InputError as error:
+                raise failure or error from None
     raise failure or InternalError("a module was read in no way.")
 
 
