@@ -17,7 +17,7 @@ from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._layers import read_layer
 from neurochain.frontends.modules._neurons import read_neuron
 from neurochain.frontends.modules._outputs import DecodedOutput
-from neurochain.frontends.modules._region import COMPARISONS, Region, assemble
+from neurochain.frontends.modules._region import COMPARISONS, Region, assemble, maker_of
 from neurochain.frontends.modules._values import (
     JoinValue,
     LeafValue,
@@ -259,9 +259,7 @@ class Builder:
 
     def _owner(self, expression: int) -> tuple[str, str]:
         """(qualified name, class) of the module in whose forward an operation stands."""
-        value = self.expressions.values[expression]
-        call = value.call if isinstance(value, OpValue) else None
-        return (call.owner, call.kind) if call is not None else ("", "")
+        return maker_of(self.expressions.values[expression])
 
     def _region(self, expression: int) -> str:
         """A population that computes an expression by its own program."""
@@ -272,7 +270,9 @@ class Builder:
         )
         spiking = region.program.emits is PortKind.EVENT
         compared = any(step.op in COMPARISONS for step in region.program.body)
-        lasting = bool(region.program.states) or (compared and spiking)
+        lasting = (
+            bool(region.program.states) or (compared and spiking) or self._is_read_late(expression)
+        )
         own = spiking or lasting
         name = self._free((owner or label) if own else f"{owner or label}.value", numbered=True)
         self._names[expression] = name
@@ -296,6 +296,13 @@ class Builder:
         for port, number in region.ports.items():
             self._connect(self.ends(number, f"the input of {name}"), name, port)
         return name
+
+    def _is_read_late(self, expression: int) -> bool:
+        """True where a later step reads what an operation gives."""
+        value = self.expressions.values[expression]
+        place = self.expressions.operations.place(value) if isinstance(value, OpValue) else None
+        late = {(form[1], form[2]) for form in self.expressions.forms if form[0] == "ref"}
+        return place is not None and (place.site, place.place) in late
 
     def _kind_of(self, expression: int) -> PortKind:
         """What an expression delivers."""

@@ -18,7 +18,7 @@ from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._values import OpValue
 from neurochain.program import Instruction, Op, PortKind, Program
 
-__all__ = ["COMPARISONS", "Region", "assemble"]
+__all__ = ["COMPARISONS", "Region", "assemble", "maker_of"]
 
 _THRESHOLDS = {Op.GT: ">", Op.GE: ">="}
 COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
@@ -66,7 +66,7 @@ class _Assembly:
         self.root = -1
 
     def is_spike_of_another(self, number: int) -> bool:
-        """True for spikes that another module computes from its own values: a population of its own.
+        """True for spikes that another module computes of its own values: another population.
 
         A surrogate gradient is a module too, but compares what the neuron around it has computed.
         """
@@ -102,7 +102,7 @@ class _Assembly:
         return name
 
     def _operation(self, op: Op, numbers: tuple[int, ...]) -> str:
-        """One operation; a factor of 1 (such as snnTorch's graded_spikes_factor) changes nothing."""
+        """One operation; a factor of 1 (as snnTorch's graded_spikes_factor is) changes nothing."""
         args = tuple(self.register(k) for k in numbers)
         if op in (Op.MUL, Op.DIV) and args[1] == "one":
             return args[0]
@@ -157,6 +157,22 @@ def owner_of(value: Any) -> str:
     """Qualified name of the module in whose forward an operation stands."""
     call = value.call if isinstance(value, OpValue) else None
     return call.owner if call is not None else ""
+
+
+def maker_of(value: Any) -> tuple[str, str]:
+    """(qualified name, class) of the module that an operation belongs to.
+
+    That of a surrogate gradient's module is the neuron's around it, whose membrane it compares.
+    """
+    call = value.call if isinstance(value, OpValue) else None
+    if call is None:
+        return "", ""
+    if isinstance(value, OpValue) and _is_spike(value):
+        for part in _compared(value):
+            around = part.call if isinstance(part, OpValue) else None
+            if around is not None and call.owner.startswith(f"{around.owner}."):
+                return around.owner, around.kind
+    return call.owner, call.kind
 
 
 def _is_spike(value: OpValue) -> bool:

@@ -46,7 +46,7 @@ class Tracer(TorchFunctionMode):
     """Follows one or more calls of a module's forward.
 
     inside: neurons are looked into, as if they were written by hand.
-    live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
+    live: layers and neurons run, and what every scalar operation gives is kept by site and visit.
     """
 
     def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
@@ -164,10 +164,13 @@ class Tracer(TorchFunctionMode):
                 tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
             with torch.no_grad(), opened(), self:
                 yield
         finally:
+            torch.set_num_threads(threads)
             nn.Module.__call__ = original  # type: ignore[method-assign]
             for reference in self._records:
                 tensor = reference()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -65,26 +66,36 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
     """The first way of reading that succeeds; where none does, what the first one found.
 
     Neurons that are known are leaves first; else they are looked into, as if written by hand (a
-    membrane that feeds a layer, a start that is not zero). Without a neuron that is known, operations
-    that repeat within a call may be a loop over time, or one over layers.
+    membrane that feeds a layer, a start that is not zero). Without a neuron that is known,
+    operations that repeat within a call may be a loop over time, or one over layers.
     """
     failure: UnsupportedError | None = None
     known = any(type(part) in NEURON_STATES for part in module.modules())
     for inside in (False, True) if known else (False,):
         found = _trace(module, given, None, inside)
         ways = [found]
-        if not found.one_step and not found.tracer.neuron_calls:
+        if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
             ways.append(_trace(module, given, True, inside))
         for way in ways:
-            step = given
+            step, followed = given, way
             if time_axis is not None and way.one_step:
                 step = given.one_step(time_axis)
-                way = _trace(module, step, True if way is not found else None, inside)
+                followed = _trace(module, step, True if way is not found else None, inside)
             try:
-                return replace(Reading(module, step, way, step_s).result(), inside=inside)
+                return replace(Reading(module, step, followed, step_s).result(), inside=inside)
             except UnsupportedError as error:
                 failure = failure or error
     raise failure or InternalError("a module was read in no way.")
+
+
+def _repeats(found: Trace) -> bool:
+    """True where a layer with weights is used several times: the loop is one over time."""
+    calls = Counter(call.name for call in found.tracer.leaf_calls if _has_weights(call.module))
+    return any(count > 1 for count in calls.values())
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return next(layer.parameters(), None) is not None
 
 
 def _trace(module: nn.Module, given: Sample, one_step: bool | None, inside: bool) -> Trace:
