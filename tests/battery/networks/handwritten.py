@@ -384,7 +384,7 @@ def spytorch() -> Case:
 
     return Case(
         module=dyadic(SpyTorch(), 4, drive=1.0), shapes=((N,),), drive="loop", time_axis=1,
-        returns=(1, 1), quiet=("returned 0",),
+        returns=(1, 1), outputs=(1, 0), quiet=("returned 0",),
         constructs=("neuron written as a function", "einsum", "layer by layer"),
         source="https://github.com/fzenke/spytorch",
     )  # fmt: skip
