@@ -24,6 +24,7 @@ from neurochain.frontends.modules._scan import (
     notes,
     scan,
 )
+from neurochain.frontends.modules._series import gather_series, late_finding
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
@@ -182,7 +183,10 @@ class Reading:
         threaded = {slot.returned for slot in self.trace.slots} | self._threaded_places()
         found: list[DecodedOutput] = []
         carried: list[DecodedOutput] = []
-        for place, value in self.returned:
+        returned = self.returned
+        if not self.trace.one_step:
+            returned = gather_series(self.trace.whole, returned, steps, expressions)
+        for place, value in returned:
             if self.trace.one_step:
                 output = step_output(value, place, steps, expressions)
             else:
@@ -190,6 +194,8 @@ class Reading:
             if isinstance(output, Finding):
                 self.findings.append(output)
             elif output is not None:
+                late = late_finding(output, expressions)
+                self.findings += [late] if late is not None else []
                 (carried if place in threaded else found).append(output)
         ends = _ends(expressions, last)
         found += [o for o in carried if expressions.forms[o.expression][1:3] in ends]
