@@ -1,8 +1,9 @@
-"""Lists with an entry for each step, as forward returns them: understood as the stacked sequence."""
+"""Lists with an entry for each step, as forward returns them, are the stacked sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from neurochain.errors import Finding
@@ -51,7 +52,7 @@ def _sequences(
 ) -> list[tuple[int, Value]] | None:
     """One sequence for each place in an entry; None where the entries are not those of steps."""
     width = starts[1] - starts[0]
-    if any(b - a != width for a, b in zip(starts, starts[1:], strict=False)):
+    if any(b - a != width for a, b in pairwise(starts)):
         return None
     found: list[tuple[int, Value]] = []
     for column in range(width):
