@@ -17,6 +17,7 @@ from neurochain.errors import Finding, InputError, InternalError, Severity
 from neurochain.frontends.result import (
     Decoding,
     FrontendResult,
+    InputFact,
     OutputFact,
     PopulationFact,
     StateArgument,
@@ -30,7 +31,7 @@ _CLASSES: dict[str, Any] = {
     for cls in (
         *(g.Affine, g.AvgPool, g.Conv, g.CubaLIF, g.Flatten, g.Input, g.LIF, g.Linear),
         *(g.MaxPool, g.Output, g.Reset, g.Scale, g.SumPool, g.Edge, g.Graph),
-        *(Finding, FrontendResult, OutputFact, PopulationFact, StateArgument),
+        *(Finding, FrontendResult, InputFact, OutputFact, PopulationFact, StateArgument),
     )
 }
 _ENUMS: dict[str, type[StrEnum]] = {

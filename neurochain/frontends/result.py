@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding
-from neurochain.graph import Graph
+from neurochain.graph import Graph, Input
 
-__all__ = ["Decoding", "FrontendResult", "OutputFact", "PopulationFact", "StateArgument", "Style"]
+__all__ = [
+    "Decoding",
+    "FrontendResult",
+    "InputFact",
+    "OutputFact",
+    "PopulationFact",
+    "StateArgument",
+    "Style",
+]
 
 
 class Style(StrEnum):
@@ -60,10 +68,28 @@ class PopulationFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFact:
+    """An input of the network beside the first: a further argument of forward.
+
+    argument   parameter of forward; of nested tuples and dicts the leaf, such as context[0]
+    node       the Input node
+    shape      one sample at one step, without batch and time
+    time_axis  axis of time in a call's value, None where a call is a step or it has no time
+    static     it has no time in a module that loops over time: shown at every step
+    """
+
+    argument: str
+    node: str
+    shape: tuple[int, ...]
+    time_axis: int | None
+    static: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateArgument:
     """A parameter of forward that carries a state: which one, and where its new value returns.
 
-    argument  name of the parameter of forward
+    argument  parameter of forward; of nested tuples and dicts the leaf, such as state[0]
     returned  position among the returned values (nested ones counted flat)
     """
 
@@ -101,6 +127,7 @@ class FrontendResult:
     time_axis      axis of time in a call's input (TIME_LOOP over its input), None where a call is
                    a step or the same input is shown at every step
     batched        whether a call's input has a batch axis (the first one beside time)
+    batch          size of that axis in the sample
     static_input   TIME_LOOP whose input has no time: shown at every step
     steps          steps of one call (TIME_LOOP), else None
     input_shape    one sample at one step, without batch and time
@@ -109,6 +136,7 @@ class FrontendResult:
     first_arguments  what they are in the first call, where they are tensors
     none_arguments   arguments that have to be given, and are None in the first call
     inside         neurons were looked into, as if they were written by hand
+    inputs         the inputs beside the first one
     findings       warnings and notes; errors are raised
     """
 
@@ -127,4 +155,23 @@ class FrontendResult:
     first_arguments: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     none_arguments: tuple[str, ...] = ()
     inside: bool = False
+    inputs: tuple[InputFact, ...] = ()
+    batch: int = 1
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def input_nodes(self) -> dict[str, str]:
+        """Input node of every argument of forward that is an input, "" for the first."""
+        further = {fact.argument: fact.node for fact in self.inputs}
+        first = next(
+            name
+            for name, node in self.graph.nodes.items()
+            if isinstance(node, Input) and name not in further.values()
+        )
+        return {"": first, **further}
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """One sample at one step of every input, by node."""
+        shapes = {"": self.input_shape, **{fact.argument: fact.shape for fact in self.inputs}}
+        return {node: shapes[argument] for argument, node in self.input_nodes.items()}

@@ -48,7 +48,7 @@ class Loaded:
     kind      "snntorch", "checkpoint", "state_dict", "nir", "graph"
     module    the live module to verify against, None where there is none
     result    the front end's result (how to drive the module), None where there is none
-    sample    one call's input, None where unknown
+    sample    one call's input, by argument where there are several, None where unknown
     unverified  why nothing can be verified, "" where a module is there
     """
 
@@ -111,7 +111,7 @@ def _refuse_nir_options(options: Options) -> None:
 
 
 def _from_module(kind: str, module: Any, sample: Any, options: Options, **more: Any) -> Loaded:
-    from neurochain.frontends.modules import to_graph
+    from neurochain.frontends.modules import plain_sample, to_graph
 
     _refuse_nir_options(options)
     result = to_graph(module, sample, dt_s=options.dt_s, time_axis=options.time_axis)
@@ -121,7 +121,7 @@ def _from_module(kind: str, module: Any, sample: Any, options: Options, **more: 
         findings=result.findings,
         module=module,
         result=result,
-        sample=sample,
+        sample=plain_sample(module, sample),
         **more,
     )
 

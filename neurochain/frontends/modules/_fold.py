@@ -63,7 +63,7 @@ class Expressions:
     """Numbers for expressions, relative to a step. Equal numbers: equal computations.
 
     forms[k] is a tuple whose first item says what it is, and refers to other forms by number:
-      ("input", lag, shape, digest, label)   ("probe", argument)   ("zero",)   ("const", digest)
+      ("input", lag, shape, digest, label, source)   ("probe", argument)   ("zero",)   ("const", digest)
       ("spike", module, site, lag)   ("state", module, site, lag, state)
       ("leaf", name, key, argument)   ("view", base, shape, digest)   ("join", (part, size), ...)
       ("stack", dim, item, ...)   ("op", operation, argument, ...)
@@ -136,7 +136,7 @@ class Expressions:
         lag = 0 if use.step is None else step - use.step
         label = value.label if isinstance(value, ViewValue) else ""
         digest = hashlib.sha256(use.index.tobytes()).hexdigest()
-        return ("input", lag, use.shape, digest, label)
+        return ("input", lag, use.shape, digest, label, use.source)
 
     def constant(self, number: int) -> NDArray[np.float32] | None:
         """What a form is that depends on nothing, None for others."""

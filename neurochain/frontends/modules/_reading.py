@@ -28,10 +28,18 @@ from neurochain.frontends.modules._series import gather_series, late_finding
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
-from neurochain.frontends.result import FrontendResult, StateArgument, Style
+from neurochain.frontends.result import FrontendResult, InputFact, StateArgument, Style
 from neurochain.graph import Graph
 
-__all__ = ["Reading"]
+__all__ = ["FurtherInputs", "Reading"]
+
+
+class FurtherInputs(Exception):  # noqa: N818 - no error: the trace is made again
+    """Arguments of forward that are read at every step and carry no state: they are inputs."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
 
 
 class Reading:
@@ -56,12 +64,13 @@ class Reading:
         self._check_failure()
         self._raise()
         self._settle()
-        timing, steps = self._timing(self._input())
+        timing, steps = self._timing(self._inputs())
         self.findings += number_calls(self.calls, steps)
         self._raise()
         visits = self.trace.tracer.visits
         operations = Operations(self.trace.tracer.operations, visits, steps)
         expressions = Expressions(timing, operations)
+        self._check_arguments(expressions, steps)
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
         self.findings += problems
@@ -101,18 +110,37 @@ class Reading:
             raise UnsupportedError(*self.findings, finding) from failure
         raise InputError(finding) from failure
 
-    def _input(self) -> InputValue:
-        """The sample's value; raises where there is nothing to compile."""
-        sample = self.trace.tracer.input
-        uses = [v for v in reachable(self._roots()) if v is sample]
-        if sample is None or not (uses or self._reads(sample)):
+    def _inputs(self) -> list[InputValue]:
+        """The samples, the first argument's first; raises where there is nothing to compile."""
+        inputs = self.trace.tracer.inputs
+        used = {id(getattr(v, "base", v)) for v in reachable(self._roots())}
+        if "" not in inputs or id(inputs[""]) not in used:
             raise UnsupportedError(
                 Finding(where="forward", what="does not use its input.", fix="Use it.")
             )
-        return sample
+        return list(inputs.values())
 
-    def _reads(self, sample: InputValue) -> bool:
-        return any(getattr(v, "base", None) is sample for v in reachable(self._roots()))
+    def _check_arguments(self, expressions: Expressions, steps: int) -> None:
+        """Raise FurtherInputs where a step reads arguments of forward that carry no state."""
+        last = [c for made in self.calls.values() for c in made if c.step == steps - 1]
+        stack = [expressions.of(call.current, call.step) for call in last]
+        stack += [expressions.of(value, steps - 1) for _, value in self.returned]
+        seen: set[int] = set()
+        found: list[str] = []
+        while stack:
+            number = stack.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            form = expressions.forms[number]
+            if form[0] == "probe":
+                found.append(form[1])
+            stack += expressions.parts(number)
+        passed = {slot.argument for slot in self.trace.slots}
+        passed |= {name for name, _ in self.trace.threaded}
+        given = [name for name in self.sample.arguments if name in found and name not in passed]
+        if given:
+            raise FurtherInputs(given)
 
     def _settle(self) -> None:
         """Look through what was done once for all steps."""
@@ -129,7 +157,7 @@ class Reading:
         states = [v for call in calls for v in (call.current, *call.states.values())]
         return [*self.values, *states]
 
-    def _timing(self, sample: InputValue) -> tuple[Timing, int]:
+    def _timing(self, samples: list[InputValue]) -> tuple[Timing, int]:
         """Time axis and number of steps."""
         visits = self.trace.tracer.visits
         made = [
@@ -137,13 +165,14 @@ class Reading:
             for value in self.trace.tracer.operations
             if value.call is not None and visits[value.call.site] > 1
         ]
-        timing, problems = input_timing(reachable([*self._roots(), *made]), sample)
+        timing, problems = input_timing(reachable([*self._roots(), *made]), samples)
         self.findings += problems
         self._raise()
         if self.trace.one_step:
             return timing, len(self.trace.returned)
-        if timing.axis is not None:
-            return timing, timing.steps
+        for one in (timing, *timing.further.values()):
+            if one.axis is not None:
+                return timing, one.steps
         if self.calls:
             return timing, min(len(made) for made in self.calls.values())
         return timing, steps_by_visits(reachable(self._roots()), self.trace.tracer.visits)
@@ -153,7 +182,10 @@ class Reading:
     ) -> Builder:
         """The graph of the last step: neurons in the order they ran, then outputs."""
         builder = Builder(expressions=expressions, batched=batched, dt_s=self.dt_s)
-        builder.add_input(timing.frame, list(self.trace.tracer.names.values()))
+        reserved = list(self.trace.tracer.names.values())
+        builder.add_input(timing.frame, reserved)
+        for name, further in timing.further.items():
+            builder.add_input(further.frame, reserved, name)
         last = [c for c in self.trace.tracer.order if c.step == steps - 1]
         outputs = self._outputs(expressions, steps, last)
         self.findings += check_refs(expressions)
@@ -235,7 +267,18 @@ class Reading:
             style=style,
             time_axis=timing.axis,
             batched=batched,
+            batch=timing.frame[0] if batched else 1,
             static_input=loop and timing.axis is None,
+            inputs=tuple(
+                InputFact(
+                    argument=name,
+                    node=builder.inputs[name],
+                    shape=one.frame[1:] if batched else one.frame,
+                    time_axis=one.axis,
+                    static=loop and one.axis is None,
+                )
+                for name, one in timing.further.items()
+            ),
             steps=steps if loop else None,
             input_shape=timing.frame[1:] if batched else timing.frame,
             sample_shape=tuple(self.sample.x.shape),

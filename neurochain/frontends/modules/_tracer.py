@@ -60,7 +60,7 @@ class Tracer(TorchFunctionMode):
         self.leaf_calls: list[LeafCall] = []
         self.neuron_calls: dict[str, list[NeuronCall]] = {}
         self.order: list[NeuronCall] = []
-        self.input: InputValue | None = None
+        self.inputs: dict[str, InputValue] = {}
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
         self.operations: list[OpValue] = []
         self.visits: dict[tuple[Any, ...], int] = {}
@@ -69,11 +69,11 @@ class Tracer(TorchFunctionMode):
         self._seen: set[tuple[str, str]] = set()
         self._records: list[weakref.ref[torch.Tensor]] = []
 
-    def mark_input(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Declare `tensor` the sample."""
-        if self.input is None:
-            self.input = InputValue(shape=tuple(tensor.shape))
-        return mark(tensor, self.input)
+    def mark_input(self, tensor: torch.Tensor, argument: str = "") -> torch.Tensor:
+        """Declare `tensor` the sample of one argument of forward, "" for the first."""
+        shape = tuple(tensor.shape)
+        value = self.inputs.setdefault(argument, InputValue(shape=shape, argument=argument))
+        return mark(tensor, value)
 
     def mark_probe(self, tensor: torch.Tensor, argument: str) -> torch.Tensor:
         """Declare `tensor` what goes into forward's parameter `argument`."""

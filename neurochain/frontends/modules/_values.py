@@ -45,7 +45,9 @@ class Value:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class InputValue(Value):
-    """The sample."""
+    """The sample of one argument of forward, "" for the first."""
+
+    argument: str = ""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
