@@ -137,10 +137,11 @@ def _one_sample(net: nn.Module, sample: Any, result: FrontendResult) -> Any:
     States among the values are zeros or what the result holds of them; they are left out.
     """
     plain = plain_sample(net, sample)
+    axis = result.time_axis if result.encoder is None else result.encoder.time_axis
     if not isinstance(plain, Mapping):
-        return _small(plain, result.sample_shape, result.time_axis, result.batched)
+        return _small(plain, result.sample_shape, axis, result.batched)
     main, first = next(iter(plain.items()))
-    small = _small(first, result.sample_shape, result.time_axis, result.batched)
+    small = _small(first, result.sample_shape, axis, result.batched)
     if not result.inputs:
         return small
     kept = {main: small}

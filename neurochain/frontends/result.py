@@ -14,6 +14,7 @@ from neurochain.graph import Graph, Input
 
 __all__ = [
     "Decoding",
+    "EncoderFact",
     "FrontendResult",
     "InputFact",
     "OutputFact",
@@ -86,6 +87,26 @@ class InputFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderFact:
+    """An encoder inside forward: the network begins behind it.
+
+    function      "bernoulli", "poisson", "compare" (with random numbers), or a function of
+                  snntorch.spikegen; where: the call, for people
+    each_step     it is called once a step, not once for all steps
+    direct        it takes the sample itself as probabilities
+    sample_shape  of what forward is given, with its axes of batch and time, None where it has none
+    """
+
+    function: str
+    where: str
+    each_step: bool
+    direct: bool
+    sample_shape: tuple[int, ...]
+    batch_axis: int | None
+    time_axis: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateArgument:
     """A parameter of forward that carries a state: which one, and where its new value returns.
 
@@ -137,6 +158,7 @@ class FrontendResult:
     none_arguments   arguments that have to be given, and are None in the first call
     inside         neurons were looked into, as if they were written by hand
     inputs         the inputs beside the first one
+    encoder        what in forward makes the first input of the sample, None where nothing does
     findings       warnings and notes; errors are raised
     """
 
@@ -157,6 +179,7 @@ class FrontendResult:
     inside: bool = False
     inputs: tuple[InputFact, ...] = ()
     batch: int = 1
+    encoder: EncoderFact | None = None
     findings: tuple[Finding, ...] = ()
 
     @property

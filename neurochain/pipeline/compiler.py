@@ -80,7 +80,7 @@ def compile(
     return Artifact(
         network=network,
         graph=loaded.graph,
-        encoding=encoding or loaded.encoding,
+        encoding=encoding or loaded.encoding or _encoding_inside(loaded),
         decoding=decoding or loaded.decoding or _default_decoding(loaded, network),
         provenance={
             "neurochain": __version__,
@@ -247,7 +247,7 @@ def _trial_inputs(network: Network, loaded: Loaded) -> list[dict[str, NDArray[np
         }
         for rate in _RATES
     ]
-    if loaded.sample is not None:
+    if loaded.sample is not None and result.encoder is None:  # else it is no input of the network
         trials.insert(0, _sample_sequences(loaded, frames))
     return [
         {
@@ -306,6 +306,18 @@ def _verification_findings(verification: Mapping[str, Any]) -> list[Finding]:
             severity=Severity.WARNING,
         )
     ]
+
+
+def _encoding_inside(loaded: Loaded) -> dict[str, Any]:
+    """What the module itself does to an image: spikes drawn by its values, for all steps."""
+    result = loaded.result
+    fact = result.encoder if result is not None else None
+    if fact is None or not fact.direct or fact.function not in ("rate", "bernoulli"):
+        return {}
+    if result.steps is None or fact.time_axis is not None or result.inputs:
+        return {}
+    shape = list(result.input_shape)
+    return {"kind": "rate", "steps": result.steps, "shape": shape, "seed": 0, "max_value": 1.0}
 
 
 def _default_decoding(loaded: Loaded, network: Network) -> dict[str, Any]:

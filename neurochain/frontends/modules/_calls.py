@@ -140,14 +140,15 @@ def follow(
     *,
     live: bool = False,
     inside: bool = False,
+    spikes: Sequence[torch.Tensor] | None = None,
 ) -> Trace:
     """Call forward under the tracer, on every frame where a call is a step, else on the first.
 
     frames     the inputs of every call by argument, "" for the first one
     arguments  of the first call; names: those among which states may be threaded
-    live, inside   as in Tracer
+    live, inside, spikes   as in Tracer
     """
-    tracer = Tracer(module, live=live, inside=inside)
+    tracer = Tracer(module, live=live, inside=inside, spikes=spikes)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
     counted: list[Finding] = []
@@ -169,6 +170,8 @@ def follow(
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own
         result.failure = error
+    if tracer.encoding is not None:
+        tracer.encoding.finish()
     return result
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neurochain.frontends.modules._marks import mark, users_line, value_of
-from neurochain.frontends.modules._values import ConstValue, OpValue, Value
 from neurochain.frontends.modules._steps import steps_of
+from neurochain.frontends.modules._values import ConstValue, OpValue, Value
 from neurochain.frontends.modules._views import broadcast
 from neurochain.program import Op
 

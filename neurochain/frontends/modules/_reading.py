@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace, flat
+from neurochain.frontends.modules._encoders import encoder_fact, encoder_findings
 from neurochain.frontends.modules._fold import (
     Expressions,
     check_refs,
@@ -28,7 +31,7 @@ from neurochain.frontends.modules._series import gather_series, late_finding
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
-from neurochain.frontends.result import FrontendResult, InputFact, StateArgument, Style
+from neurochain.frontends.result import EncoderFact, FrontendResult, InputFact, StateArgument, Style
 from neurochain.graph import Graph
 
 __all__ = ["FurtherInputs", "Reading"]
@@ -64,6 +67,8 @@ class Reading:
         self._check_failure()
         self._raise()
         self._settle()
+        self.findings += encoder_findings(self.trace.tracer, self._roots())
+        self._raise()
         timing, steps = self._timing(self._inputs())
         self.findings += number_calls(self.calls, steps)
         self._raise()
@@ -74,13 +79,15 @@ class Reading:
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
         self.findings += problems
+        encoder = self._encoder(timing, batched)
         self._raise()
         builder = self.builder = self._build(expressions, timing, steps, batched)
         self.findings += dropped_findings(self.trace, self._roots())
         self._raise()
         self._raise_broken(builder)
         self.findings += notes(self.module, self.trace, self.sample.was_training)
-        return self._assemble(builder, timing, steps, batched)
+        result = self._assemble(builder, timing, steps, batched)
+        return replace(result, encoder=encoder)
 
     def _raise(self) -> None:
         if any(f.severity is Severity.ERROR for f in self.findings):
@@ -176,6 +183,17 @@ class Reading:
         if self.calls:
             return timing, min(len(made) for made in self.calls.values())
         return timing, steps_by_visits(reachable(self._roots()), self.trace.tracer.visits)
+
+    def _encoder(self, timing: Timing, batched: bool) -> EncoderFact | None:
+        """How the encoder inside forward is answered, where there is one."""
+        encoding = self.trace.tracer.encoding
+        if encoding is None:
+            return None
+        fact = encoder_fact(encoding, timing, batched, self.trace.one_step)
+        if isinstance(fact, EncoderFact):
+            return fact
+        self.findings.append(fact)
+        return None
 
     def _build(
         self, expressions: Expressions, timing: Timing, steps: int, batched: bool

@@ -41,14 +41,24 @@ def replay(
     frames: list[dict[str, torch.Tensor]],
     arguments: dict[str, torch.Tensor | None],
     batch: int,
+    spikes: list[torch.Tensor],
 ) -> dict[str, Replayed]:
     """Run `module`, which is at rest, on every frame (on one sequence where it loops over time).
 
-    frames hold `batch` times the same sample.
+    frames hold `batch` times the same sample; spikes are what an encoder returns, a tensor a call.
     """
     one_step = result.style is not Style.TIME_LOOP
     names = [name for name, _ in result.threaded]
-    trace = follow(module, frames, arguments, one_step, names, live=True, inside=result.inside)
+    trace = follow(
+        module,
+        frames,
+        arguments,
+        one_step,
+        names,
+        live=True,
+        inside=result.inside,
+        spikes=spikes if result.encoder is not None else None,
+    )
     if trace.failure is not None:
         raise trace.failure
     sample = Sample(x=frames[0][""], arguments={}, was_training=False)

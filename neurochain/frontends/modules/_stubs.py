@@ -19,6 +19,7 @@ from neurochain.frontends.modules._kinds import (
     label_of,
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import (
     LeafCall,
     LeafValue,
@@ -31,7 +32,6 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
-from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._views import const, sample_rank, view_of
 
 if TYPE_CHECKING:

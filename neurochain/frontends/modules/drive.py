@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import InputError
+from neurochain.frontends.modules._answers import answered
 from neurochain.frontends.modules._calls import flat
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._replay import replay
@@ -111,7 +112,8 @@ def _with_programs(
     """The populations that are programs, from a second run that keeps the module's arithmetic."""
     arguments: dict[str, torch.Tensor | None] = dict(_first_states(result, batch))
     arguments |= dict.fromkeys(result.none_arguments)
-    replayed = replay(module, result, _frames(result, values, batch), arguments, batch)
+    frames, spikes = _shown(result, values, batch)
+    replayed = replay(module, result, frames, arguments, batch, spikes)
     populations = dict(recording.populations)
     for name, found in replayed.items():
         if found.emitted is not None:
@@ -144,6 +146,28 @@ def _frames(
             for name, x in rows.items()
         }
     ]
+
+
+def _shown(
+    result: FrontendResult, values: Mapping[str, F32], batch: int
+) -> tuple[list[dict[str, torch.Tensor]], list[torch.Tensor]]:
+    """Inputs of all calls, and what the encoder inside forward returns, a tensor a call of it.
+
+    Where there is one, forward is given zeros of the shape of the sample.
+    """
+    frames = _frames(result, values, batch)
+    fact = result.encoder
+    if fact is None:
+        return frames, []
+    spikes = [frame[""] for frame in frames]
+    if fact.each_step:
+        spikes = list(spikes[0])
+    shape = list(fact.sample_shape)
+    if fact.batch_axis is not None:
+        shape[fact.batch_axis] = batch
+    if fact.time_axis is not None:
+        shape[fact.time_axis] = len(values[""])
+    return [{**frame, "": torch.zeros(shape)} for frame in frames], spikes
 
 
 def _inputs(
@@ -312,7 +336,18 @@ def _run(
     arguments: dict[str, Any] = dict(_first_states(result, batch))
     if result.style is not Style.TIME_LOOP:
         arguments |= dict.fromkeys(result.none_arguments)
-    for frame in _frames(result, values, batch):
+    frames, spikes = _shown(result, values, batch)
+    with answered(result.encoder, spikes):
+        _call_all(module, result, frames, arguments)
+
+
+def _call_all(
+    module: nn.Module,
+    result: FrontendResult,
+    frames: list[dict[str, torch.Tensor]],
+    arguments: dict[str, Any],
+) -> None:
+    for frame in frames:
         first = frame.pop("")
         whole = module(first, **pack(frame), **pack(arguments))
         returned = flat(whole)
