@@ -32,7 +32,15 @@ _CLASSES: dict[str, Any] = {
     for cls in (
         *(g.Affine, g.AvgPool, g.Conv, g.CubaLIF, g.Flatten, g.Input, g.LIF, g.Linear),
         *(g.MaxPool, g.Output, g.Reset, g.Scale, g.SumPool, g.Edge, g.Graph),
-        *(EncoderFact, Finding, FrontendResult, InputFact, OutputFact, PopulationFact, StateArgument),
+        *(
+            EncoderFact,
+            Finding,
+            FrontendResult,
+            InputFact,
+            OutputFact,
+            PopulationFact,
+            StateArgument,
+        ),
     )
 }
 _ENUMS: dict[str, type[StrEnum]] = {

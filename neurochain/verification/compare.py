@@ -98,7 +98,9 @@ def _samples(
     found = {name: _sample_of(given[name], name, shape) for name, shape in shapes.items()}
     if len({values.shape[:2] for values in found.values()}) > 1:
         sizes = ", ".join(f"{name} {values.shape[:2]}" for name, values in found.items())
-        raise InputError(f"x: the inputs differ in samples and steps: {sizes}. Give as many of all.")
+        raise InputError(
+            f"x: the inputs differ in samples and steps: {sizes}. Give as many of all."
+        )
     return found
 
 

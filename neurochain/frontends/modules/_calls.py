@@ -13,6 +13,8 @@ from torch import nn
 from neurochain.errors import Finding
 from neurochain.frontends.modules._changes import (
     counter_findings,
+    generator_findings,
+    generators,
     numbers,
     parameter_findings,
     parameters,
@@ -151,6 +153,7 @@ def follow(
     tracer = Tracer(module, live=live, inside=inside, spikes=spikes)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
+    chance = generators()
     counted: list[Finding] = []
     try:
         with tracer.active():
@@ -166,6 +169,7 @@ def follow(
                 _call(result, module, frame, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
+        tracer.findings += generator_findings(chance)
     except TraceStopError:
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own

@@ -138,7 +138,10 @@ def generated(
 ) -> Any:
     """A call of an encoder of snntorch.spikegen."""
     source = args[0] if args else kwargs.get("data")
-    if tracer.is_asleep or not tracked(source):
+    if tracer.is_asleep:
+        return original(*args, **kwargs)
+    if not tracked(source):
+        tracer.draws.append((name, users_line(name)))
         return original(*args, **kwargs)
     with tracer.asleep():
         result = original(*args, **kwargs)
@@ -230,6 +233,9 @@ def encoder_findings(tracer: Tracer, roots: Sequence[Value]) -> list[Finding]:
     ]
     if encoding is None:
         return findings
+    made = [len(calls) for calls in tracer.neuron_calls.values()]
+    if encoding.calls > 1 and any(number % encoding.calls for number in made):
+        findings.append(_not_once_a_step(encoding))
     if any(v is encoding.raw for v in bases):
         findings.append(
             Finding(
@@ -250,17 +256,21 @@ def encoder_findings(tracer: Tracer, roots: Sequence[Value]) -> list[Finding]:
     return findings
 
 
+def _not_once_a_step(encoding: Encoding) -> Finding:
+    return Finding(
+        where=encoding.where,
+        what=f"encodes the input {encoding.calls} times in a call, not once and not once a step.",
+        fix="Encode the sample by one call, for all steps or in each.",
+    )
+
+
 def encoder_fact(
     encoding: Encoding, timing: Timing, batched: bool, one_step: bool
 ) -> EncoderFact | Finding:
     """How to answer the encoder when the module runs; a finding where it is not one call a step."""
     several = encoding.calls > 1
     if several and (one_step or timing.axis != 0):
-        return Finding(
-            where=encoding.where,
-            what=f"is called {encoding.calls} times, not once, and not once a step.",
-            fix="Encode the sample by one call, for all steps or in each.",
-        )
+        return _not_once_a_step(encoding)
     raw = encoding.raw.shape
     time_axis = None
     if several:

@@ -14,7 +14,16 @@ from torch import nn
 
 from neurochain.errors import InputError
 
-__all__ = ["Sample", "as_sample", "extra_arguments", "first_argument", "leaves", "pack", "plain_sample", "top"]
+__all__ = [
+    "Sample",
+    "as_sample",
+    "extra_arguments",
+    "first_argument",
+    "leaves",
+    "pack",
+    "plain_sample",
+    "top",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,7 +161,9 @@ def _arguments(module: nn.Module, sample: Any) -> tuple[Any, dict[str, Any]]:
             )
         given = dict(zip(names, rest, strict=False))
     given = {name: item for name, item in given.items() if item is not None}
-    return first, {leaf: v for name, item in given.items() for leaf, v in leaves(name, item).items()}
+    return first, {
+        leaf: v for name, item in given.items() for leaf, v in leaves(name, item).items()
+    }
 
 
 def plain_sample(module: nn.Module, sample: Any) -> Any:

@@ -140,9 +140,7 @@ def _use(
     value: Value,
     frame: tuple[int, ...],
 ) -> InputUse:
-    return InputUse(
-        step=step, index=index, shape=value.shape, source=sample.argument, frame=frame
-    )
+    return InputUse(step=step, index=index, shape=value.shape, source=sample.argument, frame=frame)
 
 
 def _uses(values: Iterable[Value], sample: InputValue) -> list[Value]:

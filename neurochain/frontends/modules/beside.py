@@ -37,7 +37,12 @@ def read_beside(
     length = max(steps, 2)
     first_batch: tuple[int, ...] = (1,)
     sequences = [(length, 1), (1, length)]
-    leads = [first_batch, *(sequences if time_axis is None else [sequences[time_axis]]), (), (length,)]
+    leads = [
+        first_batch,
+        *(sequences if time_axis is None else [sequences[time_axis]]),
+        (),
+        (length,),
+    ]
     failure: NeurochainError | None = None
     for lead in leads:
         try:

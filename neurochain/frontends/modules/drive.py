@@ -170,9 +170,7 @@ def _shown(
     return [{**frame, "": torch.zeros(shape)} for frame in frames], spikes
 
 
-def _inputs(
-    result: FrontendResult, x: NDArray[Any] | Mapping[str, NDArray[Any]]
-) -> dict[str, F32]:
+def _inputs(result: FrontendResult, x: NDArray[Any] | Mapping[str, NDArray[Any]]) -> dict[str, F32]:
     """(step, *shape) float32 of every input, by argument. Errors: InputError."""
     nodes, shapes = result.input_nodes, result.input_shapes
     given = x if isinstance(x, Mapping) else {nodes[""]: x}
@@ -330,9 +328,7 @@ def _stacked(made: list[torch.Tensor], batch: int) -> F32:
     return np.ascontiguousarray(rows.detach().to(torch.float32).numpy())
 
 
-def _run(
-    module: nn.Module, result: FrontendResult, values: Mapping[str, F32], batch: int
-) -> None:
+def _run(module: nn.Module, result: FrontendResult, values: Mapping[str, F32], batch: int) -> None:
     arguments: dict[str, Any] = dict(_first_states(result, batch))
     if result.style is not Style.TIME_LOOP:
         arguments |= dict.fromkeys(result.none_arguments)

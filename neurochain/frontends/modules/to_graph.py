@@ -72,7 +72,9 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
         except FurtherInputs as found:
             more = {top(name) for name in found.names} - set(inputs)
             if not more:
-                raise InternalError(f"{found} are no inputs, though they were made ones.") from found
+                raise InternalError(
+                    f"{found} are no inputs, though they were made ones."
+                ) from found
             inputs = (*inputs, *sorted(more))
 
 
