@@ -130,9 +130,9 @@ def verify(
 ) -> VerifyReport:
     """Compare a network with the live module it came from.
 
-    x  (sample, step, *shape) or (step, *shape), by name where there are several inputs. `sample` is one call's input of the module; by
-    default it is made from x. Returns a VerifyReport: .equal, .ties, .not_exercised,
-    .first_divergence.
+    x  (sample, step, *shape) or (step, *shape), by name where there are several inputs. `sample` is
+    one call's input of the module; by default it is made from x. Returns a VerifyReport: .equal,
+    .ties, .not_exercised, .first_divergence.
     """
     from neurochain.frontends.modules import read_beside, to_graph
     from neurochain.verification import verify_network

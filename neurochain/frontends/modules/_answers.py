@@ -1,4 +1,4 @@
-"""Running a module whose encoder is answered: it returns given spikes, whatever it is called with."""
+"""Running a module whose encoder is answered: it returns given spikes, whatever it is given."""
 
 from __future__ import annotations
 

@@ -162,8 +162,9 @@ def follow(
             }
             _call(result, module, frames[0], pack(marked))
             result.one_step = not _is_loop(tracer) if one_step is None else one_step
-            if result.one_step and not result.slots:
+            if result.one_step and not _slots_suffice(result.slots, arguments):
                 result.threaded = _threads(result.whole, names, arguments)
+                result.slots = [] if result.threaded else result.slots
             for frame in frames[1:] if result.one_step else ():
                 before = numbers(module)
                 _call(result, module, frame, _next_arguments(result, marked))
@@ -206,6 +207,13 @@ def _threads(
             if [tuple(getattr(item, "shape", ())) for item in flat(whole[place])] != shapes:
                 return ()
     return tuple((name, place) for place, name in enumerate(names, start=1))
+
+
+def _slots_suffice(slots: list[Slot], arguments: Mapping[str, torch.Tensor | None]) -> bool:
+    """True where neurons took what forward was given for states; some may be for other uses."""
+    if not arguments or not all(v is not None and v.numel() for v in arguments.values()):
+        return bool(slots)
+    return {slot.argument for slot in slots if slot.returned is not None} >= set(arguments)
 
 
 def _next_arguments(result: Trace, first: Mapping[str, Any]) -> dict[str, Any]:

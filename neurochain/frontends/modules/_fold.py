@@ -163,7 +163,8 @@ class Expressions:
         if first == later:
             return True
         a, b = self.forms[first], self.forms[later]
-        silent = a[0] in ("zero", "probe")
+        value = self.values[first]
+        silent = a[0] == "zero" or (isinstance(value, ProbeValue) and not value.data.any())
         if b[0] in ("spike", "state"):
             return silent and b[3] == 1
         if b[0] == "ref":

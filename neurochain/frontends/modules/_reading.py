@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
+from neurochain.frontends.modules._arguments import argument_notes, check_arguments
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace, flat
@@ -34,15 +35,7 @@ from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
 from neurochain.frontends.result import EncoderFact, FrontendResult, InputFact, StateArgument, Style
 from neurochain.graph import Graph
 
-__all__ = ["FurtherInputs", "Reading"]
-
-
-class FurtherInputs(Exception):  # noqa: N818 - no error: the trace is made again
-    """Arguments of forward that are read at every step and carry no state: they are inputs."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(", ".join(names))
-        self.names = names
+__all__ = ["Reading"]
 
 
 class Reading:
@@ -75,7 +68,8 @@ class Reading:
         visits = self.trace.tracer.visits
         operations = Operations(self.trace.tracer.operations, visits, steps)
         expressions = Expressions(timing, operations)
-        self._check_arguments(expressions, steps)
+        given, returned = self.sample.arguments, [value for _, value in self.returned]
+        check_arguments(self.trace, given, returned, expressions, steps)
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
         self.findings += problems
@@ -86,6 +80,7 @@ class Reading:
         self._raise()
         self._raise_broken(builder)
         self.findings += notes(self.module, self.trace, self.sample.was_training)
+        self.findings += argument_notes(self.trace, self.sample, self._roots())
         result = self._assemble(builder, timing, steps, batched)
         return replace(result, encoder=encoder)
 
@@ -126,28 +121,6 @@ class Reading:
                 Finding(where="forward", what="does not use its input.", fix="Use it.")
             )
         return list(inputs.values())
-
-    def _check_arguments(self, expressions: Expressions, steps: int) -> None:
-        """Raise FurtherInputs where a step reads arguments of forward that carry no state."""
-        last = [c for made in self.calls.values() for c in made if c.step == steps - 1]
-        stack = [expressions.of(call.current, call.step) for call in last]
-        stack += [expressions.of(value, steps - 1) for _, value in self.returned]
-        seen: set[int] = set()
-        found: list[str] = []
-        while stack:
-            number = stack.pop()
-            if number in seen:
-                continue
-            seen.add(number)
-            form = expressions.forms[number]
-            if form[0] == "probe":
-                found.append(form[1])
-            stack += expressions.parts(number)
-        passed = {slot.argument for slot in self.trace.slots}
-        passed |= {name for name, _ in self.trace.threaded}
-        given = [name for name in self.sample.arguments if name in found and name not in passed]
-        if given:
-            raise FurtherInputs(given)
 
     def _settle(self) -> None:
         """Look through what was done once for all steps."""

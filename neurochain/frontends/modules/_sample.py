@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,26 +40,23 @@ class Sample:
     was_training: bool
     named: bool = False
 
-    def one_step(self, time_axis: int, inputs: Collection[str] = ()) -> Sample:
-        """The first step along `time_axis`, of x and of further `inputs`."""
-        return replace(
-            self,
-            x=_first_step(self.x, time_axis, "the sample"),
-            arguments={
-                name: _first_step(value, time_axis, f"the sample of {name}")
-                if name in inputs
-                else value
-                for name, value in self.arguments.items()
-            },
-        )
+    def one_step(self, time_axis: int) -> Sample:
+        """The first step along `time_axis`, of x and of all that is as long on the same axes."""
+        rank = self.x.dim()
+        if not -rank <= time_axis < rank or rank < 2:
+            raise InputError(
+                f"time_axis={time_axis}, but the sample has {rank} axes. Give an axis of the "
+                "sample."
+            )
+        steps = self.x.shape[time_axis]
 
+        def first(value: torch.Tensor) -> torch.Tensor:
+            if value.dim() != rank or value.shape[time_axis] != steps:
+                return value
+            return value.select(time_axis, 0).contiguous()
 
-def _first_step(tensor: torch.Tensor, time_axis: int, what: str) -> torch.Tensor:
-    if not -tensor.dim() <= time_axis < tensor.dim() or tensor.dim() < 2:
-        raise InputError(
-            f"time_axis={time_axis}, but {what} has {tensor.dim()} axes. Give an axis of the sample."
-        )
-    return tensor.select(time_axis, 0).contiguous()
+        further = {name: first(value) for name, value in self.arguments.items()}
+        return replace(self, x=first(self.x), arguments=further)
 
 
 def extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
@@ -167,7 +164,7 @@ def _arguments(module: nn.Module, sample: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def plain_sample(module: nn.Module, sample: Any) -> Any:
-    """The sample without the module's names: an array, or values by argument where it holds several.
+    """The sample without the module's names: an array, or several by argument.
 
     The first one comes first, under "" where the others were given by their order.
     """

@@ -9,9 +9,10 @@ from typing import Any
 from torch import nn
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
+from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import trace
 from neurochain.frontends.modules._kinds import NEURON_STATES
-from neurochain.frontends.modules._reading import FurtherInputs, Reading
+from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult
@@ -102,7 +103,7 @@ def _read_with(
         for way, forced in ways:
             step, seen = given, way
             if time_axis is not None and way.one_step:
-                step = given.one_step(time_axis, inputs)
+                step = given.one_step(time_axis)
                 seen = follow(step, one_step=True if forced else None)
             try:
                 return replace(Reading(module, step, seen, step_s).result(), inside=inside)
