@@ -216,7 +216,7 @@ def test_a_batch_size_written_in_forward():
     class Fixed(Base):
         def forward(self, x):
             mem, out = torch.zeros(B, H), []
-            for t in range(T):
+            for _ in range(T):
                 spk, mem = self.lif(self.left(x.view(B, -1)), mem)
                 out.append(spk)
             return torch.stack(out)
