@@ -19,6 +19,7 @@ from neurochain.frontends.modules._changes import (
     parameter_findings,
     parameters,
 )
+from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._marks import value_of
 from neurochain.frontends.modules._sample import Sample, extra_arguments, pack, top
 from neurochain.frontends.modules._snapshot import at_rest
@@ -128,7 +129,7 @@ def _run(
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     tops = [] if named else list(dict.fromkeys(map(top, arguments)))
-    with at_rest(module):
+    with at_rest(module, weights=False):  # to_graph keeps them
         frames = [frame] * ONE_STEP_CALLS
         return follow(module, frames, arguments, one_step, names or tops, inside=inside)
 
@@ -154,6 +155,7 @@ def follow(
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
     chance = generators()
+    dice = torch.random.get_rng_state()
     counted: list[Finding] = []
     try:
         with tracer.active():
@@ -171,6 +173,13 @@ def follow(
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
         tracer.findings += generator_findings(chance)
+        unseen = not tracer.draws and tracer.encoding is None
+        if unseen and not live and not torch.equal(dice, torch.random.get_rng_state()):
+            tracer.refuse(
+                label_of("", module),
+                "draws random numbers in forward.",
+                "Draw them outside, and pass what they make as the input.",
+            )
     except TraceStopError:
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
 
 __all__ = [
     "CASTS",
@@ -156,12 +157,14 @@ def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Mod
         return None
     options = {k: v for k, v in given.items() if k not in ("input", "weight", "bias")}
     if name == "linear":
-        layer: nn.Module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+        layer: nn.Module = skip_init(
+            nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None
+        )
     else:
         kind = nn.Conv1d if name == "conv1d" else nn.Conv2d
         groups = int(options.get("groups", 1))
         sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
-        layer = kind(*sizes, bias=bias is not None, **options)
+        layer = skip_init(kind, *sizes, bias=bias is not None, **options)
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -172,8 +173,13 @@ def _is_zero(item: Any) -> bool:
 def _two(op: Op, *, swapped: bool = False) -> Build:
     def build(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
         items = [*items, *(given.pop(k) for k in ("other",) if k in given)]
-        if len(items) != 2 or given.pop("alpha", 1) != 1:
-            return None
+        alpha = given.pop("alpha", 1)
+        if len(items) != 2 or abs(math.frexp(alpha)[0]) != 0.5:
+            return (
+                None  # torch multiplies and adds in one rounding, which shows unless alpha is 2^k
+            )
+        if alpha != 1:
+            items[1] = make(Op.MUL, items[1], float(alpha))
         whole = given.pop("rounding_mode", None)
         if given or whole not in (None, "trunc"):
             return None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from neurochain.frontends.modules._kinds import NEURON_STATES, SpikingNeuron
 from neurochain.frontends.modules._marks import REST_MARK
@@ -18,8 +19,10 @@ __all__ = ["at_rest", "preserved"]
 
 
 @contextmanager
-def preserved(module: nn.Module) -> Iterator[None]:
+def preserved(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     """Inside, `module` may be run and changed; afterwards it is what it was.
+
+    weights: parameters are copied too; False where a caller around this one has done so.
 
     Tensors keep their identity and get their bits back; lists, dicts and sets that hang on a module
     get their content back. snnTorch's utils.reset reaches every neuron of the process, so the
@@ -29,7 +32,11 @@ def preserved(module: nn.Module) -> Iterator[None]:
     listed = list(instances)
     modules = list({id(m): m for m in [*module.modules(), *_neurons(listed)]}.values())
     saved = [(m, _attributes(m)) for m in modules]
-    tensors = [(t, t.detach().clone()) for t in _tensors(modules)]
+    tensors = [
+        (t, t.detach().clone())
+        for t in _tensors(modules)
+        if weights or not isinstance(t, nn.Parameter)
+    ]
     numpy_state = np.random.get_state()  # noqa: NPY002 - the user's generator is put back
     python_state = random.getstate()
     try:
@@ -51,9 +58,9 @@ def preserved(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def at_rest(module: nn.Module) -> Iterator[None]:
+def at_rest(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     """Inside, `module` is in eval mode and its neurons hold no state; afterwards as it was."""
-    with preserved(module):
+    with preserved(module, weights=weights):
         module.eval()
         for part in module.modules():
             for state in NEURON_STATES.get(type(part), ()):
@@ -90,11 +97,14 @@ def _restore(module: nn.Module, attributes: dict[str, tuple[Any, Any]]) -> None:
 
 
 def _tensors(modules: list[nn.Module]) -> list[torch.Tensor]:
-    """Every tensor that hangs on a module: parameters, buffers, plain attributes."""
+    """Every tensor that hangs on a module: parameters, buffers, plain attributes.
+
+    torch.export leaves tensors without values in the modules it has exported: nothing to keep.
+    """
     found: dict[int, torch.Tensor] = {}
     for module in modules:
         places = [vars(module), module._parameters, module._buffers]
         for item in [value for place in places for value in place.values()]:
-            if isinstance(item, torch.Tensor):
+            if isinstance(item, torch.Tensor) and not isinstance(item, FakeTensor):
                 found[id(item)] = item
     return list(found.values())

@@ -1,4 +1,4 @@
-"""Values that stand for many steps at once: what is done to a stack is done to each of its items."""
+"""Values that stand for many steps: what is done to a stack is done to each of its items."""
 
 from __future__ import annotations
 

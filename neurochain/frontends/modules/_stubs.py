@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from neurochain.frontends.modules._functions import weight_key
 from neurochain.frontends.modules._kinds import (
     IGNORED,
     LAYERS,
@@ -19,6 +21,7 @@ from neurochain.frontends.modules._kinds import (
     label_of,
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
+from neurochain.frontends.modules._rnn import is_simple, unrolled
 from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import (
     LeafCall,
@@ -71,11 +74,17 @@ def _stand_in(
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
         return _neuron(tracer, original, name, module, args, kwargs)
+    if is_simple(module, len(args) + len(kwargs)) and tracked(args):
+        with tracer.asleep():
+            result = original(module, *args)
+        return unrolled(tracer, name, module, args[0], result)
     if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
         source = args[0]
         if value_of(source) is None:  # silence before the first step goes through like a value
             source = mark(source.clone(), tracer.operand(source))
-        return stateless(tracer, original, name, module, source, ())
+        made = module not in tracer.names and isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))
+        key = weight_key(module) if made else ()
+        return stateless(tracer, original, name, module, source, key)
     if not tracked((args, kwargs)):
         with tracer.asleep():
             return original(module, *args, **kwargs)
@@ -95,6 +104,8 @@ def _name(tracer: Tracer, module: nn.Module) -> str:
     if module in tracer.names:
         return str(tracer.names[module])
     name = type(module).__name__.lower()
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+        return name  # told apart by its numbers
     if next(module.parameters(), None) is not None or isinstance(module, SpikingNeuron):
         tracer.refuse(
             label_of(name, module),
@@ -117,6 +128,8 @@ def stateless(
         _check_mode(tracer, label_of(name, module), module)
         return source
     value = tracer.operand(source)
+    if type(module) in _POOLS_1D and source.dim() == 2 and source.shape[0] == 1:
+        return _pooled_rows(tracer, original, name, module, source, key)
     if type(module) in RESHAPES:
         with tracer.asleep():
             index = torch.arange(source.numel()).reshape(source.shape)
@@ -137,9 +150,14 @@ def stateless(
 
     made = one(value) if steps is None else steps.rebuilt([one(item) for item in steps.items])
     if not tracer.live:
-        return mark(torch.zeros(made.shape), made)
+        return mark(silence(made.shape), made)
     with tracer.asleep():
         return mark(original(module, source).clone(), made)
+
+
+def silence(shape: tuple[int, ...]) -> torch.Tensor:
+    """Zeros whose memory is only taken when somebody writes to it."""
+    return torch.from_numpy(np.zeros(shape, dtype=np.float32))
 
 
 def _shape(
@@ -149,8 +167,36 @@ def _shape(
     key = (call.name, (*call.key, shape))
     if key not in tracer.shapes:
         with tracer.asleep():
-            tracer.shapes[key] = tuple(original(call.module, torch.zeros(shape)).shape)
+            tracer.shapes[key] = tuple(original(call.module, silence(shape)).shape)
     return tracer.shapes[key]
+
+
+_POOLS_1D = (
+    nn.AvgPool1d,
+    nn.MaxPool1d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveMaxPool1d,
+)
+
+
+def _pooled_rows(
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    source: torch.Tensor,
+    key: tuple[Any, ...],
+) -> Any:
+    """A pool along the features of (batch, features): to torch the batch is its channels."""
+    value = tracer.operand(source)
+    with tracer.asleep():
+        apart = source.unsqueeze(1)
+    index = torch.arange(source.numel()).reshape(apart.shape)
+    result = stateless(tracer, original, name, module, mark(apart, view_of(value, index, "")), key)
+    made = tracer.operand(result)
+    with tracer.asleep():
+        flat = result.squeeze(1)
+    return mark(flat, view_of(made, torch.arange(flat.numel()).reshape(flat.shape), ""))
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
@@ -226,13 +272,13 @@ def _neuron(
     tracer.order.append(call)
     if tracer.live:
         return _live_neuron(tracer, original, module, args, kwargs, call)
-    spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
+    spikes = mark(silence(shape), SpikeValue(shape=shape, call=call))
     returned = [spikes]
     for state in names:
         if state == "spk":
             module.spk = spikes
             continue
-        tensor = mark(torch.zeros(shape), StateValue(shape=shape, call=call, state=state))
+        tensor = mark(silence(shape), StateValue(shape=shape, call=call, state=state))
         setattr(module, state, tensor)
         returned.append(tensor)
     if module.init_hidden and not module.output:

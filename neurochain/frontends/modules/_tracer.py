@@ -56,7 +56,7 @@ class Tracer(TorchFunctionMode):
     """Follows one or more calls of a module's forward.
 
     inside: neurons are looked into, as if they were written by hand.
-    live: layers and neurons run, and the result of every operation is kept, by site and visit.
+    live: layers and neurons run, and what every scalar operation gives is kept by site and visit.
     spikes: what an encoder inside forward returns, a tensor a call; None lets it run.
     """
 
@@ -193,10 +193,13 @@ class Tracer(TorchFunctionMode):
                 tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
             with torch.no_grad(), opened(), replaced(partial(generated, self)), self:
                 yield
         finally:
+            torch.set_num_threads(threads)
             nn.Module.__call__ = original  # type: ignore[method-assign]
             for reference in self._records:
                 tensor = reference()

@@ -115,8 +115,9 @@ def _with_programs(
     frames, spikes = _shown(result, values, batch)
     replayed = replay(module, result, frames, arguments, batch, spikes)
     populations = dict(recording.populations)
+    wanted = {fact.node for fact in result.populations}
     for name, found in replayed.items():
-        if found.emitted is not None:
+        if found.emitted is not None and name in wanted:
             populations[name] = PopulationRecord(
                 current=None,
                 spikes=found.emitted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from torch import nn
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
 from neurochain.frontends.modules._arguments import FurtherInputs
-from neurochain.frontends.modules._calls import trace
+from neurochain.frontends.modules._calls import Trace, trace
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
@@ -98,7 +99,7 @@ def _read_with(
         follow = partial(trace, module, inputs=inputs, inside=inside)
         found = follow(given)
         ways = [(found, False)]
-        if not found.one_step and not found.tracer.neuron_calls:
+        if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
             ways.append((follow(given, one_step=True), True))
         for way, forced in ways:
             step, seen = given, way
@@ -110,3 +111,13 @@ def _read_with(
             except UnsupportedError as error:
                 failure = failure or error
     raise failure or InternalError("a module was read in no way.")
+
+
+def _repeats(found: Trace) -> bool:
+    """True where a layer with weights is used several times: the loop is one over time."""
+    calls = Counter(call.name for call in found.tracer.leaf_calls if _has_weights(call.module))
+    return any(count > 1 for count in calls.values())
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return next(layer.parameters(), None) is not None

@@ -21,7 +21,9 @@ from neurochain.graph import (
     Affine,
     Compare,
     Conv,
+    CubaLI,
     CubaLIF,
+    CurrentOrder,
     Edge,
     Graph,
     Node,
@@ -55,6 +57,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     edges     (source, target, delay in steps or None) in declared order
     unbiased  convolutions without a bias (NIR's need one: it is written as zeros)
     signals   outputs that read a membrane
+    old_currents  CubaLI and CubaLIF whose membrane takes the current of the last step
     """
 
     format: int
@@ -67,6 +70,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     neurons: dict[str, NeuronFacts] = {}
     unbiased: list[str] = []
     signals: dict[str, str] = {}
+    old_currents: list[str] = []
     metadata: dict[str, Any] = {}
 
 
@@ -95,6 +99,11 @@ def facts_of(graph: Graph, graph_digest: str, metadata: Mapping[str, Any]) -> Fa
             for name, node in graph.nodes.items()
             if isinstance(node, Output) and node.signal != "spike"
         },
+        old_currents=[
+            name
+            for name, node in graph.nodes.items()
+            if isinstance(node, CubaLI | CubaLIF) and node.current is CurrentOrder.OLD
+        ],
         metadata=dict(metadata),
     )
 
@@ -131,7 +140,7 @@ def digest(nodes: Mapping[str, Node], edges: Sequence[Pair]) -> str:
         node = nodes[name]
         state.update(repr((name, type(node).__name__)).encode())
         for item in dataclass_fields(node):
-            if item.name not in ("reset", "compare", "signal"):
+            if item.name not in ("reset", "compare", "current", "signal"):
                 state.update(item.name.encode())
                 state.update(_bytes(getattr(node, item.name)))
     for edge in sorted(edges):
@@ -167,6 +176,8 @@ def restore(
 
 
 def _restore_node(name: str, node: Node, facts: Facts) -> Node:
+    if isinstance(node, CubaLI | CubaLIF) and name in facts.old_currents:
+        node = replace(node, current=CurrentOrder.OLD)
     neuron = facts.neurons.get(name)
     if isinstance(node, Threshold) and neuron is not None:
         return replace(node, compare=neuron.compare)
