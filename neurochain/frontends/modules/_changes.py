@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,7 +15,14 @@ from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import NEURON_STATES, is_leaf, label_of
 from neurochain.frontends.modules._marks import tracked
 
-__all__ = ["counter_findings", "numbers", "parameter_findings", "parameters"]
+__all__ = [
+    "counter_findings",
+    "generator_findings",
+    "generators",
+    "numbers",
+    "parameter_findings",
+    "parameters",
+]
 
 Facts = dict[tuple[nn.Module, str], Any]
 
@@ -96,3 +105,23 @@ def parameter_findings(
 
 def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
+
+
+def generators() -> dict[str, Any]:
+    """State of the random generators beside torch's, whose draws are followed."""
+    kind, key, *rest = np.random.get_state()  # noqa: NPY002 - the user's generator is looked at
+    return {"numpy.random": (kind, np.asarray(key).tobytes(), *rest), "random": random.getstate()}
+
+
+def generator_findings(before: Mapping[str, Any]) -> list[Finding]:
+    """Numbers drawn by other generators look like constants: they are refused."""
+    return [
+        Finding(
+            where="forward",
+            what=f"draws random numbers from {name}: the same input gives other spikes in every "
+            "run.",
+            fix="Draw once and keep the result in a buffer, or leave noise out in eval mode.",
+        )
+        for name, state in generators().items()
+        if state != before[name]
+    ]
