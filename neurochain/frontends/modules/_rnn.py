@@ -39,7 +39,8 @@ def unrolled(tracer: Tracer, name: str, module: Any, source: torch.Tensor, resul
     axis = 1 if module.batch_first else 0
     value = tracer.operand(source)
     index = torch.arange(source.numel()).reshape(source.shape)
-    layers = [_linear(module, "ih"), _linear(module, "hh")]
+    with tracer.asleep():
+        layers = [_linear(module, "ih"), _linear(module, "hh")]
     outputs, last = result
     hidden: Value = const(torch.zeros(outputs.select(axis, 0).shape))
     states: list[Value | None] = []

@@ -35,7 +35,7 @@ from neurochain.frontends.modules._values import (
     Value,
     ViewValue,
 )
-from neurochain.frontends.modules._views import const, sample_rank, view_of
+from neurochain.frontends.modules._views import const, sample_rank, view, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -128,8 +128,6 @@ def stateless(
         _check_mode(tracer, label_of(name, module), module)
         return source
     value = tracer.operand(source)
-    if type(module) in _POOLS_1D and source.dim() == 2 and source.shape[0] == 1:
-        return _pooled_rows(tracer, original, name, module, source, key)
     if type(module) in RESHAPES:
         with tracer.asleep():
             index = torch.arange(source.numel()).reshape(source.shape)
@@ -144,6 +142,10 @@ def stateless(
 
     def one(item: Value) -> Value:
         _check_argument(tracer, label_of(name, module), item)
+        if type(module) in _POOLS_1D and len(item.shape) == 2 and item.shape[0] == 1:
+            # a pool along the features of (batch, features): to torch the batch is its channels
+            made = one(view(item, np.arange(item.shape[1]), (1, 1, item.shape[1])))
+            return view(made, np.arange(made.shape[2]), (1, made.shape[2]))
         call = LeafCall(name=name, module=module, argument=item, key=key)
         tracer.leaf_calls.append(call)
         return LeafValue(shape=_shape(tracer, original, call, item.shape), call=call)
@@ -177,26 +179,6 @@ _POOLS_1D = (
     nn.AdaptiveAvgPool1d,
     nn.AdaptiveMaxPool1d,
 )
-
-
-def _pooled_rows(
-    tracer: Tracer,
-    original: Original,
-    name: str,
-    module: nn.Module,
-    source: torch.Tensor,
-    key: tuple[Any, ...],
-) -> Any:
-    """A pool along the features of (batch, features): to torch the batch is its channels."""
-    value = tracer.operand(source)
-    with tracer.asleep():
-        apart = source.unsqueeze(1)
-    index = torch.arange(source.numel()).reshape(apart.shape)
-    result = stateless(tracer, original, name, module, mark(apart, view_of(value, index, "")), key)
-    made = tracer.operand(result)
-    with tracer.asleep():
-        flat = result.squeeze(1)
-    return mark(flat, view_of(made, torch.arange(flat.numel()).reshape(flat.shape), ""))
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:

@@ -31,6 +31,7 @@ from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence,
 from neurochain.frontends.modules._handlers import handle
 from neurochain.frontends.modules._kinds import SpikingNeuron, inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
+from neurochain.frontends.modules._net import Net
 from neurochain.frontends.modules._opened import opened
 from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
 from neurochain.frontends.modules._spikegen import replaced
@@ -88,6 +89,7 @@ class Tracer(TorchFunctionMode):
         self.visits: dict[tuple[Any, ...], int] = {}
         self.owners: list[nn.Module] = []
         self._inside = False
+        self._depth = 0
         self._seen: set[tuple[str, str]] = set()
         self._records: list[weakref.ref[torch.Tensor]] = []
 
@@ -126,6 +128,11 @@ class Tracer(TorchFunctionMode):
         count = self.visits.get(site, 0)
         self.visits[site] = count + 1
         return OpCall(site=site, visit=count, owner=name, kind=type(owner).__name__)
+
+    @property
+    def announced(self) -> bool:
+        """True while a torch function or a layer is being followed, or nothing is."""
+        return self._inside or self._depth > 0
 
     def keep(self, value: Value, result: torch.Tensor) -> None:
         """Keep what a scalar operation gave; of a stack, what it gave in each step."""
@@ -199,7 +206,7 @@ class Tracer(TorchFunctionMode):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
-            with torch.no_grad(), opened(), replaced(partial(generated, self)), self:
+            with torch.no_grad(), opened(), replaced(partial(generated, self)), Net(self), self:
                 yield
         finally:
             torch.set_num_threads(threads)
@@ -217,7 +224,15 @@ class Tracer(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Every torch function called by the user's code passes here."""
-        kwargs = kwargs or {}
+        self._depth += 1
+        try:
+            return self._function(func, args, kwargs or {})
+        finally:
+            self._depth -= 1
+
+    def _function(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         if self._inside:
             return func(*args, **kwargs)
         name = name_of(func)
