@@ -246,7 +246,13 @@ class _Reader:
         module = self.module.recurrent
         name = f"{self.name}.recurrent" if self.name else "recurrent"
         if type(module).__name__ != "RecurrentOneToOne":
-            return read_layer(name, module, self.shape)
+            reading = read_layer(name, module, self.shape)
+            if reading.before:
+                self.add(
+                    "its recurrent weights pad with values of their input.",
+                    "Use padding_mode='zeros'.",
+                )
+            return reading
         tensor = module.V.detach()
         reading = LayerReading()
         if tensor.dim() and tensor.dtype is not torch.float32:
