@@ -5,15 +5,20 @@
 #   TORCH_INDEX=URL      the package index torch is taken from, e.g. the one of the CPU builds
 #   ALLOW_CUDA=1         install a CUDA build of torch where that is what the index offers
 #   EXTRAS=torch,dev     the extras that tests and checks run with
+#   INTEROP=...          other programs the tests compare with, without their dependencies; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
+#   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
 
 VENV        ?= .venv
 PYTHON      ?= python3
 TORCH_INDEX ?=
 ALLOW_CUDA  ?=
 EXTRAS      ?= torch,dev
+INTEROP     ?= norse sinabs spikingjelly
 JOBS        ?= 2
 PYTEST_ARGS ?=
+N           ?= 1000
+SEED        ?= 1
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
@@ -21,14 +26,15 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 QUIET  := --quiet --quiet
 STAMPS := $(VENV)/.stamps
 GOAL   := $(or $(firstword $(MAKECMDGOALS)),setup)
+comma  := ,
 KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize fuzz judges bench docs build clean
+.PHONY: help setup demo test lint type sanitize fuzz judges battery bench docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize fuzz judges bench docs build clean"
+	@echo "make setup demo test lint type sanitize fuzz judges battery bench docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -65,10 +71,18 @@ $(STAMPS)/run: $(STAMPS)/torch pyproject.toml $(KERNEL)
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/torch pyproject.toml $(KERNEL)
-	$(call install,$(EXTRAS))
+	$(call install,$(EXTRAS)$(if $(INTEROP),$(comma)interop))
 	@touch $(STAMPS)/run $@
 
-setup: $(STAMPS)/dev
+# What they declare would bring torchvision, an old nir and gigabytes of CUDA; what they need is in
+# the extra `interop`. Where one cannot be installed, its tests skip and say so.
+$(STAMPS)/interop: $(STAMPS)/dev constraints.txt
+	@$(if $(INTEROP),echo "set-up: for the tests: $(INTEROP)")
+	@$(if $(INTEROP),$(PIP) install $(QUIET) --no-deps --no-build-isolation \
+	    --constraint constraints.txt $(INTEROP))
+	@touch $@
+
+setup: $(STAMPS)/dev $(STAMPS)/interop
 
 # --- the product --------------------------------------------------------------------------------
 
@@ -80,14 +94,17 @@ bench: $(STAMPS)/run
 
 # --- tests and checks ---------------------------------------------------------------------------
 
-test: $(STAMPS)/dev
+test: $(STAMPS)/dev $(STAMPS)/interop
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
 
-fuzz: $(STAMPS)/dev
+fuzz: $(STAMPS)/dev $(STAMPS)/interop
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n $(JOBS) -m hypothesis --timeout 3600 $(PYTEST_ARGS)
 
-judges: $(STAMPS)/dev
+judges: $(STAMPS)/dev $(STAMPS)/interop
 	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+
+battery: $(STAMPS)/dev
+	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)
 
 lint: $(STAMPS)/dev
 	@tools/lint.sh $(BIN)

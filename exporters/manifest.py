@@ -8,13 +8,14 @@ from pathlib import Path
 
 from neurochain.errors import Finding
 
-__all__ = ["Fidelity", "Manifest", "NodeNote"]
+__all__ = ["Divergence", "Fidelity", "Manifest", "NodeNote"]
 
 
 class Fidelity(StrEnum):
     """How faithful one node's export is."""
 
     EXACT = "exact"  # others execute it as the graph says
+    ROUNDED = "rounded"  # the same, but the reader's float32 parameters are not exactly ours
     LOSSY = "lossy"  # others execute it differently
     REFUSED = "refused"  # the format cannot hold it
 
@@ -36,15 +37,42 @@ class NodeNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """One population on the user's input: the network here, and what was written as others run it.
+
+    differing  (sample, step, neuron) at which only one of the two spikes, out of `compared`
+    first_step earliest step, over all samples, at which they differ; None where they never do
+    """
+
+    name: str
+    spikes_here: int
+    spikes_there: int
+    differing: int
+    compared: int
+    first_step: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Files written, one note a node, and what is worth knowing about the whole."""
+    """Files written, one note a node, and what is worth knowing about the whole.
+
+    reader      which program the files were written for
+    divergence  one entry a spiking population, None where nothing was measured
+    """
 
     format: str
     files: tuple[Path, ...]
     notes: tuple[NodeNote, ...]
     findings: tuple[Finding, ...] = ()
+    reader: str = "reference"
+    divergence: tuple[Divergence, ...] | None = None
 
     @property
     def exact(self) -> bool:
         """Whether others execute every node as the graph says."""
         return all(note.fidelity is Fidelity.EXACT for note in self.notes)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether others execute some node differently."""
+        return any(note.fidelity is Fidelity.LOSSY for note in self.notes)

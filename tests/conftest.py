@@ -45,16 +45,22 @@ def repository() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How many of the 72 cells of tests/verification ran, were refused, cannot run in snnTorch.
+    """How many networks of the battery are exact, refused, or neither, and how many of the 72
+    cells of tests/verification ran, were refused, cannot run in snnTorch.
 
     It stands here because with xdist only this conftest is read where the summary is written.
     """
-    counts = Counter(
-        value
-        for report in terminalreporter.stats.get("passed", [])
-        for key, value in report.user_properties
-        if key == "cell"
-    )
+    properties = [
+        pair
+        for kind in ("passed", "failed")
+        for report in terminalreporter.stats.get(kind, [])
+        for pair in report.user_properties
+    ]
+    judged = Counter(value for key, value in properties if key == "battery")
+    if judged:
+        parts = ", ".join(f"{n} {status}" for status, n in sorted(judged.items()))
+        terminalreporter.write_line(f"battery: {sum(judged.values())} networks: {parts}")
+    counts = Counter(value for key, value in properties if key == "cell")
     if counts:
         parts = ", ".join(f"{counts[k]} {k}" for k in ("ran", "refused", "cannot run in snnTorch"))
         terminalreporter.write_line(

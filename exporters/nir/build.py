@@ -139,12 +139,12 @@ def _pool(nir: Any, node: SumPool | AvgPool, shape: Shape) -> Any:
 
 
 def _flatten(nir: Any, node: Flatten, shape: Shape) -> Any:
-    """Dimensions from 0 on (nir 1.0.8 counts only -1 correctly from the end)."""
-    start, end = node.start_dim % len(shape), node.end_dim % len(shape)
+    """Dimensions as the node has them; those below 0 also fit readers that count the batch."""
+    last = node.end_dim % len(shape) == len(shape) - 1
     return nir.Flatten(
         input_type={"input": np.array(shape)},
-        start_dim=start,
-        end_dim=-1 if end == len(shape) - 1 else end,
+        start_dim=node.start_dim,
+        end_dim=-1 if last else node.end_dim,
     )
 
 

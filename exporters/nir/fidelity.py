@@ -22,6 +22,7 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    CurrentOrder,
     Delay,
     Flatten,
     Graph,
@@ -39,14 +40,21 @@ from neurochain.graph import (
 from neurochain.lowering import lower
 from neurochain.lowering.infer import infer_shapes
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_nodes"]
 
+_STRICT: Mapping[str, Any] = {"compare": Compare.GREATER}
 _LATER = (ResetTiming.NEXT_STEP, ResetTiming.SAME_STEP_ONCE)
 _LOSSY_FIX = "Pass --allow-lossy to write it all the same."
 
 
 def judge(graph: Graph) -> tuple[NodeNote, ...]:
     """One note a node, and one more for every edge whose delay NIR cannot say."""
+    notes = judge_nodes(graph)
+    return (*notes, *_delay_notes(graph, notes))
+
+
+def judge_nodes(graph: Graph, *, compare: Compare = Compare.GREATER) -> list[NodeNote]:
+    """One note a node, for a reader who compares as `compare` says; NIR's own is strict."""
     notes = []
     for name, node in graph.nodes.items():
         kind = type(node).__name__
@@ -59,8 +67,9 @@ def judge(graph: Graph) -> tuple[NodeNote, ...]:
                 NodeNote(name=name, kind=kind, fidelity=Fidelity.REFUSED, reason=reason, fix=fix)
             )
         else:
-            notes.append(rule(graph, name, node))
-    return (*notes, *_delay_notes(graph, notes))
+            known = getattr(node, "compare", None) is compare
+            notes.append(rule(graph, name, replace(node, **_STRICT) if known else node))
+    return notes
 
 
 def _name_fault(name: str) -> str:
@@ -122,7 +131,18 @@ def _compare_fault(compare: Compare) -> str:
 def _spiking(graph: Graph, name: str, node: IF | LIF | CubaLIF) -> NodeNote:
     if getattr(node, "inhibition", False):
         return _note(name, node, "NIR's neurons do not inhibit one another.", refused=True)
-    return _note(name, node, _compare_fault(node.compare) or _reset_fault(node))
+    fault = _compare_fault(node.compare) or _reset_fault(node)
+    return _note(name, node, fault or (_current_fault(node) if isinstance(node, CubaLIF) else ""))
+
+
+def _cuba_li(graph: Graph, name: str, node: CubaLI) -> NodeNote:
+    return _note(name, node, _current_fault(node))
+
+
+def _current_fault(node: CubaLI | CubaLIF) -> str:
+    if node.current is CurrentOrder.NEW:
+        return ""
+    return "its membrane takes the current of the last step; others take that of this step."
 
 
 def _reset_fault(node: IF | LIF | CubaLIF) -> str:
@@ -191,7 +211,7 @@ _RULES: Mapping[type[Node], Callable[[Graph, str, Any], NodeNote]] = {
     Threshold: _threshold,
     I: _exact,
     LI: _exact,
-    CubaLI: _exact,
+    CubaLI: _cuba_li,
     IF: _spiking,
     LIF: _spiking,
     CubaLIF: _spiking,

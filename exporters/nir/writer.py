@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from neurochain.errors import Finding, InternalError, Severity, UnsupportedError
+from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
 from neurochain.exporters.manifest import Fidelity, Manifest, NodeNote
 from neurochain.exporters.nir.build import build_nir, needs_type_check_off
-from neurochain.exporters.nir.fidelity import judge
+from neurochain.exporters.nir.convert import convert
+from neurochain.exporters.nir.divergence import as_read, measure
+from neurochain.exporters.nir.fidelity import judge, judge_nodes
+from neurochain.exporters.nir.reader import HABITS, Reader
 from neurochain.files import atomic_path
 from neurochain.frontends.nir import read_nir
 from neurochain.frontends.nir.hdf5 import METADATA_KEY
@@ -23,26 +26,45 @@ from neurochain.graph import Graph
 
 __all__ = ["write_nir"]
 
+_RANK = {fidelity: k for k, fidelity in enumerate(Fidelity)}
+"""From exact to refused."""
 
-def write_nir(graph: Graph, path: str | os.PathLike[str], *, allow_lossy: bool = False) -> Manifest:
+
+def write_nir(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    *,
+    allow_lossy: bool = False,
+    reader: Reader | str = Reader.REFERENCE,
+    inputs: Iterable[Any] | None = None,
+) -> Manifest:
     """Write `graph` to `path`, atomically, and read it back to see that it is the same.
 
     What NIR has no field for (dt, reset rule and timing, comparison, order, edge delays, membrane
     outputs) goes into the metadata, with a digest of the graph.
-    allow_lossy: also write neurons and edges that other programs would execute differently.
+    allow_lossy  also write neurons and edges that other programs would execute differently
+    reader       "reference": the graph as it is, which reads back here bit-identical. "norse",
+                 "spikingjelly", "snntorch": an equal graph in the form that program runs as meant
+    inputs       batches, each as `neurochain.simulate` takes it, (sample, step, *shape): the graph
+                 here and the file as its reader runs it are compared on them, spike by spike
 
-    Errors: UnsupportedError, one finding a node, for what NIR cannot hold and for lossy nodes
-    unless allowed; InputError for shapes that do not fit or a folder that cannot be written.
+    Errors: UnsupportedError, one finding a node, for what NIR or the reader cannot hold and for
+    lossy nodes unless allowed; InputError for shapes that do not fit, an unknown reader or a folder
+    that cannot be written.
     """
     import nir
 
-    notes = judge(graph)
+    source, to = graph, _reader(reader)
+    graph, notes, findings = _prepared(graph, to)
     _refuse(notes, allow_lossy)
     keep, dropped = _json_part(graph.metadata)
     built = build_nir(graph)
     plain = read_plain(_tree(built.to_dict()))
     facts = facts_of(graph, digest(plain.nodes, plain.edges), keep)
     built.metadata = {METADATA_KEY: encode(facts)}
+    divergence = None
+    if inputs is not None:
+        divergence = measure(source, as_read(plain, graph, to), inputs)
     with atomic_path(path) as temporary:
         nir.write(temporary, built)
         _check(temporary, graph)
@@ -50,8 +72,31 @@ def write_nir(graph: Graph, path: str | os.PathLike[str], *, allow_lossy: bool =
         format="nir",
         files=(Path(path),),
         notes=notes,
-        findings=(*_notes_on_types(graph), *_notes_on_metadata(dropped)),
+        findings=(*findings, *_notes_on_types(graph), *_notes_on_metadata(dropped)),
+        reader=to.value,
+        divergence=divergence,
     )
+
+
+def _reader(name: Reader | str) -> Reader:
+    if name not in list(Reader):
+        known = ", ".join(Reader)
+        raise InputError(Finding(where="reader", what=f"is '{name}'.", fix=f"Choose {known}."))
+    return Reader(name)
+
+
+def _prepared(graph: Graph, to: Reader) -> tuple[Graph, tuple[NodeNote, ...], tuple[Finding, ...]]:
+    """The graph to write, with the worse of what NIR and what the reader says of each node."""
+    if to is Reader.REFERENCE:
+        return graph, judge(graph), ()
+    done = convert(graph, to)
+    stated = {n.name: n for n in judge_nodes(done.graph, compare=HABITS[to].compare)}
+    notes = []
+    for note in done.notes:
+        other = stated.get(note.name)
+        worse = other is not None and _RANK[other.fidelity] > _RANK[note.fidelity]
+        notes.append(other if worse and other is not None else note)
+    return done.graph, tuple(notes), done.findings
 
 
 def _refuse(notes: tuple[NodeNote, ...], allow_lossy: bool) -> None:

@@ -37,8 +37,8 @@ Tensors = dict[str, NDArray[Any]]
 
 _GRAPH = (
     "IF", "LI", "LIF", "Affine", "AvgPool", "Conv", "CubaLI", "CubaLIF", "Custom", "Delay", "Edge",
-    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale", "ScaleShift", "SumPool",
-    "Threshold",
+    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale",
+    "ScaleShift", "SumPool", "Threshold",
 )  # fmt: skip
 _NETWORK = (Instruction, Network, OutputPort, Population, Program, Projection, Source)
 _CLASSES: dict[str, type[Any]] = {
@@ -48,7 +48,8 @@ _CLASSES: dict[str, type[Any]] = {
 }
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {
-    cls.__name__: cls for cls in (Op, PortKind, g.Compare, g.ResetKind, g.ResetTiming)
+    cls.__name__: cls
+    for cls in (Op, PortKind, g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming)
 }
 
 

@@ -29,17 +29,20 @@ def command(source: str, time_axis: str | None, as_json: bool, **options: Any) -
     """List every finding about a network, without running it.
 
     Exit code 0: it compiles; 3: the file is bad or a fact is missing; 4: something in it is not
-    supported. Each finding says where, what, and what to do.
+    supported. Each finding says where, what, and what to do. For a bare state dict a form of the
+    facts that it lacks is printed, ready for --assume.
     """
     from neurochain.cli.output import emit, emit_json, finding_dict
 
-    findings, code = _findings(source, CompileOptions(**options), time_axis)
+    findings, code, form = _findings(source, CompileOptions(**options), time_axis)
     if as_json:
         data = {"ok": code == 0, "findings": [finding_dict(f) for f in findings]}
-        emit_json("check", data)
+        emit_json("check", {**data, "form": form} if form else data)
         return code
     for finding in findings:
         emit(f"{finding.severity.value}: {' '.join(str(finding).split())}")
+    if form:
+        emit(f"\n{form.rstrip()}")
     if code == 0:
         emit("ok: it compiles")
     return code
@@ -47,8 +50,8 @@ def command(source: str, time_axis: str | None, as_json: bool, **options: Any) -
 
 def _findings(
     source: str, options: CompileOptions, time_axis: str | None
-) -> tuple[tuple[Finding, ...], int]:
-    """All findings, and the exit code they amount to."""
+) -> tuple[tuple[Finding, ...], int, str]:
+    """All findings, the exit code they amount to, and a form for facts that are missing."""
     from neurochain.cli.sources import open_source
     from neurochain.errors import InputError, UnsupportedError
 
@@ -56,6 +59,6 @@ def _findings(
     try:
         opened = open_source(source, options, time_axis=axis)
     except (InputError, UnsupportedError) as error:
-        return error.findings, error.exit_code
+        return error.findings, error.exit_code, getattr(error, "template", "")
     # what was asked for is no news: check never verifies
-    return tuple(f for f in opened.artifact.findings if "not verified:" not in f.what), 0
+    return tuple(f for f in opened.artifact.findings if "not verified:" not in f.what), 0, ""

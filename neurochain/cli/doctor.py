@@ -18,6 +18,9 @@ _LAVA = (
     "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 && "
     "pip install 'neurochain[lava]'"
 )
+_INTEROP = (
+    "pip install 'neurochain[torch,interop]' && pip install --no-deps --no-build-isolation {}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,8 @@ def _checks() -> Iterator[Check]:
     yield _package("snntorch", fix="pip install 'neurochain[torch]'")
     yield _package("lava-nc", fix=_LAVA)
     yield _package("onnx", fix="pip install 'neurochain[onnx]'")
+    for name in ("norse", "sinabs", "spikingjelly"):
+        yield _package(name, fix=_INTEROP.format(name))
     yield _zoo()
 
 

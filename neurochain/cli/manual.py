@@ -18,10 +18,11 @@ _HEAD = """\
 
 Written by `python -m neurochain.cli.manual`; a test keeps it current.
 
-A network (`SOURCE`) is a `.pt` written by `neurochain.save`, a state dict with `--model`, a `.nir`,
-a `.nchain`, or the name of a shipped model (`neurochain models list`). Input is an array `.npy` or
-`.npz` (`(sample, step, ...)` or `(step, ...)`), an event list `.npz`, N-MNIST recordings, IDX
-images, or `demo`.
+A network (`SOURCE`) is a `.pt` written by `neurochain.save`, a state dict with `--model` or
+`--assume`, a `.pt2`, a `.nir`, a `.nchain`, or the name of a shipped model (`neurochain models
+list`); what each file holds: [files.md](files.md). Input is an array `.npy` or `.npz`
+(`(sample, step, ...)` or `(step, ...)`), an event list `.npz`, N-MNIST recordings, IDX images, or
+`demo`.
 
 Results go to stdout, everything else to stderr. `--json` prints a versioned record (`schema`,
 `schema_version`); that of a run is described by [report-schema.json](report-schema.json), and what

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "CONVENTIONS",
     "PATH",
     "CompileOptions",
     "InputOptions",
@@ -25,6 +26,12 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+
+CONVENTIONS = (
+    *("reference", "norse", "rockpool", "rockpool-single", "sinabs", "sinabs-single"),
+    *("snntorch", "spikingjelly", "spyx"),
+)
+"""As in frontends.nir.options, which a --help must not load."""
 
 
 def _shape(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -53,29 +60,53 @@ class CompileOptions:
     """What a command line says about a source."""
 
     model: str | None = None
+    assume: tuple[str, ...] = ()
     sample: Path | None = None
     input_shape: tuple[int, ...] | None = None
     dt: float | None = None
     reset: str | None = None
     compare: str | None = None
     recurrent_bias_at_0: str | None = None
+    current_order: str | None = None
+    layer_latency: int | None = None
+    spike_latency: int | None = None
+    convention: str | None = None
+    reset_delay: str | None = None
     weights: str = "float32"
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
         from neurochain.inputs.npy import read_npy
 
-        bias = self.recurrent_bias_at_0
         return {
             "sample": None if self.sample is None else read_npy(self.sample),
             "model": self.model,
+            "assume": self._facts(),
             "input_shape": self.input_shape,
             "dt": self.dt,
             "reset": self.reset,
             "compare": self.compare,
-            "recurrent_bias_at_0": None if bias is None else bias == "yes",
+            "recurrent_bias_at_0": _yes(self.recurrent_bias_at_0),
+            "current_order": self.current_order,
+            "layer_latency": self.layer_latency,
+            "spike_latency": self.spike_latency,
+            "convention": self.convention,
+            "reset_delay": _yes(self.reset_delay),
             "weights": self.weights,
         }
+
+    def _facts(self) -> dict[str, Any] | None:
+        """What --assume says. Errors: InputError."""
+        if not self.assume:
+            return None
+        from neurochain.frontends.assume import read_words  # imports torch
+
+        return read_words(self.assume)
+
+
+def _yes(word: str | None) -> bool | None:
+    """yes or no as a truth value; None where nothing was said."""
+    return None if word is None else word == "yes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +161,13 @@ _COMPILE = (
         help="For a bare state dict: what builds the module. Runs that code.",
     ),
     click.option(
+        "--assume",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="For a bare state dict: a fact that it lacks (repeat), or a .toml or .json of all of "
+        "them; `neurochain check` prints a form. Never called verified.",
+    ),
+    click.option(
         "--sample", type=PATH, metavar="X.NPY", help="One call's input of the module, as .npy."
     ),
     click.option(
@@ -150,6 +188,33 @@ _COMPILE = (
         "--recurrent-bias-at-0",
         type=click.Choice(["yes", "no"]),
         help="For .nir: whether a recurrent layer delivers its bias at step 0.",
+    ),
+    click.option(
+        "--current-order",
+        type=click.Choice(["new", "old"]),
+        help="For .nir: the synaptic current that a membrane takes, this step's or the last one's.",
+    ),
+    click.option(
+        "--layer-latency",
+        type=click.IntRange(0, 65_535),
+        metavar="N",
+        help="For .nir: Affine, Linear and Conv deliver N steps late (Lava: 1).",
+    ),
+    click.option(
+        "--spike-latency",
+        type=click.IntRange(0, 65_535),
+        metavar="N",
+        help="For .nir: spikes leave their neurons N steps late (Spyx: 1).",
+    ),
+    click.option(
+        "--convention",
+        type=click.Choice(CONVENTIONS),
+        help="For .nir: read the file as this framework means it; see docs/nir.md.",
+    ),
+    click.option(
+        "--reset-delay",
+        type=click.Choice(["yes", "no"]),
+        help="For .nir and --convention snntorch: the reset_delay of its neurons.",
     ),
     click.option(
         "--weights",

@@ -34,7 +34,11 @@ _CLASSES: dict[str, Any] = {
     )
 }
 _ENUMS: dict[str, type[StrEnum]] = {
-    cls.__name__: cls for cls in (g.Compare, g.ResetKind, g.ResetTiming, Severity, Decoding, Style)
+    cls.__name__: cls
+    for cls in (
+        *(g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming),
+        *(Severity, Decoding, Style),
+    )
 }
 
 Arrays = dict[str, NDArray[Any]]

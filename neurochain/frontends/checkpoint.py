@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from neurochain._version import __version__
 from neurochain.errors import InputError, NeurochainError
 from neurochain.files import atomic_write_bytes
 from neurochain.frontends._plain import array_digest, decode, encode, plain_digest
+from neurochain.frontends._weights_only import load_plain
 from neurochain.frontends.modules import to_graph
 from neurochain.frontends.modules.rebuild import describe, rebuild
 from neurochain.frontends.result import FrontendResult
@@ -32,6 +31,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "Checkpoint",
+    "bare_state_dict",
     "load",
     "load_if_checkpoint",
     "load_state_dict_file",
@@ -146,7 +146,7 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
 
     Errors: InputError for anything that is not a whole checkpoint of this version.
     """
-    content = _read(path)
+    content = load_plain(path)
     if not _is_checkpoint(content):
         raise InputError(_not_a_checkpoint(path, content))
     return _whole(path, content)
@@ -157,8 +157,19 @@ def load_if_checkpoint(path: str | os.PathLike[str]) -> Checkpoint | None:
 
     Errors: InputError for files that cannot be read and for checkpoints that are damaged.
     """
-    content = _read(path)
+    content = load_plain(path)
     return _whole(path, content) if _is_checkpoint(content) else None
+
+
+def bare_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor] | None:
+    """The state dict in a file that holds only that, alone or under a usual name; None otherwise.
+
+    Errors: InputError for files that cannot be read.
+    """
+    content = load_plain(path)
+    if _is_checkpoint(content) or not _holds_state_dict(content):
+        return None
+    return _state_dict(path, content)
 
 
 def _is_checkpoint(content: Any) -> bool:
@@ -232,7 +243,7 @@ def load_state_dict_file(
     Errors: InputError where the file holds no state dict, a damaged checkpoint, or the weights of
     another network.
     """
-    content = _read(path)
+    content = load_plain(path)
     if _is_checkpoint(content):
         _whole(path, content)  # a checkpoint has digests: weights that do not match are refused
     state = _state_dict(path, content)
@@ -272,15 +283,20 @@ def _is_state_dict(content: Any) -> bool:
     return (
         isinstance(content, dict)
         and bool(content)
-        and all(isinstance(v, torch.Tensor) for v in content.values())
+        and all(isinstance(key, str) for key in content)
+        and all(isinstance(value, torch.Tensor) for value in content.values())
     )
 
 
-def _not_a_checkpoint(path: str | os.PathLike[str], content: Any) -> str:
+def _holds_state_dict(content: Any) -> bool:
     wrapped = isinstance(content, dict) and any(
         _is_state_dict(content.get(key)) for key in ("state_dict", "model_state_dict", "model")
     )
-    if _is_state_dict(content) or wrapped:
+    return _is_state_dict(content) or wrapped
+
+
+def _not_a_checkpoint(path: str | os.PathLike[str], content: Any) -> str:
+    if _holds_state_dict(content):
         return (
             f"{path}: is a bare state dict. It does not hold {_MISSING_FACTS}. Save with "
             "neurochain.save(net, path, sample), or give --model package.module:factory."
@@ -295,37 +311,6 @@ def _kind(content: Any) -> str:
     if isinstance(content, torch.Tensor):
         return f"a tensor of shape {tuple(content.shape)}"
     return f"a {type(content).__name__}"
-
-
-def _read(path: str | os.PathLike[str]) -> Any:
-    """Unpickle plain data and tensors only. Errors: InputError in one line."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if not data:
-        raise InputError(f"{path}: is empty. Save the network again.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for damaged and for unsafe files
-        raise InputError(_why_unreadable(path, error)) from error
-
-
-def _why_unreadable(path: str | os.PathLike[str], error: Exception) -> str:
-    text = str(error)
-    if "unsupported global" in text.lower():
-        return (
-            f"{path}: holds Python objects (a pickled module?), which would run code when loaded. "
-            "Save with neurochain.save(net, path, sample), or torch.save(net.state_dict(), path)."
-        )
-    # torch's own advice for the rest is to load the file without protection: not repeated here
-    detail = "" if "weights_only" in text else f" ({_line(error)})"
-    return (
-        f"{path}: is no readable .pt file: truncated, damaged or of another kind{detail}. Save the "
-        "network again."
-    )
 
 
 def _line(error: Exception) -> str:

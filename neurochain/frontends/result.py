@@ -108,6 +108,7 @@ class FrontendResult:
                    a whole from call to call
     first_arguments  what they are in the first call, where they are tensors
     none_arguments   arguments that have to be given, and are None in the first call
+    inside         neurons were looked into, as if they were written by hand
     findings       warnings and notes; errors are raised
     """
 
@@ -125,4 +126,5 @@ class FrontendResult:
     threaded: tuple[tuple[str, int], ...] = ()
     first_arguments: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     none_arguments: tuple[str, ...] = ()
+    inside: bool = False
     findings: tuple[Finding, ...] = ()

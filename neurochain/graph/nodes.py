@@ -27,6 +27,7 @@ __all__ = [
     "Conv",
     "CubaLI",
     "CubaLIF",
+    "CurrentOrder",
     "Custom",
     "Delay",
     "Flatten",
@@ -56,6 +57,13 @@ class Compare(StrEnum):
 
     GREATER = ">"
     GREATER_EQUAL = ">="
+
+
+class CurrentOrder(StrEnum):
+    """Which synaptic current the membrane takes: this step's (new) or the last one's (old)."""
+
+    NEW = "new"
+    OLD = "old"
 
 
 class ResetKind(StrEnum):
@@ -258,6 +266,7 @@ class CubaLI(NeuronNode):
     r: Array
     v_leak: Array
     w_in: Array
+    current: CurrentOrder = CurrentOrder.NEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -305,6 +314,7 @@ class CubaLIF(NeuronNode):
     v_reset: Array
     reset: Reset
     compare: Compare = Compare.GREATER
+    current: CurrentOrder = CurrentOrder.NEW
     inhibition: bool = False
 
 

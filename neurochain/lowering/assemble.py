@@ -34,6 +34,7 @@ from neurochain.lowering.neurons import discretise
 from neurochain.lowering.order import Link, execution_order
 from neurochain.lowering.paths import Path, Plan, free_name, make_plan
 from neurochain.lowering.shapes import Shape
+from neurochain.lowering.sizes import refuse_oversized
 from neurochain.network import (
     F32,
     Network,
@@ -78,6 +79,7 @@ def lower_reported(graph: Graph) -> Lowered:
     """
     plan = make_plan(graph)
     shapes, problems = infer_shapes(plan.nodes, plan.edges)
+    refuse_oversized(shapes)
     problems += [*_value_findings(graph), *_output_findings(graph, plan)]
     problems += _parameter_findings(plan, shapes, graph.dt_s)
     if problems:

@@ -24,6 +24,7 @@ from neurochain.graph import (
     LIF,
     CubaLI,
     CubaLIF,
+    CurrentOrder,
     Custom,
     I,
     NeuronNode,
@@ -201,6 +202,7 @@ def _cuba(form: _Form, node: Any, dt_s: float) -> dict[str, bool]:
         "gain": form.put_unless("gain", node.w_in * syn, 1.0),
         "drive": form.put_unless("drive", node.r * mem, 1.0),
         "leak": form.put_unless("leak", node.v_leak * mem, 0.0),
+        "old_current": node.current is CurrentOrder.OLD,
     }
 
 

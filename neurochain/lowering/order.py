@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.graph import NeuronNode, Node
+from neurochain.graph.components import strong_components
 
 __all__ = ["Link", "Order", "execution_order"]
 
@@ -67,16 +68,21 @@ def _start_of_cycle(
 ) -> tuple[str, list[Link]]:
     """The neuron to start with, and the links into it that close cycles.
 
-    A neuron that something already computed feeds comes first: it lies nearest to the input.
+    A link closes a cycle through its target where its source depends on that target: both then lie
+    in one component. A neuron that something already computed feeds comes first: it lies nearest to
+    the input.
     """
+    remaining = set(left)
+    links = [(k.source, name) for name in left for k in waiting[name] if k.source in remaining]
+    component = strong_components(left, links)
     candidates = []
-    for name in left:
+    for position, name in enumerate(left):
+        if not isinstance(nodes[name], NeuronNode):
+            continue
         open_links = [k for k in waiting[name] if k.source not in placed and k not in cut]
-        if isinstance(nodes[name], NeuronNode) and all(
-            _reaches(name, k.source, left, waiting) for k in open_links
-        ):
+        if all(component[k.source] == component[name] for k in open_links):
             fed = len(open_links) < len(waiting[name])
-            candidates.append((not fed, name, open_links))
+            candidates.append((not fed, position, open_links))
     if not candidates:
         raise UnsupportedError(
             Finding(
@@ -85,20 +91,5 @@ def _start_of_cycle(
                 fix="Put a neuron or a delay of at least one step on the cycle.",
             )
         )
-    _, name, open_links = min(candidates, key=lambda c: (c[0], left.index(c[1])))
-    return name, open_links
-
-
-def _reaches(start: str, goal: str, left: list[str], waiting: Mapping[str, list[Link]]) -> bool:
-    """Whether `goal` depends on `start` through undelayed links among the nodes left."""
-    seen, stack = set(), [goal]
-    allowed = set(left)
-    while stack:
-        name = stack.pop()
-        if name == start:
-            return True
-        if name in seen or name not in allowed:
-            continue
-        seen.add(name)
-        stack += [link.source for link in waiting[name]]
-    return False
+    _, position, open_links = min(candidates, key=lambda c: c[:2])
+    return left[position], open_links

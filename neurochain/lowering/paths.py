@@ -44,8 +44,8 @@ class Sum(Node):
 class Path:
     """source -> (map) -> target between standing nodes.
 
-    `port` is that of a Custom target. `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
-    the steps of delay in front of and behind it.
+    `via` names the map whose operator the projection gets ("" for none); `before` and `after` are
+    the steps of delay in front of and behind it; `port` is that of a Custom target.
     """
 
     source: str
@@ -158,19 +158,23 @@ def _is_late(graph: Graph, edge: Edge) -> bool:
 def _refuse_empty_loops(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> None:
     """Delays and reshapes that only read each other carry nothing."""
     source = {e.target: e.source for e in edges if isinstance(nodes[e.target], Delay | Flatten)}
-    for name, first in source.items():
-        walk, at = [name], first
-        while at in source and at not in walk:
-            walk.append(at)
+    ends: set[str] = set()  # names known to lead to something
+    for name in source:
+        walk: dict[str, None] = {}
+        at = name
+        while at in source and at not in ends and at not in walk:
+            walk[at] = None
             at = source[at]
-        if at == name:
+        if at in walk:
+            loop = list(walk)[list(walk).index(at) :]
             raise UnsupportedError(
                 Finding(
-                    where=" -> ".join([*reversed(walk), walk[-1]]),
+                    where=" -> ".join([*reversed(loop), loop[-1]]),
                     what="is a cycle of delays and reshapes: nothing ever enters it.",
                     fix="Connect it to an input, or remove it.",
                 )
             )
+        ends.update(walk)
 
 
 def _delay_steps(nodes: Mapping[str, Node], dt_s: float) -> dict[str, int]:
@@ -214,11 +218,12 @@ def _stands(name: str, nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> bo
 
 def _readers(name: str, nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> list[str]:
     """Nodes that read `name`, looking through delays (a Flatten changes the shape: it counts)."""
-    readers = []
-    for edge in edges:
-        if edge.source == name:
-            through = isinstance(nodes[edge.target], Delay)
-            readers += _readers(edge.target, nodes, edges) if through else [edge.target]
+    readers, left = [], [name]
+    while left:
+        at = left.pop()
+        targets = [edge.target for edge in edges if edge.source == at]
+        left += [target for target in targets if isinstance(nodes[target], Delay)]
+        readers += [target for target in targets if not isinstance(nodes[target], Delay)]
     return readers
 
 

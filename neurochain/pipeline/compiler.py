@@ -37,23 +37,33 @@ def compile(
     reset: str | None = None,
     compare: str | None = None,
     recurrent_bias_at_0: bool | None = None,
+    current_order: str | None = None,
+    layer_latency: int | None = None,
+    spike_latency: int | None = None,
+    convention: str | None = None,
+    reset_delay: bool | None = None,
     time_axis: int | None = None,
     weights: str = "float32",
     model: str | None = None,
     input_shape: tuple[int, ...] | None = None,
+    assume: Any = None,
     verify: bool = True,
     encoding: Mapping[str, Any] | None = None,
     decoding: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Compile a network and, where its live module is at hand, verify it against that module.
 
-    source     torch module, Graph, or path of a .pt, .pth, .nir or .nchain file
+    source     torch module, Graph, or path of a .pt, .pth, .pt2, .nir or .nchain file
     sample     one call's input of the module (a step, or a whole sequence or image for loops)
     dt         time step in seconds
-    reset, compare, recurrent_bias_at_0   for .nir: what NIR leaves open
+    reset, compare, recurrent_bias_at_0, current_order, layer_latency, spike_latency
+               for .nir: what NIR leaves open (docs/nir.md)
+    convention, reset_delay   for .nir: the framework whose reading of the file is wanted
     time_axis  0 for (step, sample, ...) where a looping module does not say it itself
     weights    "float32", "int8" or "int16" (integers times one scale a layer, state in float32)
     model      "package.module:factory" for a bare state dict; runs that code
+    assume     for a bare state dict: every fact that it lacks, as a mapping or a .toml/.json path
+               (docs/files.md); the artefact is then never called verified
     verify     False leaves the comparison out (the artefact then says so)
     encoding, decoding   plain data of InputEncoding and OutputDecoding, stored with the artefact
     Errors: InputError, UnsupportedError (all findings at once), VerifyError where the compiled
@@ -64,9 +74,15 @@ def compile(
         reset=reset,
         compare=compare,
         recurrent_bias_at_0=recurrent_bias_at_0,
+        current_order=current_order,
+        layer_latency=layer_latency,
+        spike_latency=spike_latency,
+        convention=convention,
+        reset_delay=reset_delay,
         time_axis=time_axis,
         model=model,
         input_shape=input_shape,
+        assume=assume,
     )
     if isinstance(source, str | os.PathLike) and Path(source).suffix == ".nchain":
         return _reopened(load_artifact(source), options, weights)
@@ -83,8 +99,13 @@ def compile(
         decoding=decoding or loaded.decoding or _default_decoding(loaded, network),
         provenance={
             "neurochain": __version__,
-            "source": {"kind": loaded.kind, "sha256": loaded.sha256},
+            "source": {
+                "kind": loaded.kind,
+                "sha256": loaded.sha256,
+                **({"assumed": dict(loaded.assumed)} if loaded.assumed else {}),
+            },
             "dt_s": network.dt_s,
+            **({"decisions": dict(loaded.decisions)} if loaded.decisions else {}),
             "weights": network.arithmetic,
             "quantization": cost,
             "verification": verification,
@@ -163,6 +184,7 @@ def _reopened(artifact: Artifact, options: Options, weights: str) -> Artifact:
         "dt": options.dt_s,
         "time_axis": options.time_axis,
         "model": options.model,
+        "assume": options.assume,
         **options.for_nir_only(),
     }
     given = [name for name, value in said.items() if value is not None]
@@ -218,6 +240,8 @@ def _verification(network: Network, loaded: Loaded, *, wanted: bool) -> dict[str
         ties += len(report.ties)
         names = set(report.not_exercised)
         quiet = names if quiet is None else quiet & names
+    if loaded.unverified:
+        return {"equal": None, "reason": loaded.unverified, "ties": ties}
     return {
         "equal": True,
         "ties": ties,

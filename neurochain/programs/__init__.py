@@ -6,6 +6,7 @@ from neurochain.programs.evaluate import emission, evaluate
 from neurochain.programs.inhibition import inhibited
 from neurochain.programs.li import li_program
 from neurochain.programs.lif import lif_program
+from neurochain.programs.multi_spike import rockpool_program, sinabs_program
 from neurochain.programs.relay import relay_program
 from neurochain.programs.threshold import threshold_program
 
@@ -18,5 +19,7 @@ __all__ = [
     "li_program",
     "lif_program",
     "relay_program",
+    "rockpool_program",
+    "sinabs_program",
     "threshold_program",
 ]

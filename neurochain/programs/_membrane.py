@@ -25,6 +25,7 @@ class Features:
     recurrent  a second port "rec" is added after port "x"
     gain       inputs are multiplied by `gain` (with a current: gain on i's input)
     drive      the current is multiplied by `drive` on its way to the membrane
+    old_current  the membrane takes the current of the last step, before decay and input
     leak       a constant `leak` is added to the membrane every step
     reset      None for an integrator that never fires
     """
@@ -33,6 +34,7 @@ class Features:
     recurrent: bool = False
     gain: bool = False
     drive: bool = False
+    old_current: bool = False
     leak: bool = False
     reset: Reset | None = None
     compare: Compare = Compare.GREATER
@@ -45,7 +47,7 @@ def membrane_program(f: Features) -> Program:
         R     = [v > theta]                      (delayed resets)
         v     = (1 - R) v                        (zero, next step)
         i     = alpha i + gain x + gain rec      (current; left to right)
-        v     = beta v + drive i                 (current)      or
+        v     = beta v + drive i                 (current; old_current: i before its update)   or
         v     = beta v + gain x + gain rec       (no current; left to right)
         v     = v + leak
         v     = v - R theta | v - R v            (subtract | zero with discard, next step)
@@ -61,8 +63,9 @@ def membrane_program(f: Features) -> Program:
         total = b(Op.MUL, "i_decayed", "alpha", "i")
         for k, term in enumerate(inflow):
             total = b(Op.ADD, f"i_{k}", total, term)
-        inflow = [b(Op.MUL, "driven", "drive", total) if f.drive else total]
         current = total
+        seen = "i" if f.old_current else total
+        inflow = [b(Op.MUL, "driven", "drive", seen) if f.drive else seen]
     membrane = b(Op.MUL, "v_decayed", "beta", v)
     for k, term in enumerate(inflow):
         membrane = b(Op.ADD, f"v_{k}", membrane, term)
@@ -131,5 +134,6 @@ def _name(f: Features) -> str:
             parts.append(f.reset.timing.value)
         if f.compare is Compare.GREATER_EQUAL:
             parts.append("ge")
-    parts += [n for n in ("recurrent", "gain", "drive", "leak") if getattr(f, n)]
+    features = ("recurrent", "gain", "drive", "old_current", "leak")
+    parts += [name for name in features if getattr(f, name)]
     return ".".join(parts)

@@ -2,8 +2,9 @@
 
     i = alpha i + gain x (+ gain rec);  v = beta v + drive i + leak;  z = [v > theta];  reset
 
-snnTorch's Synaptic and RSynaptic, NIR's CubaLIF; the membrane takes the new current. On equality
-at the threshold the neuron is silent, unless `compare` is ">=".
+snnTorch's Synaptic and RSynaptic, NIR's CubaLIF; the membrane takes the new current, with
+`old_current` the one before this step's update. On equality at the threshold the neuron is silent,
+unless `compare` is ">=".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def cuba_lif_program(
     recurrent: bool = False,
     gain: bool = False,
     drive: bool = False,
+    old_current: bool = False,
     leak: bool = False,
 ) -> Program:
     """Build the program; parameters alpha, beta, theta and gain, drive, leak, v_reset as asked."""
@@ -33,6 +35,7 @@ def cuba_lif_program(
             recurrent=recurrent,
             gain=gain,
             drive=drive,
+            old_current=old_current,
             leak=leak,
         )
     )

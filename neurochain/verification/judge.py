@@ -106,7 +106,7 @@ def _judge_spikes(
 
 
 def fires(program: Program) -> bool:
-    """True where what is emitted is decided by a comparison: it differs by a spike or not at all."""
+    """True where a comparison decides what is emitted: it differs by a spike or not at all."""
     return program.threshold is not None or program.emits is PortKind.EVENT
 
 

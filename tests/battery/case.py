@@ -43,7 +43,8 @@ class Case:
     neuron_time  axis of time in what neuron modules return, None where one call is one step,
                  "squeezed" where it lies in the batch axis (batch * steps, ...)
     graded       spikes of the module have other sizes than 1: compared as spike or none
-    quiet        populations that are not asked to fire (read by their membrane)
+    quiet        neuron modules that are read by their membrane: not asked to fire, and need be
+                 no population
     encoder      the function inside forward whose result becomes the network's input:
                  "bernoulli", "compare" or an attribute of snntorch.spikegen
     arbitrary    weights are any float32: neurochain's own verification judges, ties allowed

@@ -216,7 +216,7 @@ class Drawer:
         layers: list[nn.Module] = []
         for _ in range(int(self.rng.integers(1, 4))):
             stage = self.stage(_after(layers, shape), depth)
-            if stage and max(_after([*layers, *stage], shape)) * 1 and _size(layers, stage, shape):
+            if stage and _size(layers, stage, shape):
                 layers += stage
         layers.append(self.neuron(_after(layers, shape)))
         return nn.Sequential(*layers)
@@ -280,7 +280,9 @@ def _after(layers: list[nn.Module], shape: Shape) -> Shape:
         for part in net.modules():
             if isinstance(part, BY_HAND):
                 part.reset()
-            utils.reset(part)
+            for state in ("spk", "syn", "mem"):  # utils.reset leaves spk of RSynaptic as it is
+                if isinstance(getattr(part, state, None), torch.Tensor):
+                    setattr(part, state, torch.zeros(0))
     return tuple(out.shape[1:])
 
 

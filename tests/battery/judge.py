@@ -205,9 +205,12 @@ def _weak(case: Case, runs: list[Run]) -> str:
                 if name not in case.quiet and spikes.dtype == np.float32:
                     rates.setdefault(f"{name}@{k + 1}", []).append(float((spikes != 0).mean()))
         if not live.spikes:
-            for j, values in enumerate(live.returned):
+            for j, (how, values) in enumerate(zip(_how(case, live), live.returned, strict=True)):
                 if values is not None and f"returned {j}" not in case.quiet:
-                    rates.setdefault(f"returned {j}", []).append(float((values != 0).mean()))
+                    rate = float((values != 0).mean())
+                    if how in ("mean", "sum"):
+                        rate = float(values.mean()) / (case.steps if how == "sum" else 1)
+                    rates.setdefault(f"returned {j}", []).append(rate)
     idle = {
         name: [round(rate, 3) for rate in found]
         for name, found in rates.items()
@@ -264,7 +267,8 @@ def _populations(
             name = f"{base}@{k + 1}" if len(sites) > 1 else base
             node = nodes.get(name)
             if not isinstance(node, Population):
-                if type(dict(case.module.named_modules())[module]).__name__ in case.neurons:
+                kind = type(dict(case.module.named_modules())[module]).__name__
+                if kind in case.neurons or module in case.quiet:
                     continue  # judged by what the network returns
                 return f"there is no population for {module!r} ({name}); has {sorted(nodes)}"
             if node.emits is PortKind.ANALOG:
@@ -302,6 +306,11 @@ def _differs(name: str, mine: np.ndarray, theirs: np.ndarray, graded: bool = Fal
     )
 
 
+def _how(case: Case, live: Live) -> tuple[Any, ...]:
+    """What each returned tensor is (Case.returns)."""
+    return case.returns or (0,) * len(live.returned)
+
+
 _OVER_TIME = {
     "sum": lambda x: x.sum(axis=1),
     "mean": lambda x: x.mean(axis=1),
@@ -314,8 +323,7 @@ def _returned(case: Case, network: Network, live: Live, ours: Any, outcome: Outc
     """What the module returns against the outputs of the network."""
     if case.graded:
         return ""
-    how = case.returns or (0,) * len(live.returned)
-    wanted = [(h, r) for h, r in zip(how, live.returned, strict=True) if r is not None]
+    wanted = [(h, r) for h, r in zip(_how(case, live), live.returned, strict=True) if r is not None]
     places = case.outputs or tuple(range(len(wanted)))
     for place, (kind, theirs) in zip(places, wanted, strict=True):
         if place >= len(network.outputs):

@@ -178,6 +178,37 @@ def test_export_and_back(invoke, files: Path, tmp_path: Path) -> None:
     assert back["model_hash"] == here["model_hash"]
 
 
+def test_export_measures_what_is_lossy(invoke, tmp_path: Path) -> None:
+    out = tmp_path / "lossy.nir"
+    arguments = ("export", "mnist-mlp-subtract", "-o", out, "--allow-lossy")
+    assert "divergence: not measured" in ok(invoke(*arguments)).stdout
+    assert data(invoke(*arguments, "--json"))["divergence"] is None
+    measured = (*arguments, "--input", "demo", "--limit", "2")
+    found = data(invoke(*measured, "--json"))["divergence"]
+    assert [d["name"] for d in found] == ["lif1", "lif2"]
+    assert all(0 < d["differing"] <= d["compared"] for d in found)
+    assert (
+        f"{found[0]['differing']} of {found[0]['compared']} differ" in ok(invoke(*measured)).stdout
+    )
+
+
+@pytest.mark.parametrize("reader", ["norse", "spikingjelly", "snntorch"])
+def test_export_for_a_reader(invoke, reader: str, tmp_path: Path) -> None:
+    out = tmp_path / "written.nir"
+    done = invoke("export", "mnist-mlp", "-o", out, "--for", reader, "--input", "demo", "--json")
+    manifest = data(done)
+    assert manifest["for"] == reader
+    assert [d["differing"] for d in manifest["divergence"]] == [0, 0]
+    assert "nir.read(path)" in manifest["findings"][0]["what"]
+    assert out.is_file()
+
+
+def test_export_limits_an_input_only(invoke, files: Path, tmp_path: Path) -> None:
+    refused = invoke("export", files / "net.nchain", "-o", tmp_path / "x.nir", "--limit", "3")
+    assert refused.exit_code == 2
+    assert "give --input" in refused.stderr
+
+
 def test_inspect(invoke, files: Path) -> None:
     text = ok(invoke("inspect", files / "net.nchain")).stdout
     assert "lif1" in text

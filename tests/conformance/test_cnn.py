@@ -1,7 +1,9 @@
 """The N-MNIST network of the NIR paper (task 2) on real recordings."""
 
+import warnings
 import zipfile
 
+import nir
 import numpy as np
 import pytest
 
@@ -65,3 +67,31 @@ def test_with_dt_in_seconds_it_is_silent(recordings, vectors):
     x, _ = recordings
     result = run_reference(lower(graph), {"input": x[:1]}, record=Record(emissions=("12",)))
     assert not result.emissions["12"].any()
+
+
+@pytest.mark.torch
+def test_as_sinabs_runs_it(recordings, vectors, engine):
+    """sinabs wrote the file: several spikes a step, subtracted, membranes held above -threshold."""
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("sinabs")
+        from sinabs.nir import from_nir
+    path = vectors / "cnn_sinabs.nir"
+    graph = nir.read(path)
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.IF):  # sinabs reads neurons whose parameters are tensors
+            fields = ("r", "v_threshold", "v_reset")
+            values = {field: torch.as_tensor(getattr(node, field)) for field in fields}
+            graph.nodes[name] = nir.IF(**values)
+    steps = 80
+    x = recordings[0][:1, :steps]
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out = from_nir(graph, batch_size=1)(torch.from_numpy(x.reshape(steps, 2, 34, 34)))
+    wanted = (out[0] if isinstance(out, tuple) else out).numpy()
+    result = read_nir(path, convention="sinabs")
+    network = lower(result.graph)
+    found = engine(network, {"input": x}, Record(emissions=("12",))).emissions["12"][0]
+    assert np.array_equal(found, wanted)
+    assert wanted.max() > 1

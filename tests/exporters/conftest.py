@@ -1,10 +1,16 @@
-"""Shared by the exporters' tests."""
+"""Shared by the exporters' tests; the networks and the real readers lie beside them."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+HERE = str(Path(__file__).resolve().parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
 
 
 def _differences(a, b, path):

@@ -19,6 +19,7 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    CurrentOrder,
     Delay,
     Edge,
     Flatten,
@@ -235,6 +236,8 @@ EXACT = {
 }
 
 LOSSY = {
+    "cuba_li_old_current": lambda: fully(5, 4, cuba(CubaLI, current=CurrentOrder.OLD)),
+    "cuba_lif_old_current": lambda: fully(5, 4, cuba(current=CurrentOrder.OLD)),
     "subtract": lambda: fully(5, 4, lif(reset=Reset(kind=ResetKind.SUBTRACT))),
     "subtract_next_step": lambda: fully(
         5, 4, lif(reset=Reset(kind=ResetKind.SUBTRACT, timing=ResetTiming.NEXT_STEP))

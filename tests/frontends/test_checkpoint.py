@@ -166,7 +166,7 @@ DAMAGE = {
     "cut": (lambda d: d[:-300], "no readable .pt file"),
     "module": (lambda d: stored(nn.Linear(2, 2)), "run code when loaded"),
     "pickle": (lambda d: pickle.dumps(Evil(), 2), "run code when loaded"),
-    "new_pickle": (lambda d: pickle.dumps(Evil()), "no readable .pt file"),
+    "new_pickle": (lambda d: pickle.dumps(Evil()), "run code when loaded"),
     "tensor": (lambda d: stored(torch.zeros(3)), r"holds a tensor of shape \(3,\)"),
     "list": (lambda d: stored([1, 2]), "holds a list"),
     "state_dict": (lambda d: stored(network().state_dict()), "bare state dict.*reset_delay"),

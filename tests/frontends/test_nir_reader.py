@@ -5,7 +5,6 @@ import sys
 from dataclasses import replace
 
 import h5py
-import nir
 import numpy as np
 import pytest
 
@@ -284,104 +283,6 @@ class TestNodes:
     def test_metadata_of_others_is_not_read(self, entries, save):
         node = entries.affine(metadata={"any": np.array([1 + 2j]), "deep": {"text": "x"}})
         self.one(entries, save, node, (2,), (3,))
-
-
-class TestNested:
-    def outer(self, entries, save, inner, name="sub"):
-        nodes = {
-            "in": entries.port("Input", 3),
-            name: inner,
-            "out": entries.port("Output", 3),
-        }
-        return save(nodes, [("in", name), (name, "out")])
-
-    def inner(self, entries, n=3):
-        return {
-            "type": "NIRGraph",
-            "nodes": {
-                "input": entries.port("Input", n),
-                "lif": entries.lif(),
-                "rec": entries.affine(3, 3),
-                "output": entries.port("Output", 3),
-            },
-            "edges": [
-                ("input", "lif"),
-                ("lif", "rec"),
-                ("rec", "lif"),
-                ("lif", "output"),
-            ],
-        }
-
-    def test_one_input_and_one_output_are_unpacked(self, entries, save):
-        graph = read_nir(self.outer(entries, save, self.inner(entries))).graph
-        assert list(graph.nodes) == ["in", "sub.lif", "sub.rec", "out"]
-        assert [(e.source, e.target) for e in graph.edges] == [
-            ("in", "sub.lif"),
-            ("sub.rec", "sub.lif"),
-            ("sub.lif", "sub.rec"),
-            ("sub.lif", "out"),
-        ]
-
-    def test_two_levels(self, entries, save):
-        middle = {
-            "type": "NIRGraph",
-            "nodes": {
-                "i": entries.port("Input", 3),
-                "deep": self.inner(entries),
-                "o": entries.port("Output", 3),
-            },
-            "edges": [("i", "deep"), ("deep", "o")],
-        }
-        graph = read_nir(self.outer(entries, save, middle)).graph
-        assert list(graph.nodes) == ["in", "sub.deep.lif", "sub.deep.rec", "out"]
-
-    def test_a_file_by_nir(self, tmp_path):
-        one = np.ones(3)
-        inner = nir.NIRGraph.from_list(
-            nir.LIF(tau=1e-3 * one, r=10 * one, v_leak=0 * one, v_threshold=one)
-        )
-        outer = nir.NIRGraph.from_list(nir.Linear(weight=np.ones((3, 2))), inner)
-        nir.write(tmp_path / "n.nir", outer)
-        names = list(read_nir(tmp_path / "n.nir").graph.nodes)
-        assert names == ["input", "linear", "nirgraph.lif", "output"]
-
-    def test_several_inputs_are_unsupported(self, entries, save):
-        inner = self.inner(entries)
-        inner["nodes"]["input2"] = entries.port("Input", 3)
-        inner["edges"].append(("input2", "lif"))
-        with pytest.raises(UnsupportedError, match=r"sub \(NIRGraph\): has 2 inputs"):
-            read_nir(self.outer(entries, save, inner))
-
-    def test_stated_shapes_must_agree(self, entries, save):
-        with pytest.raises(InputError, match=r"in -> sub.input: carries \(3,\), .* takes \(12,\)"):
-            read_nir(self.outer(entries, save, self.inner(entries, n=12)))
-
-    def test_names_must_stay_different(self, entries, save):
-        nodes = {
-            "in": entries.port("Input", 3),
-            "sub": self.inner(entries),
-            "sub.lif": entries.lif(),
-            "out": entries.port("Output", 3),
-        }
-        path = save(nodes, [("in", "sub"), ("sub", "sub.lif"), ("sub.lif", "out")])
-        with pytest.raises(InputError, match=r"sub\.lif: names two nodes"):
-            read_nir(path)
-
-    def test_doubled_edges_are_unsupported(self, entries, save):
-        inner = {
-            "type": "NIRGraph",
-            "nodes": {"i": entries.port("Input", 3), "o": entries.port("Output", 3)},
-            "edges": [("i", "o")],
-        }
-        nodes = {
-            "in": entries.port("Input", 3),
-            "sub": inner,
-            "lif": entries.lif(),
-            "out": entries.port("Output", 3),
-        }
-        edges = [("in", "sub"), ("sub", "lif"), ("in", "lif"), ("lif", "out")]
-        with pytest.raises(UnsupportedError, match="edge in -> lif: appears twice"):
-            read_nir(save(nodes, edges))
 
 
 class TestOurMetadata:

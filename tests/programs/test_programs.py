@@ -53,8 +53,9 @@ def neuron(reset, compare, options, state, inflow):
     if late and reset.kind is ResetKind.ZERO and not discard and before:
         v = F(F(0) * v)
     if options.get("current"):
-        i = _input(F(F(VALUES["alpha"]) * i), inflow, options)
-        driven = F(F(VALUES["drive"]) * i) if options.get("drive") else i
+        old, i = i, _input(F(F(VALUES["alpha"]) * i), inflow, options)
+        seen = old if options.get("old_current") else i
+        driven = F(F(VALUES["drive"]) * seen) if options.get("drive") else seen
         v = F(F(F(VALUES["beta"]) * v) + driven)
     else:
         v = _input(F(F(VALUES["beta"]) * v), inflow, options)
@@ -89,6 +90,7 @@ RESETS = [
         for t in (ResetTiming.SAME_STEP, ResetTiming.NEXT_STEP, ResetTiming.SAME_STEP_ONCE)
     ),
 ]
+CUBA_OPTIONS = [{"drive": True}, {"old_current": True}, {"old_current": True, "drive": True}]
 OPTIONS = [
     {},
     {"recurrent": True},
@@ -133,7 +135,7 @@ def test_leaky_integrate_and_fire(reset, compare, options):
     assert _check(lif_program(reset, compare=compare, **options), reset, compare, options) > 0
 
 
-@pytest.mark.parametrize("options", [*OPTIONS, {"drive": True}], ids=str)
+@pytest.mark.parametrize("options", [*OPTIONS, *CUBA_OPTIONS], ids=str)
 @pytest.mark.parametrize("reset", RESETS, ids=lambda r: f"{r.kind}-{r.timing}")
 def test_current_based_leaky_integrate_and_fire(reset, options):
     program = cuba_lif_program(reset, **options)
@@ -144,6 +146,8 @@ def test_current_based_leaky_integrate_and_fire(reset, options):
 def test_integrators(options):
     _check(li_program(**options), None, Compare.GREATER, options)
     _check(cuba_li_program(**options), None, Compare.GREATER, {**options, "current": True})
+    old = {**options, "old_current": True}
+    _check(cuba_li_program(**old), None, Compare.GREATER, {**old, "current": True})
 
 
 def test_by_hand_delayed_and_immediate_subtraction():

@@ -58,7 +58,14 @@ def all_programs():
         programs.append(cuba_lif_program(reset, compare=compare, **options))
         programs.append(cuba_lif_program(reset, compare=compare, drive=True, **options))
     programs += [li_program(**options) for options in flags]
-    programs += [cuba_li_program(drive=drive, **options) for drive in (0, 1) for options in flags]
+    programs += [
+        cuba_li_program(drive=drive, old_current=old, **options)
+        for drive, old, options in product((0, 1), (0, 1), flags)
+    ]
+    programs += [
+        cuba_lif_program(reset, drive=drive, old_current=True, **options)
+        for reset, drive, options in product(RESETS, (0, 1), flags)
+    ]
     programs += [relay_program(kind) for kind in PortKind]
     programs += [threshold_program(compare) for compare in Compare]
     programs += MAPS.values()

@@ -16,7 +16,7 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that elements are taken from: number of its expression (None: the sample), shape."""
+    """What elements are taken from: number of its expression (None: the sample), and shape."""
 
     number: int | None
     shape: Shape

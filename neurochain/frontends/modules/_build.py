@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._arrange import Arranged, Part, arrange
@@ -16,7 +17,7 @@ from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._layers import read_layer
 from neurochain.frontends.modules._neurons import read_neuron
 from neurochain.frontends.modules._outputs import DecodedOutput
-from neurochain.frontends.modules._region import Region, assemble
+from neurochain.frontends.modules._region import COMPARISONS, Region, assemble, maker_of
 from neurochain.frontends.modules._values import (
     JoinValue,
     LeafValue,
@@ -28,7 +29,20 @@ from neurochain.frontends.modules._values import (
     ViewValue,
 )
 from neurochain.frontends.result import OutputFact, PopulationFact
-from neurochain.graph import Custom, Edge, Flatten, Input, Node, Output, Route, Scale, as_f64
+from neurochain.graph import (
+    Affine,
+    Conv,
+    Custom,
+    Edge,
+    Flatten,
+    Input,
+    Linear,
+    Node,
+    Output,
+    Route,
+    Scale,
+    as_f64,
+)
 from neurochain.program import PortKind
 
 __all__ = ["Builder"]
@@ -245,9 +259,7 @@ class Builder:
 
     def _owner(self, expression: int) -> tuple[str, str]:
         """(qualified name, class) of the module in whose forward an operation stands."""
-        value = self.expressions.values[expression]
-        call = value.call if isinstance(value, OpValue) else None
-        return (call.owner, call.kind) if call is not None else ("", "")
+        return maker_of(self.expressions.values[expression])
 
     def _region(self, expression: int) -> str:
         """A population that computes an expression by its own program."""
@@ -257,7 +269,10 @@ class Builder:
             self.expressions, expression, batched=self.batched, name=label, kind_of=self._kind_of
         )
         spiking = region.program.emits is PortKind.EVENT
-        lasting = bool(region.program.states) or region.program.threshold is not None
+        compared = any(step.op in COMPARISONS for step in region.program.body)
+        lasting = (
+            bool(region.program.states) or (compared and spiking) or self._is_read_late(expression)
+        )
         own = spiking or lasting
         name = self._free((owner or label) if own else f"{owner or label}.value", numbered=True)
         self._names[expression] = name
@@ -281,6 +296,13 @@ class Builder:
         for port, number in region.ports.items():
             self._connect(self.ends(number, f"the input of {name}"), name, port)
         return name
+
+    def _is_read_late(self, expression: int) -> bool:
+        """True where a later step reads what an operation gives."""
+        value = self.expressions.values[expression]
+        place = self.expressions.operations.place(value) if isinstance(value, OpValue) else None
+        late = {(form[1], form[2]) for form in self.expressions.forms if form[0] == "ref"}
+        return place is not None and (place.site, place.place) in late
 
     def _kind_of(self, expression: int) -> PortKind:
         """What an expression delivers."""
@@ -307,6 +329,8 @@ class Builder:
         name = self._free(base, numbered=True)
         self._names[expression] = name
         argument = self._per_sample(call.argument.shape)
+        if isinstance(call.module, nn.Linear) and len(argument) > 1:
+            return self._rows(expression, base, name, call.module, argument, ends)
         reading = read_layer(base, call.module, argument)
         self.findings += reading.findings
         self.broken += reading.broken
@@ -320,6 +344,35 @@ class Builder:
             port = reading.node.program.ports[0] if isinstance(reading.node, Custom) else None
             self._connect(ends, name, port)
         return name
+
+    def _rows(
+        self, expression: int, base: str, name: str, module: nn.Linear, shape: Shape, ends: Ends
+    ) -> str:
+        """A linear layer on each row of a sample: a convolution of width 1 over the rows."""
+        reading = read_layer(base, module, shape[-1:])
+        self.findings += reading.findings
+        self.broken += reading.broken
+        if not isinstance(reading.node, Affine | Linear):
+            return name
+        rows, n_in, n_out = prod(shape[:-1]), module.in_features, module.out_features
+        into, back = self._free(f"{name}.rows"), self._free(f"{name}.back")
+        order = np.arange(rows * n_in).reshape(rows, n_in).T
+        self.nodes[into] = Route(in_shape=shape, out_shape=(n_in, rows), index=order.reshape(-1))
+        self._connect(ends, into)
+        self.nodes[name] = Conv(
+            weight=reading.node.weight[:, :, None],
+            bias=reading.node.bias,
+            stride=(1,),
+            padding=(0,),
+            dilation=(1,),
+        )
+        order = np.arange(rows * n_out).reshape(n_out, rows).T
+        self.nodes[back] = Route(
+            in_shape=(n_out, rows), out_shape=(*shape[:-1], n_out), index=order.reshape(-1)
+        )
+        self.edges += [Edge(into, name), Edge(name, back)]
+        self._names[expression] = back
+        return back
 
     def _arranged(self, expression: int, form: tuple[Any, ...], consumer: str) -> Ends:
         """Elements in another shape or order: nothing, a Flatten, or a Route from every part."""

@@ -18,6 +18,7 @@ from neurochain.frontends.modules._changes import (
     parameter_findings,
     parameters,
 )
+from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._marks import value_of
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.modules._tracer import Tracer
@@ -152,6 +153,7 @@ def follow(
     tracer = Tracer(module, live=live, inside=inside)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
+    dice = torch.random.get_rng_state()
     counted: list[Finding] = []
     try:
         with tracer.active():
@@ -167,6 +169,12 @@ def follow(
                 _call(result, module, frame, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
+        if not live and not torch.equal(dice, torch.random.get_rng_state()):
+            tracer.refuse(
+                label_of("", module),
+                "draws random numbers in forward.",
+                "Draw them outside, and pass what they make as the input.",
+            )
     except TraceStopError:
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own

@@ -127,7 +127,7 @@ class Expressions:
 
     def _op_form(self, value: OpValue, step: int, depth: int) -> tuple[Any, ...]:
         place = self.operations.place(value)
-        if place is not None and place.step < step and not value.constant:
+        if place is not None and place.step < step:
             return ("ref", place.site, place.place, step - place.step)
         return ("op", value.op, *(self.of(a, step, depth) for a in value.args))
 
@@ -157,8 +157,8 @@ class Expressions:
     def starts(self, first: int, later: int) -> bool:
         """True where `first` is `later` with what stands before the first step.
 
-        Spikes and states of neurons are 0 before; for scalar operations what stood there is noted in
-        `initial`, and has to be the same wherever it is looked at.
+        Spikes and states of neurons are 0 before; for scalar operations what stood there is noted
+        in `initial`, and has to be the same wherever it is looked at.
         """
         if first == later:
             return True
@@ -170,12 +170,68 @@ class Expressions:
             return b[3] == 1 and self._note_initial((b[1], b[2]), first)
         if b[0] == "view" and silent:
             return self.starts(first, b[1])
+        if b[:2] == ("op", "add") and self._starts_sum(first, b):
+            return True
+        if b[0] == "op" and self.constant(first) is not None and a[0] != "op":
+            return self._rests_at(later, first)
+        if b[0] == "leaf" and silent and _keeps_silence(self.values[later]):
+            return self.starts(first, b[3])
         if a[0] != b[0] or len(a) != len(b):
             return False
         fixed, parts = _PARTS.get(a[0], (lambda form: form, lambda form: []))
         return bool(fixed(a) == fixed(b)) and all(
             self.starts(x, y) for x, y in zip(parts(a), parts(b), strict=True)
         )
+
+    def _rests_at(self, later: int, first: int) -> bool:
+        """True where an operation on what was 0 before the first step gives what stood there."""
+        read: set[tuple[int, int]] = set()
+        value, wanted = self._at_rest(later, read), self.constant(first)
+        if value is None or wanted is None or not bool(np.all(value == wanted)):
+            return False
+        for where in read:
+            self.initial.setdefault(where, np.zeros((), dtype=np.float32))
+        return True
+
+    def _at_rest(self, number: int, read: set[tuple[int, int]]) -> NDArray[np.float32] | None:
+        """What an expression is before the first step; None where it depends on more.
+
+        Values of earlier steps are their initial ones, or 0; `read` gathers them.
+        """
+        form = self.forms[number]
+        if form[0] == "ref" and form[3] == 1:
+            read.add((form[1], form[2]))
+            return self.initial.get((form[1], form[2]), np.zeros((), dtype=np.float32))
+        if form[0] != "op":
+            return self.constant(number)
+        args = [self._at_rest(part, read) for part in form[2:]]
+        if any(a is None for a in args):
+            return None
+        return np.asarray(OPERATIONS[Op(form[1])](*args), dtype=np.float32)
+
+    def _starts_sum(self, first: int, sum_form: tuple[Any, ...]) -> bool:
+        """A sum one term of which is 0 before the first step, and was left out there."""
+        for term, silent in ((sum_form[2], sum_form[3]), (sum_form[3], sum_form[2])):
+            if self._silent(silent) and self.starts(first, term):
+                return self._note_silence(silent)
+        return False
+
+    def _silent(self, number: int) -> bool:
+        """True for what is 0 where spikes of the step before are 0."""
+        form = self.forms[number]
+        if form[0] in ("spike", "ref"):
+            return bool(form[3] == 1) and self.initial.get(form[1:3], np.zeros(())).any() == 0
+        if form[0] == "leaf":
+            return _keeps_silence(self.values[number]) and self._silent(form[3])
+        return form[0] == "view" and self._silent(form[1])
+
+    def _note_silence(self, number: int) -> bool:
+        """Note that what `number` is made of starts from 0."""
+        form = self.forms[number]
+        if form[0] == "ref":
+            known = self.initial.setdefault((form[1], form[2]), np.zeros((), dtype=np.float32))
+            return not known.any()
+        return all(self._note_silence(part) for part in self.parts(number))
 
     def _note_initial(self, where: tuple[int, int], first: int) -> bool:
         value = self.constant(first)
@@ -201,6 +257,14 @@ _PARTS: dict[str, tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, .
     "join": (lambda form: [n for _, n in form[1:]], lambda form: [k for k, _ in form[1:]]),
 }
 """Form -> (what in it is no part, its parts)."""
+
+
+def _keeps_silence(value: Value) -> bool:
+    """True for a layer that makes zeros of zeros: it was left out before the first step."""
+    if not isinstance(value, LeafValue):
+        return False
+    module: Any = value.call.module
+    return getattr(module, "bias", None) is None and getattr(module, "shift", None) is None
 
 
 def _const_form(value: ConstValue) -> tuple[Any, ...]:
@@ -275,6 +339,24 @@ def _ref_findings(
     return []
 
 
+def _change(expressions: Expressions, before: int, after: int) -> str:
+    """Where two forms first differ, in words."""
+    a, b = expressions.forms[before], expressions.forms[after]
+    if a[0] == b[0] == "leaf" and a[1:3] != b[1:3]:
+        return (
+            f" (it goes through {a[1]}, then through {b[1]}: layers that change from step to step, "
+            "as in BatchNormTT, are not compiled)"
+        )
+    if a[0] == b[0] == "const":
+        return " (a constant changes from step to step: random numbers, or a table over steps)"
+    if a[0] == b[0] and len(a) == len(b):
+        pairs = zip(expressions.parts(before), expressions.parts(after), strict=True)
+        for x, y in pairs:
+            if x != y:
+                return _change(expressions, x, y)
+    return " (or one neuron serves twice in a step)"
+
+
 def _current_findings(
     label: str, calls: list[NeuronCall], expressions: Expressions
 ) -> list[Finding]:
@@ -286,8 +368,8 @@ def _current_findings(
         return [
             Finding(
                 where=label,
-                what=f"its input at step {step} is computed otherwise than at step {step - 1} "
-                "(or one neuron serves twice in a step).",
+                what=f"its input at step {step} is computed otherwise than at step {step - 1}"
+                f"{_change(expressions, numbers[step - 1], numbers[step])}.",
                 fix="Do the same in every step, with one neuron module for each place.",
             )
         ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
 
 __all__ = [
     "CASTS",
@@ -20,6 +23,8 @@ __all__ = [
     "is_silence",
     "name_of",
     "pooling",
+    "product",
+    "reference_of",
     "weight_key",
     "weighted",
 ]
@@ -152,12 +157,14 @@ def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Mod
         return None
     options = {k: v for k, v in given.items() if k not in ("input", "weight", "bias")}
     if name == "linear":
-        layer: nn.Module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+        layer: nn.Module = skip_init(
+            nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None
+        )
     else:
         kind = nn.Conv1d if name == "conv1d" else nn.Conv2d
         groups = int(options.get("groups", 1))
         sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
-        layer = kind(*sizes, bias=bias is not None, **options)
+        layer = skip_init(kind, *sizes, bias=bias is not None, **options)
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
@@ -172,3 +179,47 @@ def weight_key(layer: nn.Module) -> tuple[Any, ...]:
         for name, p in layer.named_parameters()
     ]
     return (*options, *numbers)
+
+
+def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """(x, weight (out, in)) of a product over the last axis of x; None for other products."""
+    if name == "einsum":
+        equation, *operands = args
+        tensors = operands[0] if len(operands) == 1 else operands
+        if len(tensors) != 2 or not _over_last_axis(equation):
+            return None
+        x, matrix = tensors
+    else:
+        x, matrix = args
+    if not isinstance(x, torch.Tensor) or not isinstance(matrix, torch.Tensor) or matrix.dim() != 2:
+        return None
+    return x, matrix.detach().t().contiguous()
+
+
+def _over_last_axis(equation: str) -> bool:
+    """True for "ab,bc->ac", "abc,cd->abd" and the like."""
+    left, _, result = equation.replace(" ", "").partition("->")
+    x, _, matrix = left.partition(",")
+    summed = x[-1:]
+    return (
+        len(matrix) == 2
+        and matrix[0] == summed
+        and matrix[1] not in x
+        and result == x[:-1] + matrix[1]
+        and len(set(x)) == len(x)
+    )
+
+
+def reference_of(func: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The Python that SpikingJelly states beside an operator it registers with torch; else None."""
+    if not isinstance(func, torch._ops.OpOverload):
+        return None
+    namespace = func.namespace
+    package = sys.modules.get(f"spikingjelly._ops.{namespace.removeprefix('sj_')}_") or (
+        sys.modules.get(f"spikingjelly._ops.{namespace.removeprefix('sj_')}")
+    )
+    if not namespace.startswith("sj_") or package is None:
+        return None
+    reference: Any = importlib.import_module(f"{package.__name__}.reference")
+    implementation: Callable[..., Any] | None = getattr(reference, "_forward_impl", None)
+    return implementation

@@ -11,6 +11,7 @@ from torch import nn
 from neurochain.frontends.modules import _functions as functions
 from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of
 from neurochain.frontends.modules._ops import OPS, Maker, operate
+from neurochain.frontends.modules._reduce import reduced_within_a_step
 from neurochain.frontends.modules._scale import BATCH_NORMS, ScaleShift
 from neurochain.frontends.modules._stubs import stateless
 from neurochain.frontends.modules._values import (
@@ -48,6 +49,10 @@ def handle(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) ->
         key = tuple((k, str(v)) for k, v in sorted(vars(module).items()) if k[0] != "_")
         source = args[0] if args else kwargs["input"]
         return stateless(tracer, nn.Module.__call__, name, module, source, key)
+    reference = functions.reference_of(func)
+    if reference is not None:
+        with tracer:
+            return reference(*args, **kwargs)
     return _unknown(tracer, func, name, args, kwargs)
 
 
@@ -131,6 +136,12 @@ def _reduce(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -
     tensor = result if isinstance(result, torch.Tensor) else result[0]
     base = tracer.operand(source)
     axes = (dims,) if isinstance(dims, int) else tuple(dims)
+    within = reduced_within_a_step(tracer, name, base, axes, tuple(tensor.shape))
+    if within is not None:
+        mark(tensor, within)
+        if tensor is not result:
+            tracer.unknown(result[1])
+        return result
     value = ReduceValue(
         shape=tuple(tensor.shape),
         op="max" if name == "amax" else name,
@@ -220,6 +231,18 @@ def _weighted(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
     return stateless(tracer, nn.Module.__call__, name, layer, source, functions.weight_key(layer))
 
 
+def _product(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """x @ W with constant weights is a linear layer on the last axis of x."""
+    found = functions.product(name, args) if not kwargs else None
+    if found is None or tracked(found[1]):
+        return _unknown(tracer, func, name, args, kwargs)
+    source, weight = found
+    layer = functions.weighted("linear", (source, weight), {})
+    if layer is None:
+        return _unknown(tracer, func, name, args, kwargs)
+    return stateless(tracer, nn.Module.__call__, name, layer, source, functions.weight_key(layer))
+
+
 def _set_item(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """A record filled step by step: record[t] = spikes, record[:, t] = spikes."""
     record, where, item = args
@@ -266,6 +289,7 @@ _HANDLERS: tuple[tuple[frozenset[str], Callable[..., Any]], ...] = (
     (frozenset({"cat", "concat", "concatenate", "hstack", "vstack", "dstack"}), _join),
     (frozenset({"pad"}), _pad),
     (frozenset({"batch_norm"}), _batch_norm),
-    (frozenset({"linear", "conv1d", "conv2d"}), _weighted),
+    (functions.WEIGHTED, _weighted),
+    (frozenset({"matmul", "__matmul__", "mm", "einsum"}), _product),
     (frozenset({"dropout", "dropout1d", "dropout2d"}), _dropout),
 )

@@ -84,11 +84,15 @@ _TRANSPARENT: tuple[type[nn.Module], ...] = (
 )
 
 # snnTorch neurons without a meaning as a neuron program
-_OPAQUE: tuple[type[nn.Module], ...] = (snntorch.SLSTM, snntorch.SConv2dLSTM)
+_OPAQUE: tuple[type[nn.Module], ...] = tuple(
+    getattr(snntorch, name)
+    for name in ("SLSTM", "SConv2dLSTM", "StateLeaky", "LinearLeaky", "AssociativeLeaky")
+    if hasattr(snntorch, name)
+)
 
 
 def is_leaf(module: nn.Module, *, inside: bool = False) -> bool:
-    """True where the trace does not look inside: torch's own layers and, unless `inside`, neurons."""
+    """True where the trace does not look inside: torch's layers and, unless `inside`, neurons."""
     if isinstance(module, SpikingNeuron):
         known = type(module) in NEURON_STATES and not inside
         return known or isinstance(module, _OPAQUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neurochain.frontends.modules._marks import mark, users_line, value_of
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import ConstValue, OpValue, Value
 from neurochain.frontends.modules._views import broadcast
 from neurochain.program import Op
@@ -37,15 +39,30 @@ class Maker:
         """The value of a tensor or number."""
         return item if isinstance(item, Value) else self.tracer.operand(item)
 
-    def __call__(self, op: Op, *items: Any) -> OpValue:
-        """One operation, spread to the shape of the result."""
+    def __call__(self, op: Op, *items: Any) -> Value:
+        """One operation, spread to the shape of the result; on stacks, one for each step."""
         args = tuple(broadcast(self.value(item), self.shape) for item in items)
-        call = self.tracer.visit((op.value, self.count))
+        stacks = {k: steps for k, arg in enumerate(args) if (steps := steps_of(arg)) is not None}
+        if not stacks:
+            return self._one(op, args, self.shape)
+        first = next(iter(stacks.values()))
+        results: list[Value] = []
+        for step in range(len(first.items)):
+            parts = []
+            for k, arg in enumerate(args):
+                part = stacks[k].items[step] if k in stacks else first.part(arg, step, self.shape)
+                parts.append(part)
+            results.append(self._one(op, tuple(parts), first.items[step].shape))
         self.count += 1
+        return first.rebuilt(results)
+
+    def _one(self, op: Op, args: tuple[Value, ...], shape: tuple[int, ...]) -> OpValue:
+        call = self.tracer.visit((op.value, self.count))
+        self.count += 1 if shape == self.shape else 0
         fixed = all(
             isinstance(a, ConstValue) or (isinstance(a, OpValue) and a.constant) for a in args
         )
-        value = OpValue(shape=self.shape, op=op.value, args=args, call=call, constant=fixed)
+        value = OpValue(shape=shape, op=op.value, args=args, call=call, constant=fixed)
         self.tracer.operations.append(value)
         return value
 
@@ -156,8 +173,13 @@ def _is_zero(item: Any) -> bool:
 def _two(op: Op, *, swapped: bool = False) -> Build:
     def build(make: Maker, items: list[Any], given: Kwargs) -> Value | None:
         items = [*items, *(given.pop(k) for k in ("other",) if k in given)]
-        if len(items) != 2 or given.pop("alpha", 1) != 1:
-            return None
+        alpha = given.pop("alpha", 1)
+        if len(items) != 2 or abs(math.frexp(alpha)[0]) != 0.5:
+            return (
+                None  # torch multiplies and adds in one rounding, which shows unless alpha is 2^k
+            )
+        if alpha != 1:
+            items[1] = make(Op.MUL, items[1], float(alpha))
         whole = given.pop("rounding_mode", None)
         if given or whole not in (None, "trunc"):
             return None

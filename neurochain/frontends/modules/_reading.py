@@ -130,7 +130,13 @@ class Reading:
 
     def _timing(self, sample: InputValue) -> tuple[Timing, int]:
         """Time axis and number of steps."""
-        timing, problems = input_timing(reachable(self._roots()), sample)
+        visits = self.trace.tracer.visits
+        made = [
+            value
+            for value in self.trace.tracer.operations
+            if value.call is not None and visits[value.call.site] > 1
+        ]
+        timing, problems = input_timing(reachable([*self._roots(), *made]), sample)
         self.findings += problems
         self._raise()
         if self.trace.one_step:

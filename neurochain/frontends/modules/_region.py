@@ -18,10 +18,10 @@ from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._values import OpValue
 from neurochain.program import Instruction, Op, PortKind, Program
 
-__all__ = ["Region", "assemble"]
+__all__ = ["COMPARISONS", "Region", "assemble", "maker_of"]
 
-_COMPARISONS = {Op.GT: ">", Op.GE: ">="}
-_BINARY = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
+_THRESHOLDS = {Op.GT: ">", Op.GE: ">="}
+COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
 _LITERALS = {0.0: "zero", 1.0: "one"}
 
 Where = tuple[int, int]
@@ -50,8 +50,9 @@ class Region:
 class _Assembly:
     """Registers of one program, made on demand."""
 
-    def __init__(self, expressions: Expressions, batched: bool, kind_of: Any) -> None:
+    def __init__(self, expressions: Expressions, batched: bool, kind_of: Any, owner: str) -> None:
         self.expressions = expressions
+        self.owner = owner
         self.batched = batched
         self.kind_of = kind_of
         self.body: list[Instruction] = []
@@ -62,6 +63,21 @@ class _Assembly:
         self.constants: dict[str, float] = {}
         self.states: dict[Where, str] = {}
         self.problems: list[str] = []
+        self.root = -1
+
+    def is_spike_of_another(self, number: int) -> bool:
+        """True for spikes that another module computes of its own values: another population.
+
+        A surrogate gradient is a module too, but compares what the neuron around it has computed.
+        """
+        value = self.expressions.values[number]
+        owner = owner_of(value)
+        if number == self.root or owner == self.owner or self.owner.startswith(f"{owner}."):
+            return False
+        if not isinstance(value, OpValue) or not _is_spike(value):
+            return False
+        makers = {owner_of(part) for part in _compared(value) if isinstance(part, OpValue)}
+        return owner in makers or any(m.startswith(f"{owner}.") for m in makers)
 
     def register(self, number: int) -> str:
         """The register that holds an expression."""
@@ -74,9 +90,8 @@ class _Assembly:
         data = None if form[0] == "probe" else self.expressions.constant(number)
         if data is not None:
             return self._parameter(data)
-        if form[0] == "op":
-            args = tuple(self.register(k) for k in form[2:])
-            return self.instruction(Op(form[1]), args)
+        if form[0] == "op" and not self.is_spike_of_another(number):
+            return self._operation(Op(form[1]), form[2:])
         if form[0] == "ref":
             if form[3] != 1:
                 self.problems.append(f"reads a value of {form[3]} steps ago.")
@@ -85,6 +100,15 @@ class _Assembly:
         self.ports[name] = number
         self.kinds[name] = self.kind_of(number)
         return name
+
+    def _operation(self, op: Op, numbers: tuple[int, ...]) -> str:
+        """One operation; a factor of 1 (as snnTorch's graded_spikes_factor is) changes nothing."""
+        args = tuple(self.register(k) for k in numbers)
+        if op in (Op.MUL, Op.DIV) and args[1] == "one":
+            return args[0]
+        if op is Op.MUL and args[0] == "one":
+            return args[1]
+        return self.instruction(op, args)
 
     def instruction(self, op: Op, args: tuple[str, ...]) -> str:
         """Append one operation."""
@@ -129,9 +153,47 @@ class _Assembly:
         return self.instruction(Op.COPY, (register,))
 
 
+def owner_of(value: Any) -> str:
+    """Qualified name of the module in whose forward an operation stands."""
+    call = value.call if isinstance(value, OpValue) else None
+    return call.owner if call is not None else ""
+
+
+def maker_of(value: Any) -> tuple[str, str]:
+    """(qualified name, class) of the module that an operation belongs to.
+
+    That of a surrogate gradient's module is the neuron's around it, whose membrane it compares.
+    """
+    call = value.call if isinstance(value, OpValue) else None
+    if call is None:
+        return "", ""
+    if isinstance(value, OpValue) and _is_spike(value):
+        for part in _compared(value):
+            around = part.call if isinstance(part, OpValue) else None
+            if around is not None and call.owner.startswith(f"{around.owner}."):
+                return around.owner, around.kind
+    return call.owner, call.kind
+
+
+def _is_spike(value: OpValue) -> bool:
+    """A comparison, or one times a constant."""
+    if Op(value.op) in COMPARISONS:
+        return True
+    inner = [part for part in value.args if isinstance(part, OpValue) and not part.constant]
+    return value.op == "mul" and len(inner) == 1 and _is_spike(inner[0])
+
+
+def _compared(value: OpValue) -> tuple[Any, ...]:
+    """What the comparison of a spike compares."""
+    if Op(value.op) in COMPARISONS:
+        return value.args
+    inner = next(part for part in value.args if isinstance(part, OpValue) and not part.constant)
+    return _compared(inner)
+
+
 def _kind(op: Op, args: tuple[str, ...], kinds: dict[str, PortKind]) -> PortKind:
     """What a result can be: 0 or 1, whole numbers, or anything."""
-    if op in _BINARY:
+    if op in COMPARISONS:
         return PortKind.EVENT
     values = args[1:] if op is Op.SELECT else args
     given = {kinds[a] for a in values}
@@ -152,7 +214,8 @@ def assemble(
 
     kind_of: PortKind of what an expression that is no scalar operation delivers.
     """
-    work = _Assembly(expressions, batched, kind_of)
+    work = _Assembly(expressions, batched, kind_of, owner_of(expressions.values[number]))
+    work.root = number
     emit = work.own(work.register(number))
     next_state: dict[str, str] = {}
     definitions: dict[str, int] = {}
@@ -220,9 +283,9 @@ def _threshold(work: _Assembly, emit: str) -> tuple[str, str, str] | None:
     step = next(s for s in work.body if s.out == emit)
     if step.op is Op.COPY:
         step = next((s for s in work.body if s.out == step.args[0]), step)
-    if step.op not in _COMPARISONS:
+    if step.op not in _THRESHOLDS:
         return None
-    return (step.args[0], step.args[1], _COMPARISONS[step.op])
+    return (step.args[0], step.args[1], _THRESHOLDS[step.op])
 
 
 def _membrane(

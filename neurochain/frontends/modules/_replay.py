@@ -45,7 +45,7 @@ def replay(
     """Run `module`, which is at rest, on every frame (on one sequence where it loops over time)."""
     one_step = result.style is not Style.TIME_LOOP
     names = [name for name, _ in result.threaded] or list(arguments)
-    trace = follow(module, frames, arguments, one_step, names, live=True)
+    trace = follow(module, frames, arguments, one_step, names, live=True, inside=result.inside)
     if trace.failure is not None:
         raise trace.failure
     sample = Sample(x=frames[0], states=(), was_training=False)

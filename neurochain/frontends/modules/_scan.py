@@ -19,7 +19,7 @@ from neurochain.frontends.modules._kinds import (
 from neurochain.frontends.modules._neurons import feature_findings
 from neurochain.frontends.modules._stubs import refusal
 from neurochain.frontends.modules._time import reachable
-from neurochain.frontends.modules._values import LeafValue, Value
+from neurochain.frontends.modules._values import ConstValue, LeafValue, Value
 
 __all__ = ["dropped_findings", "neuron_features", "notes", "scan"]
 
@@ -64,10 +64,10 @@ def _leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
 def dropped_findings(trace: Trace, roots: list[Value]) -> list[Finding]:
     """Layers whose result is used nowhere. roots: currents of neurons and returned values."""
     calls = [v.call for v in reachable(roots) if isinstance(v, LeafValue)]
-    used = {id(call.origin or call) for call in calls}
+    used = {(call.name, call.key) for call in calls}
     findings = []
     for call in trace.tracer.leaf_calls:
-        if id(call) not in used:
+        if (call.name, call.key) not in used and not isinstance(call.argument, ConstValue):
             finding = Finding(
                 where=label_of(call.name, call.module),
                 what="its result is used nowhere.",

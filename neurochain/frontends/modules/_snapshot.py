@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -104,11 +105,14 @@ def _restore(module: nn.Module, attributes: dict[str, tuple[Any, Any]]) -> None:
 
 
 def _tensors(modules: list[nn.Module]) -> list[torch.Tensor]:
-    """Every tensor that hangs on a module: parameters, buffers, plain attributes."""
+    """Every tensor that hangs on a module: parameters, buffers, plain attributes.
+
+    torch.export leaves tensors without values in the modules it has exported: nothing to keep.
+    """
     found: dict[int, torch.Tensor] = {}
     for module in modules:
         places = [vars(module), module._parameters, module._buffers]
         for item in [value for place in places for value in place.values()]:
-            if isinstance(item, torch.Tensor):
+            if isinstance(item, torch.Tensor) and not isinstance(item, FakeTensor):
                 found[id(item)] = item
     return list(found.values())

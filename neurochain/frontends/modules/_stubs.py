@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from neurochain.frontends.modules._functions import weight_key
 from neurochain.frontends.modules._kinds import (
     IGNORED,
     LAYERS,
@@ -20,20 +21,21 @@ from neurochain.frontends.modules._kinds import (
     label_of,
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
+from neurochain.frontends.modules._rnn import is_simple, unrolled
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import (
     LeafCall,
     LeafValue,
     NeuronCall,
     ProbeValue,
     ReduceValue,
-    SequenceValue,
     SpikeValue,
     StateValue,
     UnknownValue,
     Value,
     ViewValue,
 )
-from neurochain.frontends.modules._views import const, view_of
+from neurochain.frontends.modules._views import const, sample_rank, view_of
 
 if TYPE_CHECKING:
     from neurochain.frontends.modules._tracer import Tracer
@@ -72,11 +74,17 @@ def _stand_in(
     name = _name(tracer, module)
     if type(module) in NEURON_STATES:
         return _neuron(tracer, original, name, module, args, kwargs)
+    if is_simple(module, len(args) + len(kwargs)) and tracked(args):
+        with tracer.asleep():
+            result = original(module, *args)
+        return unrolled(tracer, name, module, args[0], result)
     if len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor):
         source = args[0]
         if value_of(source) is None:  # silence before the first step goes through like a value
             source = mark(source.clone(), tracer.operand(source))
-        return stateless(tracer, original, name, module, source, ())
+        made = module not in tracer.names and isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))
+        key = weight_key(module) if made else ()
+        return stateless(tracer, original, name, module, source, key)
     if not tracked((args, kwargs)):
         with tracer.asleep():
             return original(module, *args, **kwargs)
@@ -96,6 +104,8 @@ def _name(tracer: Tracer, module: nn.Module) -> str:
     if module in tracer.names:
         return str(tracer.names[module])
     name = type(module).__name__.lower()
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+        return name  # told apart by its numbers
     if next(module.parameters(), None) is not None or isinstance(module, SpikingNeuron):
         tracer.refuse(
             label_of(name, module),
@@ -118,6 +128,8 @@ def stateless(
         _check_mode(tracer, label_of(name, module), module)
         return source
     value = tracer.operand(source)
+    if type(module) in _POOLS_1D and source.dim() == 2 and source.shape[0] == 1:
+        return _pooled_rows(tracer, original, name, module, source, key)
     if type(module) in RESHAPES:
         with tracer.asleep():
             index = torch.arange(source.numel()).reshape(source.shape)
@@ -126,19 +138,60 @@ def stateless(
         tracer.refuse(label_of(name, module), *refusal(module))
         with tracer.asleep():
             return tracer.unknown(original(module, source))
-    _check_argument(tracer, label_of(name, module), value)
-    call = LeafCall(name=name, module=module, argument=value, key=key)
-    tracer.leaf_calls.append(call)
-    shape_key = (name, (*key, tuple(source.shape)))
-    if shape_key not in tracer.shapes:
+    steps = steps_of(value)
+    if steps is not None and steps.axis >= len(value.shape) - sample_rank(module, value.shape):
+        steps = None  # a stack along an axis of the sample, such as channels
+
+    def one(item: Value) -> Value:
+        _check_argument(tracer, label_of(name, module), item)
+        call = LeafCall(name=name, module=module, argument=item, key=key)
+        tracer.leaf_calls.append(call)
+        return LeafValue(shape=_shape(tracer, original, call, item.shape), call=call)
+
+    made = one(value) if steps is None else steps.rebuilt([one(item) for item in steps.items])
+    if not tracer.live:
+        return mark(torch.zeros(made.shape), made)
+    with tracer.asleep():
+        return mark(original(module, source).clone(), made)
+
+
+def _shape(
+    tracer: Tracer, original: Original, call: LeafCall, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Shape of a layer's result, found by running it on zeros once."""
+    key = (call.name, (*call.key, shape))
+    if key not in tracer.shapes:
         with tracer.asleep():
-            tracer.shapes[shape_key] = tuple(original(module, source).shape)
-    shape = tracer.shapes[shape_key]
-    result = torch.zeros(shape)
-    if tracer.live:
-        with tracer.asleep():
-            result = original(module, source).clone()
-    return mark(result, LeafValue(shape=shape, call=call))
+            tracer.shapes[key] = tuple(original(call.module, torch.zeros(shape)).shape)
+    return tracer.shapes[key]
+
+
+_POOLS_1D = (
+    nn.AvgPool1d,
+    nn.MaxPool1d,
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveMaxPool1d,
+)
+
+
+def _pooled_rows(
+    tracer: Tracer,
+    original: Original,
+    name: str,
+    module: nn.Module,
+    source: torch.Tensor,
+    key: tuple[Any, ...],
+) -> Any:
+    """A pool along the features of (batch, features): to torch the batch is its channels."""
+    value = tracer.operand(source)
+    with tracer.asleep():
+        apart = source.unsqueeze(1)
+    index = torch.arange(source.numel()).reshape(apart.shape)
+    result = stateless(tracer, original, name, module, mark(apart, view_of(value, index, "")), key)
+    made = tracer.operand(result)
+    with tracer.asleep():
+        flat = result.squeeze(1)
+    return mark(flat, view_of(made, torch.arange(flat.numel()).reshape(flat.shape), ""))
 
 
 def _check_mode(tracer: Tracer, label: str, module: nn.Module) -> None:
@@ -155,7 +208,7 @@ def _check_argument(tracer: Tracer, label: str, value: Value) -> None:
     """What enters a layer must be a value of one step."""
     base = value.base if isinstance(value, ViewValue) else value
     unsaid = isinstance(base, UnknownValue) and not base.said
-    if unsaid or isinstance(base, (ReduceValue, SequenceValue)):
+    if unsaid or isinstance(base, ReduceValue):
         tracer.refuse(
             label,
             "receives a value gathered over an axis, or computed by a function that is not "

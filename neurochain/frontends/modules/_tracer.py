@@ -24,6 +24,7 @@ from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
 from neurochain.frontends.modules._opened import opened
 from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
+from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._stubs import run_leaf
 from neurochain.frontends.modules._values import (
     InputValue,
@@ -45,7 +46,7 @@ class Tracer(TorchFunctionMode):
     """Follows one or more calls of a module's forward.
 
     inside: neurons are looked into, as if they were written by hand.
-    live: layers and neurons run, and the result of every scalar operation is kept, by site and visit.
+    live: layers and neurons run, and what every scalar operation gives is kept by site and visit.
     """
 
     def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
@@ -102,8 +103,12 @@ class Tracer(TorchFunctionMode):
         return OpCall(site=site, visit=count, owner=name, kind=type(owner).__name__)
 
     def keep(self, value: Value, result: torch.Tensor) -> None:
-        """Keep what a scalar operation gave."""
-        if self.live and isinstance(value, OpValue) and value.call is not None:
+        """Keep what a scalar operation gave; of a stack, what it gave in each step."""
+        steps = steps_of(value) if self.live else None
+        if steps is not None and not steps.blocks:
+            for k, item in enumerate(steps.items):
+                self.keep(item, result.select(steps.axis, k))
+        elif self.live and isinstance(value, OpValue) and value.call is not None:
             self.kept.setdefault(value.call.site, {})[value.call.visit] = result.detach().clone()
 
     def enter(self, module: nn.Module) -> None:

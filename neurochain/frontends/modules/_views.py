@@ -2,8 +2,9 @@
 
 A view of a view is one view. A view that takes whole rows of what a layer computed is that layer on
 these rows; a view of one item of a stack is a view of that item; a view of a scalar operation that
-was done once for all steps is the operation on views (`settle`, when the trace is complete). So a layer that is applied to a whole sequence before the loop over time is, for
-every step, the layer applied to that step.
+was done once for all steps is the operation on views (`settle`, when the trace is complete). So a
+layer that is applied to a whole sequence before the loop over time is, for every step, the layer
+applied to that step.
 """
 
 from __future__ import annotations
@@ -41,9 +42,13 @@ def view_of(base: Value, index: torch.Tensor, label: str) -> Value:
 
 
 def view(base: Value, flat: Index, shape: Shape, label: str = "") -> Value:
-    """The value of `shape` made of the elements `flat` of `base`; `base` itself where nothing changes."""
+    """The elements `flat` of `base` in `shape`; `base` itself where nothing changes."""
     if isinstance(base, ViewValue):
         return view(base.base, base.index[flat], shape, label or base.label)
+    if isinstance(base, SequenceValue) and len(base.items) == 1 and shape != base.shape:
+        only = base.items[0]
+        if only is not None:
+            return view(only, flat, shape, label)
     ordered = flat.size == prod(base.shape) and bool((flat == np.arange(flat.size)).all())
     if ordered and shape == base.shape:
         return base

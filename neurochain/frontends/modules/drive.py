@@ -79,8 +79,9 @@ def _with_programs(
     arguments |= dict.fromkeys(result.none_arguments)
     replayed = replay(module, result, frames, arguments, result.graph.dt_s)
     populations = dict(recording.populations)
+    wanted = {fact.node for fact in result.populations}
     for name, found in replayed.items():
-        if found.emitted is not None:
+        if found.emitted is not None and name in wanted:
             populations[name] = PopulationRecord(
                 current=None,
                 spikes=found.emitted,

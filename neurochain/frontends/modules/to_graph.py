@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
-from neurochain.errors import Finding, InputError, Severity
-from neurochain.frontends.modules._calls import trace
+from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
+from neurochain.frontends.modules._calls import Trace, trace
+from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._reading import Reading
-from neurochain.frontends.modules._sample import as_sample
+from neurochain.frontends.modules._sample import Sample, as_sample
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult
 
@@ -63,25 +65,38 @@ def to_graph(
 def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
     """The first way of reading that succeeds; where none does, what the first one found.
 
-    Neurons that are known are leaves first; else they are looked into, as if written by hand. A loop
-    without a neuron that is known may be one over layers instead of time.
+    Neurons that are known are leaves first; else they are looked into, as if written by hand (a
+    membrane that feeds a layer, a start that is not zero). Without a neuron that is known,
+    operations that repeat within a call may be a loop over time, or one over layers.
     """
     failure: UnsupportedError | None = None
-    for inside in (False, True):
-        for one_step in (None, True):
+    known = any(type(part) in NEURON_STATES for part in module.modules())
+    for inside in (False, True) if known else (False,):
+        found = _trace(module, given, None, inside)
+        ways = [found]
+        if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
+            ways.append(_trace(module, given, True, inside))
+        for way in ways:
+            step, followed = given, way
+            if time_axis is not None and way.one_step:
+                step = given.one_step(time_axis)
+                followed = _trace(module, step, True if way is not found else None, inside)
             try:
-                found = trace(module, given.x, given.states, one_step=one_step, inside=inside)
-                if one_step and found.one_step is one_step and not found.guessed:
-                    continue
-                if time_axis is not None and found.one_step:
-                    step = given.one_step(time_axis)
-                    found = trace(module, step.x, step.states, one_step=one_step, inside=inside)
-                    return Reading(module, step, found, step_s).result()
-                return Reading(module, given, found, step_s).result()
+                return replace(Reading(module, step, followed, step_s).result(), inside=inside)
             except UnsupportedError as error:
                 failure = failure or error
-                if not _may_be_otherwise(found, inside):
-                    raise failure from None
-    if failure is None:
-        raise InternalError("a module was not read in any way.")
-    raise failure
+    raise failure or InternalError("a module was read in no way.")
+
+
+def _repeats(found: Trace) -> bool:
+    """True where a layer with weights is used several times: the loop is one over time."""
+    calls = Counter(call.name for call in found.tracer.leaf_calls if _has_weights(call.module))
+    return any(count > 1 for count in calls.values())
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return next(layer.parameters(), None) is not None
+
+
+def _trace(module: nn.Module, given: Sample, one_step: bool | None, inside: bool) -> Trace:
+    return trace(module, given.x, given.states, one_step=one_step, inside=inside)

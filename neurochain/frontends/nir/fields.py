@@ -26,10 +26,11 @@ MAX_INT = 1 << 31
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with a file, and what is legal but not supported."""
+    """What is wrong with a file, and what is legal but not supported; how many nodes it has."""
 
     bad: list[Finding] = field(default_factory=list)
     unsupported: list[Finding] = field(default_factory=list)
+    nodes: int = 0
 
 
 class Fields:
@@ -212,8 +213,13 @@ def _kind(value: Any) -> str:
 
 def _as_weight(array: NDArray[Any]) -> NDArray[Any]:
     """float32 or float64, whichever holds every value; native byte order, read-only."""
-    single = array.astype(np.float32)
-    keeps = array.dtype.kind == "f" and array.dtype.itemsize == 8
+    if array.dtype in (np.float32, np.float64):
+        weights = np.ascontiguousarray(array).view()  # the array may be the caller's
+        weights.setflags(write=False)
+        return weights
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found when it is lowered
+        single = array.astype(np.float32)
+    keeps = array.dtype.kind == "f" and array.dtype.itemsize == 8  # of the other byte order
     exact = not keeps and bool((single.astype(np.float64) == array).all())
     weights = np.ascontiguousarray(single if exact else array.astype(np.float64))
     weights.setflags(write=False)

@@ -1,8 +1,8 @@
-"""Nested NIRGraphs -> one level. A graph with one Input and one Output is unpacked in place.
+"""Nested NIRGraphs -> one level. A graph inside another is unpacked in place.
 
 Inner nodes are called "outer.inner". What arrives at the graph goes to the readers of its Input;
-what its Output collects goes to the readers of the graph. Edges mean identity and several edges
-mean a sum, so taking Input and Output out changes nothing.
+what its Output collects goes to the readers of the graph. With several, edges name the port. Edges
+mean identity and several edges mean a sum, so taking Input and Output out changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from neurochain.errors import Finding
 from neurochain.frontends.nir.fields import Problems
 from neurochain.frontends.nir.nodes import Declared
-from neurochain.frontends.nir.structure import Level, Pair, edge_label
+from neurochain.frontends.nir.structure import Level, Pair, edge_label, ports_of
 from neurochain.graph import Input, Output
 
 __all__ = ["Flat", "flatten_levels"]
@@ -53,22 +53,46 @@ def _unpack(
         inside, more, inner_junctions = _unpack(node, f"{full}.", problems)
         ways_in = _ends(node, Input)
         ways_out = _ends(node, Output)
-        if len(ways_in) != 1 or len(ways_out) != 1:
+        if not _can_be_joined(level, name, ways_in, ways_out):
             problems.unsupported.append(
                 Finding(
                     where=f"{full} (NIRGraph)",
-                    what=f"has {len(ways_in)} inputs and {len(ways_out)} outputs; one of each "
-                    "is supported.",
-                    fix="Write its nodes into the outer graph.",
+                    what=f"has {len(ways_in)} inputs and {len(ways_out)} outputs; an edge that "
+                    "names the graph alone needs one of each.",
+                    fix=f"Name the port in the edge ('{name}.PORT'), or write its nodes into the "
+                    "outer graph.",
                 )
             )
             continue
-        entry[name], leave[name] = f"{full}.{ways_in[0]}", f"{full}.{ways_out[0]}"
+        _check_joined(level, name, path, problems)
+        if ways_in:
+            entry[name] = f"{full}.{ways_in[0]}"
+        if ways_out:
+            leave[name] = f"{full}.{ways_out[0]}"
         _add(nodes, inside, problems)
         inner_edges += more
-        junctions += [*inner_junctions, entry[name], leave[name]]
+        junctions += [*inner_junctions, *(f"{full}.{port}" for port in (*ways_in, *ways_out))]
     edges = [(leave.get(s, f"{path}{s}"), entry.get(t, f"{path}{t}")) for s, t in level.edges]
     return nodes, [*edges, *inner_edges], junctions
+
+
+def _can_be_joined(level: Level, name: str, ways_in: list[str], ways_out: list[str]) -> bool:
+    """Whether it is clear which ports of an inner graph the edges mean that name it alone."""
+    entered = any(target == name for _, target in level.edges)
+    left = any(source == name for source, _ in level.edges)
+    return (len(ways_in) == 1 or not entered) and (len(ways_out) == 1 or not left)
+
+
+def _check_joined(level: Level, name: str, path: str, problems: Problems) -> None:
+    """Every port of an inner graph is joined to something."""
+    for kind, end, what in ((Input, 1, "has no incoming edge."), (Output, 0, "is not read.")):
+        ports = [port for port, graph in ports_of(level, kind).items() if graph == name]
+        ends = {edge[end] for edge in level.edges}
+        problems.bad.extend(
+            Finding(where=f"{path}{port} ({kind.__name__})", what=what, fix="Connect or remove it.")
+            for port in ports
+            if port not in ends and name not in ends
+        )
 
 
 def _ends(level: Level, kind: type[Input] | type[Output]) -> list[str]:

@@ -17,22 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError
+from neurochain.frontends.nir.chunks import DEFLATE, SHUFFLE, read_chunks
 from neurochain.frontends.nir.texts import DESCRIPTOR_BYTES, Texts, layout_fault
 
 __all__ = ["METADATA_KEY", "Tree", "Value", "load_tree"]
 
 MAX_TOTAL_BYTES = 1 << 30
 """All arrays of a file together."""
-MAX_EXPANSION = 1100
-"""Declared bytes a stored byte, above FREE_BYTES; deflate itself cannot exceed 1032."""
-FREE_BYTES = 1 << 24
-MAX_TEXT_BYTES = 1 << 26
+MAX_INFLATED = 1 << 26
+"""Bytes that all arrays together may have beyond what is stored of them: compressed zeros."""
+MAX_TEXT_BYTES = 1 << 24
+MAX_TEXTS = 20_000
+"""Values of one dataset: two an edge."""
 MAX_DEPTH = 32
-MAX_OBJECTS = 100_000
+MAX_OBJECTS = 12_000
 MAX_NAME = 512
-MAX_FILTER = 6
+FLETCHER = 3
+OWN_FILTERS = 6
 """HDF5's own filters have the ids 1 to 6; beyond, only LZF is known, the rest are plug-ins."""
 LZF = 32000
+MAX_LZF_CHUNK = 1 << 20
+"""libhdf5 inflates these; 1 byte gives 88 at most."""
 METADATA_KEY = "neurochain"
 
 Value: TypeAlias = "NDArray[Any] | str | Tree"
@@ -49,6 +54,9 @@ _DAMAGE = (
     MemoryError,
     ArithmeticError,
 )
+
+
+_AGAIN = "Export the file again."
 
 
 def load_tree(path: str | os.PathLike[str]) -> Tree:
@@ -102,11 +110,14 @@ class _Walk:
         self.texts = texts
         self.objects = 0
         self.bytes = 0
+        self.inflated = 0
         self.text_bytes = 0
         self.seen: set[int] = set()
         self.findings: list[Finding] = []
 
-    def say(self, path: str, what: str, fix: str = "Export the file again.") -> None:
+    rewrite = "Write it with nir.write(path, graph, compression=None)."
+
+    def say(self, path: str, what: str, fix: str = _AGAIN) -> None:
         """Note a finding about the object at `path`."""
         self.findings.append(Finding(where=printable(path), what=what, fix=fix))
 
@@ -182,34 +193,66 @@ class _Walk:
 
     def _dataset(self, item: Any, path: str) -> NDArray[Any] | str | None:
         """Array or text of a plain dataset; None (and a finding) for anything else."""
-        fault = self._storage_fault(item) or self._size_fault(item)
+        dtype = item.dtype
+        text = self.h5py.check_string_dtype(dtype) is not None
+        odd = dtype.kind not in "fiubc" or dtype.itemsize > 16 or dtype.shape
+        fault = self._storage_fault(item)
+        if not fault and odd and not text:
+            fault = f"has the type {dtype}; numbers or text are expected."
+        fault = fault or self._size_fault(item, dtype)
         if fault:
-            self.say(path, fault)
+            self.say(path, fault, self.rewrite if "stores" in fault else _AGAIN)
             return None
-        if self.h5py.check_string_dtype(item.dtype) is not None:
+        if text:
             return self._text(item, path)
-        if item.dtype.kind not in "fiubc" or item.dtype.itemsize > 16 or item.dtype.shape:
-            self.say(path, f"has the type {item.dtype}; numbers or text are expected.")
+        try:
+            return self._numbers(item, dtype)
+        except ValueError as error:
+            self.say(path, f"{error}.", self.rewrite)
             return None
+
+    def _numbers(self, item: Any, dtype: Any) -> NDArray[Any]:
+        """The values of a plain dataset. Errors: ValueError."""
+        plist = item.id.get_create_plist()
+        if plist.get_layout() != self.h5py.h5d.CHUNKED or item.size == 0:
+            return np.asarray(item[()])
+        filters, chunk = _filters(plist), plist.get_chunk()
+        if set(filters) <= {SHUFFLE, DEFLATE}:
+            if not item.id.get_type().equal(self.h5py.h5t.py_create(dtype)):
+                raise ValueError(f"has the type {dtype} in chunks; plain numbers are expected")
+            return read_chunks(self.texts.data, item, chunk, filters)
+        if prod(chunk) * dtype.itemsize > MAX_LZF_CHUNK:
+            raise ValueError(f"has LZF chunks of more than {MAX_LZF_CHUNK} bytes")
         return np.asarray(item[()])
 
     def _storage_fault(self, item: Any) -> str:
-        if item.external:
-            return "keeps its data in another file (external storage)."
-        if item.is_virtual:
-            return "is a virtual dataset, made of other datasets."
         plist = item.id.get_create_plist()
-        filters = [plist.get_filter(k)[0] for k in range(plist.get_nfilters())]
-        foreign = [f for f in filters if f > MAX_FILTER and f != LZF]
-        return f"uses the HDF5 filter plug-in {foreign[0]}." if foreign else ""
+        if plist.get_layout() == self.h5py.h5d.VIRTUAL:
+            return "is a virtual dataset, made of other datasets."
+        if plist.get_external_count():
+            return "keeps its data in another file (external storage)."
+        filters = _filters(plist)
+        foreign = [f for f in filters if f > OWN_FILTERS and f != LZF]
+        if foreign:
+            return f"uses the HDF5 filter plug-in {foreign[0]}."
+        known = filters in ((), (DEFLATE,), (SHUFFLE,), (SHUFFLE, DEFLATE))
+        if known or set(filters) <= {SHUFFLE, LZF, FLETCHER}:
+            return ""
+        return f"uses the HDF5 filters {list(filters)}; gzip, LZF and shuffle are read."
 
-    def _size_fault(self, item: Any) -> str:
+    def _size_fault(self, item: Any, dtype: Any) -> str:
         if item.shape is None:
             return "holds no value."
-        size = prod(item.shape) * item.dtype.itemsize
+        size = prod(item.shape) * dtype.itemsize
         stored = item.id.get_storage_size()
-        if size > FREE_BYTES and size > MAX_EXPANSION * stored:
+        more = 0
+        if stored < size:  # what is small becomes float32 at least
+            more = prod(item.shape) * max(dtype.itemsize, 4) - stored
+        if self.inflated + more > MAX_INFLATED or (size and not stored):
             return f"declares {size} bytes but stores {stored}."
+        self.inflated += more
+        if stored > len(self.texts.data):
+            return f"declares {stored} stored bytes, more than the file has."
         self.bytes += size
         if self.bytes > MAX_TOTAL_BYTES:
             return (
@@ -239,12 +282,19 @@ class _Walk:
 
     def _raw_text(self, item: Any) -> list[bytes]:
         """Bytes of every value. Errors: ValueError."""
-        if self.h5py.check_string_dtype(item.dtype).length is not None:
-            return [bytes(value) for value in np.asarray(item[()]).reshape(-1)]
         count = prod(item.shape)
         if count == 0:
             return []
+        if count > MAX_TEXTS:
+            raise ValueError(f"has {count} values of text; at most {MAX_TEXTS} are read")
+        if self.h5py.check_string_dtype(item.dtype).length is not None:
+            return [bytes(value) for value in np.asarray(item[()]).reshape(-1)]
         offset = item.id.get_offset()
         if offset is None or item.id.get_storage_size() != count * DESCRIPTOR_BYTES:
             raise ValueError("keeps its text in chunks; nir.write does not")
         return self.texts.read(offset, count)
+
+
+def _filters(plist: Any) -> tuple[int, ...]:
+    """The numbers of a dataset's filters, in the order in which they were applied."""
+    return tuple(plist.get_filter(k)[0] for k in range(plist.get_nfilters()))

@@ -21,7 +21,9 @@ from neurochain.graph import (
     Affine,
     Compare,
     Conv,
+    CubaLI,
     CubaLIF,
+    CurrentOrder,
     Edge,
     Graph,
     Node,
@@ -36,7 +38,7 @@ from neurochain.graph import (
 __all__ = ["FORMAT", "Facts", "NeuronFacts", "decode", "digest", "encode", "facts_of", "restore"]
 
 FORMAT = 1
-_NOT_IN_NIR = ("reset", "compare", "signal", "positions", "divisors", "inhibition")
+_NOT_IN_NIR = ("reset", "compare", "current", "signal", "positions", "divisors", "inhibition")
 SAME = ResetTiming.SAME_STEP
 Pair = tuple[str, str]
 
@@ -56,6 +58,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     edges     (source, target, delay in steps or None) in declared order
     unbiased  convolutions without a bias (NIR's need one: it is written as zeros)
     signals   outputs that read a membrane
+    old_currents  CubaLI and CubaLIF whose membrane takes the current of the last step
     """
 
     format: int
@@ -68,6 +71,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     neurons: dict[str, NeuronFacts] = {}
     unbiased: list[str] = []
     signals: dict[str, str] = {}
+    old_currents: list[str] = []
     metadata: dict[str, Any] = {}
 
 
@@ -96,6 +100,11 @@ def facts_of(graph: Graph, graph_digest: str, metadata: Mapping[str, Any]) -> Fa
             for name, node in graph.nodes.items()
             if isinstance(node, Output) and node.signal != "spike"
         },
+        old_currents=[
+            name
+            for name, node in graph.nodes.items()
+            if isinstance(node, CubaLI | CubaLIF) and node.current is CurrentOrder.OLD
+        ],
         metadata=dict(metadata),
     )
 
@@ -168,6 +177,8 @@ def restore(
 
 
 def _restore_node(name: str, node: Node, facts: Facts) -> Node:
+    if isinstance(node, CubaLI | CubaLIF) and name in facts.old_currents:
+        node = replace(node, current=CurrentOrder.OLD)
     neuron = facts.neurons.get(name)
     if isinstance(node, Threshold) and neuron is not None:
         return replace(node, compare=neuron.compare)

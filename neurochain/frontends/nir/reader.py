@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
+from neurochain.frontends.nir.conventions import holds_batch, read_as
 from neurochain.frontends.nir.decisions import (
-    Draft,
     decide_bias,
+    decide_currents,
     decide_dt,
     decide_resets,
-    make_options,
 )
+from neurochain.frontends.nir.draft import Draft
 from neurochain.frontends.nir.fields import Problems
 from neurochain.frontends.nir.flatten import flatten_levels
 from neurochain.frontends.nir.hdf5 import METADATA_KEY, Tree, load_tree
+from neurochain.frontends.nir.latency import delay_layers, delay_spikes
 from neurochain.frontends.nir.metadata import Facts, decode, digest, restore
+from neurochain.frontends.nir.options import make_options
 from neurochain.frontends.nir.order import canonical_edges, canonical_names
-from neurochain.frontends.nir.structure import GRAPH_TYPE, read_level
-from neurochain.graph import Compare, Edge, Graph, Node, ResetKind
+from neurochain.frontends.nir.structure import GRAPH_TYPE, read_level, without_batch
+from neurochain.graph import Compare, CurrentOrder, Edge, Graph, Node, ResetKind
 
 __all__ = ["NirResult", "Plain", "read_nir", "read_plain"]
 
@@ -31,7 +34,7 @@ class NirResult:
     """A graph read from a file.
 
     findings  warnings and notes (errors are raised)
-    facts     what was decided, for printing: dt, reset, compare, recurrent_bias_at_0, version
+    facts     what was decided, for printing: convention, dt, reset, compare, latencies, version ...
     """
 
     graph: Graph
@@ -54,6 +57,11 @@ def read_nir(
     reset: ResetKind | str | None = None,
     recurrent_bias_at_0: bool | None = None,
     compare: Compare | str | None = None,
+    current_order: CurrentOrder | str | None = None,
+    layer_latency: int | None = None,
+    spike_latency: int | None = None,
+    convention: str | None = None,
+    reset_delay: bool | None = None,
 ) -> NirResult:
     """Read a NIR file.
 
@@ -62,25 +70,47 @@ def read_nir(
     reset                "value" (NIR's own), "zero", "subtract" or "none", acting in the same step
     recurrent_bias_at_0  whether a recurrent branch delivers its bias at step 0 (default: yes)
     compare              ">" (NIR's own) or ">="
-    What is given wins over what the file's own metadata says, with a warning where they differ.
+    current_order        "new" (default) or "old": the synaptic current that the membrane takes
+    layer_latency        steps that every Affine, Linear and Conv delivers late (default 0)
+    spike_latency        steps that spikes leave every spiking neuron late (default 0)
+    convention           read the file as this framework means it (docs/nir.md)
+    reset_delay          snnTorch's reset_delay, for convention "snntorch"
+    What is given wins over what the file's own metadata and the convention say, with a warning
+    where they differ.
 
     Errors: InputError with all findings at once for files that are malformed, unsafe, or lack dt;
     UnsupportedError for legal constructs without a meaning here.
     """
-    options = make_options(dt_s, reset, recurrent_bias_at_0, compare)
+    options = make_options(
+        dt_s=dt_s,
+        reset=reset,
+        recurrent_bias_at_0=recurrent_bias_at_0,
+        compare=compare,
+        current_order=current_order,
+        layer_latency=layer_latency,
+        spike_latency=spike_latency,
+        convention=convention,
+        reset_delay=reset_delay,
+    )
     tree = load_tree(path)
     root = _root(tree, path)
-    plain = read_plain(root)
-    draft = _draft(plain, root)
+    draft = _draft(read_plain(root, batch=holds_batch(options.convention)), root)
     version = tree.get("version")
     draft.facts["version"] = version if isinstance(version, str) else "not stated"
-    dt = decide_dt(draft, options.dt_s)
-    decide_resets(draft, options)
+    reading = read_as(draft, options)
+    dt = decide_dt(draft, options.dt_s) if reading.dt_s is None else reading.dt_s
+    known = draft.stored is not None or bool(draft.convention)
+    decide_resets(draft, reading.left(options), known)
+    decide_currents(draft, options.current_order, known)
+    delay_layers(draft, options.layer_latency)
+    delay_spikes(draft, options.spike_latency, reading.spike_latency)
     graph = Graph(
         nodes=draft.nodes,
         edges=draft.edges,
         dt_s=dt,
-        recurrent_bias_at_0=decide_bias(draft, options.recurrent_bias_at_0),
+        recurrent_bias_at_0=decide_bias(
+            draft, options.recurrent_bias_at_0, reading.recurrent_bias_at_0
+        ),
         source=draft.stored.source if draft.stored else "nir",
         metadata=draft.stored.metadata if draft.stored else {},
     )
@@ -101,13 +131,15 @@ def _root(tree: Tree, path: str | os.PathLike[str]) -> Tree:
     return root
 
 
-def read_plain(root: Tree) -> Plain:
+def read_plain(root: Tree, *, batch: bool = False) -> Plain:
     """Nodes and edges of a root graph, canonically ordered.
 
+    batch: the shapes of Input and Output may begin with axes of batch and time, which are dropped.
     Errors: InputError with all faults, UnsupportedError where there is only what is unsupported.
     """
     problems = Problems()
-    flat = flatten_levels(read_level(root, "", problems), problems)
+    level = read_level(root, "", problems)
+    flat = flatten_levels(without_batch(level) if batch else level, problems)
     if problems.bad:
         raise InputError(*problems.bad, *problems.unsupported)
     if problems.unsupported:

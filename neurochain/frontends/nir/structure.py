@@ -13,9 +13,10 @@ from neurochain.frontends.nir.hdf5 import Tree
 from neurochain.frontends.nir.nodes import NODE_TYPES, Declared, read_node
 from neurochain.graph import Input, Output
 
-__all__ = ["GRAPH_TYPE", "Level", "read_level"]
+__all__ = ["GRAPH_TYPE", "Level", "ports_of", "read_level", "without_batch"]
 
-MAX_NODES = 10_000
+MAX_NODES = 1_000
+"""In all levels together."""
 GRAPH_TYPE = "NIRGraph"
 
 Pair = tuple[str, str]
@@ -36,7 +37,8 @@ def read_level(tree: Tree, path: str, problems: Problems) -> Level:
     if not isinstance(raw, dict) or not raw:
         fields.bad("has no nodes.", "Export it again.")
         raw = {}
-    if len(raw) > MAX_NODES:
+    problems.nodes += len(raw)
+    if problems.nodes > MAX_NODES:
         raise InputError(f"{fields.where}: has {len(raw)} nodes; at most {MAX_NODES} are read.")
     fields.done(("nodes", "edges"))
     nodes = {}
@@ -45,12 +47,28 @@ def read_level(tree: Tree, path: str, problems: Problems) -> Level:
         if node is not None:
             nodes[name] = node
     edges = _edges(fields)
-    for edge in edges:
-        _check_edge(edge, nodes, set(raw), path, problems)
     _check_repeats(edges, path, problems)
+    level = Level(nodes=nodes, edges=tuple(dict.fromkeys(edges)))
+    ends = (set(raw) | set(ports_of(level, Output)), set(raw) | set(ports_of(level, Input)))
+    for edge in level.edges:
+        _check_edge(edge, level, ends, path, problems)
     if len(nodes) == len(raw):
-        _check_ends(nodes, edges, path, problems)
-    return Level(nodes=nodes, edges=edges)
+        _check_ends(level, path, problems)
+    return level
+
+
+def ports_of(level: Level, kind: type[Input] | type[Output]) -> dict[str, str]:
+    """Full names (graph.port) of the Inputs or Outputs inside a level's graphs -> the graph.
+
+    An edge may name such a port; nir.write never does, as nir 1.0.8 cannot say it.
+    """
+    return {
+        f"{name}.{port}": name
+        for name, inner in level.nodes.items()
+        if isinstance(inner, Level)
+        for port, node in inner.nodes.items()
+        if isinstance(node, Declared) and isinstance(node.node, kind)
+    }
 
 
 def _read_entry(entry: Any, path: str, name: str, problems: Problems) -> Declared | Level | None:
@@ -97,14 +115,14 @@ def _edges(fields: Fields) -> tuple[Pair, ...]:
 
 def _check_edge(
     edge: Pair,
-    nodes: dict[str, Declared | Level],
-    names: set[str],
+    level: Level,
+    known: tuple[set[str], set[str]],
     path: str,
     problems: Problems,
 ) -> None:
     """Both ends exist; nothing enters an Input or leaves an Output."""
     where = edge_label(edge, path)
-    for end in edge:
+    for end, names in zip(edge, known, strict=True):
         if end not in names:
             place = f" in {path[:-1]}" if path else ""
             problems.bad.append(
@@ -114,7 +132,7 @@ def _check_edge(
                     fix=f"Known nodes: {', '.join(sorted(names)[:20])}.",
                 )
             )
-    source, target = (nodes.get(end) for end in edge)
+    source, target = (level.nodes.get(end) for end in edge)
     if isinstance(target, Declared) and isinstance(target.node, Input):
         problems.bad.append(Finding(where=where, what="enters an Input node.", fix="Remove it."))
     if isinstance(source, Declared) and isinstance(source.node, Output):
@@ -140,11 +158,12 @@ def _check_repeats(edges: tuple[Pair, ...], path: str, problems: Problems) -> No
         seen.add(edge)
 
 
-def _check_ends(
-    nodes: dict[str, Declared | Level], edges: tuple[Pair, ...], path: str, problems: Problems
-) -> None:
+def _check_ends(level: Level, path: str, problems: Problems) -> None:
     """There is a way in and out, and nothing hangs loose (`nir` adopts such nodes as inputs)."""
-    sources, targets = {s for s, _ in edges}, {t for _, t in edges}
+    nodes = level.nodes
+    outside, inside = ports_of(level, Output), ports_of(level, Input)
+    sources = {end for s, _ in level.edges for end in (s, outside.get(s, s))}
+    targets = {end for _, t in level.edges for end in (t, inside.get(t, t))}
     for kind in (Input, Output):
         if not any(isinstance(n, Declared) and isinstance(n.node, kind) for n in nodes.values()):
             problems.bad.append(
@@ -160,3 +179,30 @@ def _check_ends(
                 problems.bad.append(
                     Finding(where=label, what=f"has no {what} edge.", fix="Connect or remove it.")
                 )
+
+
+def without_batch(level: Level) -> Level:
+    """The level with leading axes taken off Inputs and Outputs, where their neighbours lack them.
+
+    Some exporters write the shape of a whole batch; the shapes of NIR have neither batch nor time.
+    """
+    nodes = dict(level.nodes)
+    for source, target in level.edges:
+        ends = nodes.get(source), nodes.get(target)
+        if not isinstance(ends[0], Declared) or not isinstance(ends[1], Declared):
+            continue
+        if isinstance(ends[0].node, Input):
+            nodes[source] = _shortened(ends[0], ends[1].takes)
+        if isinstance(ends[1].node, Output):
+            nodes[target] = _shortened(ends[1], ends[0].gives)
+    return Level(nodes=nodes, edges=level.edges)
+
+
+def _shortened(port: Declared, wanted: tuple[int, ...] | None) -> Declared:
+    stated = port.gives
+    if not wanted or stated is None or len(stated) <= len(wanted):
+        return port
+    if stated[len(stated) - len(wanted) :] != wanted:
+        return port
+    node = Input(shape=wanted) if isinstance(port.node, Input) else Output(shape=wanted)
+    return Declared(node=node, takes=wanted, gives=wanted)

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from neurochain.errors import Finding
 from neurochain.graph import IF, LI, LIF, CubaLI, CubaLIF, Delay, I, Node
 
-__all__ = ["infer_dt", "missing_dt", "needs_dt", "step_findings"]
+__all__ = [
+    "infer_dt",
+    "missing_dt",
+    "needs_dt",
+    "shortest",
+    "step_findings",
+    "time_constants",
+]
 
 AGREEMENT = 1e-5
 """Relative spread that float32 exports of one dt stay well below (about 5e-8)."""
@@ -58,7 +65,7 @@ def infer_dt(nodes: Mapping[str, Node]) -> float | None:
     taus = [tau.reshape(-1) for node in nodes.values() for tau in time_constants(node).values()]
     if not taus or not (dt < np.concatenate(taus) * (1 - AGREEMENT)).any():
         return None
-    return _short(dt)
+    return shortest(dt)
 
 
 def _quotients(node: Node) -> list[F64]:
@@ -72,11 +79,11 @@ def _quotients(node: Node) -> list[F64]:
     return []
 
 
-def _short(dt: float) -> float:
-    """The shortest decimal within ROUNDING of dt: what an exporter's user wrote (1e-4)."""
+def shortest(dt: float, rounding: float = ROUNDING) -> float:
+    """The shortest decimal within `rounding` of dt: what an exporter's user wrote (1e-4)."""
     for digits in range(1, 7):
         short = float(f"{dt:.{digits - 1}e}")
-        if abs(short / dt - 1) <= ROUNDING:
+        if abs(short / dt - 1) <= rounding:
             return short
     return dt
 

@@ -18,7 +18,9 @@ FAMILIES = (
     "styles",
     "encoders",
     "handwritten",
+    "wild",
     "interop",
+    "interop_wild",
     "refused",
 )
 

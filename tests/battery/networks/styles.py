@@ -268,7 +268,7 @@ def delayed_by_a_step(self, x):
     return torch.stack(out)
 
 
-@looped("layer that reads a membrane", "membrane as a signal")
+@looped("layer that reads a membrane", arbitrary=True)
 def membrane_feeds_a_layer(self, x):
     mem1, mem2 = self.start()
     out = []

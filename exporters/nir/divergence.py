@@ -1,0 +1,89 @@
+"""How much the written graph differs when others run it: both are run on the user's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurochain.errors import UnsupportedError
+from neurochain.exporters.manifest import Divergence
+from neurochain.exporters.nir.reader import HABITS, Reader, Schedule
+from neurochain.exporters.nir.schedule import as_scheduled
+from neurochain.frontends.nir.reader import Plain
+from neurochain.graph import IF, LIF, CubaLIF, Edge, Graph, Node, Threshold
+from neurochain.lowering import lower
+from neurochain.network import Network, PortKind
+from neurochain.session import prepare_inputs
+from neurochain.simulators import Record, run
+
+__all__ = ["as_read", "measure"]
+
+
+def as_read(plain: Plain, graph: Graph, reader: Reader) -> Graph:
+    """What `reader` takes the file for: its nodes and edges alone, without our metadata.
+
+    Resets to v_reset in the same step, the reader's comparison, its order of execution; dt as given
+    to it. Errors: UnsupportedError where it cannot run it.
+    """
+    habits = HABITS.get(reader)
+    nodes: dict[str, Node] = {name: plain.nodes[name] for name in graph.nodes}
+    if habits is not None:
+        nodes = {
+            name: replace(node, compare=habits.compare)
+            if isinstance(node, IF | LIF | CubaLIF | Threshold)
+            else node
+            for name, node in nodes.items()
+        }
+    read = Graph(
+        nodes=nodes,
+        edges=tuple(Edge(e.source, e.target) for e in graph.edges),
+        dt_s=graph.dt_s,
+    )
+    found = as_scheduled(read, habits.schedule if habits else Schedule.RULE)
+    if isinstance(found, str):
+        raise UnsupportedError(f"{reader.value}: {found}.")
+    return found
+
+
+def measure(here: Graph, there: Graph, batches: Iterable[Any]) -> tuple[Divergence, ...]:
+    """Run both graphs and count where their spikes differ, population by population.
+
+    batches: inputs as `neurochain.simulate` takes them, (sample, step, *shape) each.
+    Errors: InputError for input that does not fit.
+    """
+    ours, theirs = lower(here), lower(there)
+    names = [p.name for p in ours.populations if p.emits is PortKind.EVENT]
+    names = [name for name in names if name in {p.name for p in theirs.populations}]
+    found = [
+        Divergence(name=n, spikes_here=0, spikes_there=0, differing=0, compared=0, first_step=None)
+        for n in names
+    ]
+    for batch in batches:
+        first, second = (_spikes(network, batch, names) for network in (ours, theirs))
+        found = [_add(d, first[d.name], second[d.name]) for d in found]
+    return tuple(found)
+
+
+def _spikes(network: Network, batch: Any, names: list[str]) -> dict[str, NDArray[np.bool_]]:
+    """(sample, step, neuron) of every population."""
+    inputs = prepare_inputs(network, batch)
+    result = run(network, inputs, record=Record(emissions=tuple(names)))
+    return {name: result.emissions[name] != 0 for name in names}
+
+
+def _add(so_far: Divergence, here: NDArray[np.bool_], there: NDArray[np.bool_]) -> Divergence:
+    differ = here != there
+    steps = np.flatnonzero(differ.any(axis=(0, 2)))
+    first = [s for s in (so_far.first_step, *(int(s) for s in steps[:1])) if s is not None]
+    return replace(
+        so_far,
+        spikes_here=so_far.spikes_here + int(np.count_nonzero(here)),
+        spikes_there=so_far.spikes_there + int(np.count_nonzero(there)),
+        differing=so_far.differing + int(np.count_nonzero(differ)),
+        compared=so_far.compared + differ.size,
+        first_step=min(first, default=None),
+    )
