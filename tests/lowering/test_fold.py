@@ -81,7 +81,9 @@ def left(art):
 CASES = {
     "powers": ({"scales": [0.5, -2.0, 1.0], "shifts": [0.25, 0.3], "short": False}, 2),
     "powers_and_biases": ({"scales": [0.5, 2.0], "shifts": [0.0], "short": False, "bias": True}, 2),
-    "powers_biases_shifts": ({"scales": [0.5, 2.0], "shifts": [0.3], "short": False, "bias": True}, 0),
+    "powers_biases_shifts": (
+        {"scales": [0.5, 2.0], "shifts": [0.3], "short": False, "bias": True}, 0,
+    ),
     "short_numbers_of_spikes": (
         {"scales": [0.75, -1.5], "shifts": [0.25, 0.5], "bias": True, "spikes": True}, 2,
     ),
