@@ -216,8 +216,8 @@ def _reopened(artifact: Artifact, options: Options, weights: str, fold_batchnorm
     if graph is not None and network.arithmetic == "float32":
         exact = fold(graph)
         folded, network = _folded_all_the_same(graph, exact, network)
-        said = tuple(f for f in findings if f not in exact.findings)
-        graph, findings = folded.graph, (*said, *folded.findings)
+        others = tuple(f for f in findings if f not in exact.findings)
+        graph, findings = folded.graph, (*others, *folded.findings)
     network, cost = _with_weights(network, weights)
     provenance = {**artifact.provenance, "weights": network.arithmetic, "quantization": cost}
     return Artifact(
