@@ -37,7 +37,7 @@ from neurochain.graph import (
 )
 from neurochain.lowering.infer import infer_shapes
 
-__all__ = ["build_nir", "needs_type_check_off"]
+__all__ = ["build_nir", "keeps_size", "needs_type_check_off"]
 
 Shape = tuple[int, ...]
 
@@ -76,6 +76,16 @@ def needs_type_check_off(graph: Graph) -> tuple[str, ...]:
     )
 
 
+def keeps_size(node: Conv, shape: Shape) -> bool:
+    """True where NIR's padding "same" says the padding of a convolution of `shape`."""
+    total = [d * (k - 1) for d, k in zip(node.dilation, node.weight.shape[2:], strict=True)]
+    return (
+        set(node.stride) == {1}
+        and node.positions == shape[1:]
+        and node.padding == tuple(t // 2 for t in total)
+    )
+
+
 def _full(values: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
     return np.array(np.broadcast_to(values, shape), dtype=np.float64)
 
@@ -105,11 +115,14 @@ def _conv(nir: Any, node: Conv, shape: Shape) -> Any:
     bias = np.zeros(node.weight.shape[0], node.weight.dtype) if node.bias is None else node.bias
     one = len(node.stride) == 1
     kind = nir.Conv1d if one else nir.Conv2d
+    padding: Any = node.padding[0] if one else node.padding
+    if node.positions is not None:
+        padding = "same"
     return kind(
         input_shape=shape[1] if one else tuple(shape[1:]),
         weight=np.array(node.weight),
         stride=node.stride[0] if one else node.stride,
-        padding=node.padding[0] if one else node.padding,
+        padding=padding,
         dilation=node.dilation[0] if one else node.dilation,
         groups=node.groups,
         bias=np.array(bias),

@@ -89,6 +89,7 @@ def _faults(graph: Graph, name: str, habits: Habits) -> tuple[str, ...]:
     if type(node) not in habits.maps:
         return (f"has no {kind}",)
     faults = name_faults(name, graph.nodes)
+    faults += _extension_faults(node)
     if isinstance(node, Conv):
         faults += _conv_faults(node, habits)
     if isinstance(node, SumPool) and any(node.padding):
@@ -98,6 +99,17 @@ def _faults(graph: Graph, name: str, habits: Habits) -> tuple[str, ...]:
     if not habits.cycles and _on_cycle(graph, name):
         faults.append("rewires recurrent graphs so that they compute something else")
     return tuple(faults)
+
+
+def _extension_faults(node: Node) -> list[str]:
+    """What NIR has no field for."""
+    said = {
+        "positions": "pads both sides alike",
+        "divisors": "divides by the kernel's size everywhere",
+        "inhibition": "has no neurons that inhibit one another",
+    }
+    given = {name: getattr(node, name, None) for name in said}
+    return [said[name] for name, value in given.items() if value is not None and value is not False]
 
 
 def _end_faults(graph: Graph, name: str, node: Input | Output) -> list[str]:

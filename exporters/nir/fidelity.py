@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from neurochain.exporters.manifest import Fidelity, NodeNote
+from neurochain.exporters.nir.build import keeps_size
 from neurochain.graph import (
     IF,
     LI,
@@ -37,6 +38,7 @@ from neurochain.graph import (
     Threshold,
 )
 from neurochain.lowering import lower
+from neurochain.lowering.infer import infer_shapes
 
 __all__ = ["judge", "judge_nodes"]
 
@@ -93,6 +95,10 @@ def _pool(graph: Graph, name: str, node: Any) -> NodeNote:
     axes = len(node.kernel_size)
     if axes != 2:
         return _note(name, node, f"NIR pools over 2 axes; this one has {axes}.", refused=True)
+    if node.positions is not None:
+        return _note(name, node, "NIR's pools have no windows beyond the border.", refused=True)
+    if getattr(node, "divisors", None) is not None:
+        return _note(name, node, "NIR divides by the kernel's size everywhere.", refused=True)
     return _note(name, node)
 
 
@@ -100,7 +106,18 @@ def _conv(graph: Graph, name: str, node: Conv) -> NodeNote:
     axes = len(node.stride)
     if axes > 2:
         return _note(name, node, f"NIR convolves over 1 or 2 axes, not {axes}.", refused=True)
+    if node.positions is not None and not keeps_size(node, _arriving(graph, name)):
+        return _note(
+            name, node, "NIR pads both sides alike, unless it keeps the size.", refused=True
+        )
     return _note(name, node)
+
+
+def _arriving(graph: Graph, name: str) -> tuple[int, ...]:
+    """Shape that enters a node."""
+    shapes, _ = infer_shapes(graph.nodes, graph.edges)
+    sources = [edge.source for edge in graph.edges if edge.target == name]
+    return shapes.get(sources[0], ()) if sources else ()
 
 
 def _threshold(graph: Graph, name: str, node: Threshold) -> NodeNote:
@@ -112,6 +129,8 @@ def _compare_fault(compare: Compare) -> str:
 
 
 def _spiking(graph: Graph, name: str, node: IF | LIF | CubaLIF) -> NodeNote:
+    if getattr(node, "inhibition", False):
+        return _note(name, node, "NIR's neurons do not inhibit one another.", refused=True)
     fault = _compare_fault(node.compare) or _reset_fault(node)
     return _note(name, node, fault or (_current_fault(node) if isinstance(node, CubaLIF) else ""))
 

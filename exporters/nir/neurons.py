@@ -79,8 +79,9 @@ def rewrite(name: str, node: Spiking, shape: tuple[int, ...], dt_s: float, to: R
     value = ours.theta * theirs.times / theirs.over
     threshold = _threshold(value, node.compare, habits.compare)
     kind = theirs.kind or type(node)
+    fields: dict[str, Any] = {key: as_f64(value) for key, value in theirs.fields.items()}
     written = kind(
-        **{key: as_f64(value) for key, value in theirs.fields.items()},
+        **fields,
         v_threshold=as_f64(threshold),
         v_reset=as_f64(0.0),
         reset=node.reset,

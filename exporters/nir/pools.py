@@ -18,7 +18,7 @@ def without_means(graph: Graph) -> Graph:
     """The graph with every mean pool replaced where that is exact."""
     nodes: dict[str, Node] = dict(graph.nodes)
     for name, node in graph.nodes.items():
-        if not isinstance(node, AvgPool):
+        if not isinstance(node, AvgPool) or node.divisors is not None:
             continue
         size = prod(node.kernel_size)
         if size & (size - 1):
@@ -31,7 +31,10 @@ def without_means(graph: Graph) -> Graph:
         else:
             continue
         nodes[name] = SumPool(
-            kernel_size=node.kernel_size, stride=node.stride, padding=node.padding
+            kernel_size=node.kernel_size,
+            stride=node.stride,
+            padding=node.padding,
+            positions=node.positions,
         )
     return replace(graph, nodes=nodes)
 

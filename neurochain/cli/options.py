@@ -73,6 +73,7 @@ class CompileOptions:
     convention: str | None = None
     reset_delay: str | None = None
     weights: str = "float32"
+    fold_batchnorm: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
@@ -93,6 +94,7 @@ class CompileOptions:
             "convention": self.convention,
             "reset_delay": _yes(self.reset_delay),
             "weights": self.weights,
+            "fold_batchnorm": self.fold_batchnorm,
         }
 
     def _facts(self) -> dict[str, Any] | None:
@@ -225,6 +227,11 @@ _COMPILE = (
         default="float32",
         show_default=True,
         help="Integer weights times one scale a layer; the state stays float32.",
+    ),
+    click.option(
+        "--fold-batchnorm",
+        is_flag=True,
+        help="Fold batch normalisation into weights also where that rounds them.",
     ),
 )
 

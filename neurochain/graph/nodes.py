@@ -150,20 +150,26 @@ class Conv(WeightNode):
     """Convolution (cross-correlation) as in torch, 1d or 2d by `len(stride)`.
 
     weight (c_out, c_in // groups, *kernel), bias (c_out,) or None, stride, padding and dilation
-    one integer an axis; padding is symmetric and filled with zeros.
+    one integer an axis; padding is filled with zeros and symmetric, unless `positions` says how
+    many positions there are an axis (extension): then `padding` stands in front, and behind stands
+    as much as they need.
     """
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int = 1
+    positions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Pool(Node):
+    """Window of a pool. positions: output positions an axis (extension), as for `Conv`."""
+
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
+    positions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,7 +179,13 @@ class SumPool(_Pool):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AvgPool(_Pool):
-    """Window mean: window sum divided by the kernel's size (padding counted), 1d or 2d."""
+    """Window mean: window sum divided by the kernel's size (padding counted), 1d or 2d.
+
+    divisors (extension): float32, what the sum is divided by instead at each position, (positions,)
+    row-major.
+    """
+
+    divisors: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -270,7 +282,11 @@ class IF(NeuronNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LIF(NeuronNode):
-    """tau v' = (v_leak - v) + r x; z = [v > v_threshold]."""
+    """tau v' = (v_leak - v) + r x; z = [v > v_threshold].
+
+    inhibition (extension): of all neurons only the one with the largest v - v_threshold (the first
+    of equals) keeps its spike; no state notices. Neurons in one row, resets one step later.
+    """
 
     tau: Array
     r: Array
@@ -279,11 +295,15 @@ class LIF(NeuronNode):
     v_reset: Array
     reset: Reset
     compare: Compare = Compare.GREATER
+    inhibition: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CubaLIF(NeuronNode):
-    """tau_syn i' = -i + w_in x; tau_mem v' = (v_leak - v) + r i; z = [v > v_threshold]."""
+    """tau_syn i' = -i + w_in x; tau_mem v' = (v_leak - v) + r i; z = [v > v_threshold].
+
+    inhibition: as for `LIF`.
+    """
 
     tau_syn: Array
     tau_mem: Array
@@ -295,6 +315,7 @@ class CubaLIF(NeuronNode):
     reset: Reset
     compare: Compare = Compare.GREATER
     current: CurrentOrder = CurrentOrder.NEW
+    inhibition: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -395,6 +395,7 @@ def _pool(node: SumPool | AvgPool, in_shape: Shape, out_shape: Shape) -> Operato
         stride=node.stride,
         padding=node.padding,
         average=isinstance(node, AvgPool),
+        divisors=getattr(node, "divisors", None),
     )
 
 

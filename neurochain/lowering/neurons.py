@@ -37,6 +37,7 @@ from neurochain.network import F32, Program
 from neurochain.programs import (
     cuba_li_program,
     cuba_lif_program,
+    inhibited,
     li_program,
     lif_program,
     threshold_program,
@@ -67,6 +68,7 @@ def discretise(name: str, node: NeuronNode, n: int, dt_s: float, *, recurrent: b
     reset = getattr(node, "reset", None)
     if isinstance(reset, Reset):
         _check_reset(name, reset)
+        _check_inhibition(name, reset, getattr(node, "inhibition", False))
     with np.errstate(all="ignore"):  # what is not finite is refused by `_param`
         return _RULES[type(node)](name, node, n, dt_s, recurrent)
 
@@ -80,6 +82,20 @@ def _check_reset(name: str, reset: Reset) -> None:
                 what=f"resets to a value with timing {reset.timing.value}; it acts in the same "
                 "step only.",
                 fix="Use the timing same_step.",
+            )
+        )
+
+
+def _check_inhibition(name: str, reset: Reset, inhibition: bool) -> None:
+    """Who competes resets by its own membrane, one step later."""
+    late = (ResetTiming.NEXT_STEP, ResetTiming.NEXT_STEP_DISCARD)
+    if inhibition and reset.kind is not ResetKind.NONE and reset.timing not in late:
+        raise UnsupportedError(
+            Finding(
+                where=name,
+                what=f"inhibits and resets with timing {reset.timing.value}: the reset would "
+                "follow the spike that is left.",
+                fix="Use the timing next_step.",
             )
         )
 
@@ -150,8 +166,10 @@ class _Form:
         if node.reset.kind is ResetKind.VALUE:
             self.put("v_reset", node.v_reset)
 
-    def done(self, program: Program) -> Discrete:
+    def done(self, program: Program, *, inhibition: bool = False) -> Discrete:
         """Parameters in the program's order."""
+        if inhibition:
+            program = inhibited(program)
         return Discrete(program=program, params={k: self.params[k] for k in program.params})
 
 
@@ -162,7 +180,8 @@ def _lif(name: str, node: LIF, n: int, dt_s: float, recurrent: bool) -> Discrete
     leak = form.put_unless("leak", node.v_leak * rate, 0.0)
     form.spiking(node)
     return form.done(
-        lif_program(node.reset, compare=node.compare, recurrent=recurrent, gain=gain, leak=leak)
+        lif_program(node.reset, compare=node.compare, recurrent=recurrent, gain=gain, leak=leak),
+        inhibition=node.inhibition,
     )
 
 
@@ -192,7 +211,8 @@ def _cuba_lif(name: str, node: CubaLIF, n: int, dt_s: float, recurrent: bool) ->
     features = _cuba(form, node, dt_s)
     form.spiking(node)
     return form.done(
-        cuba_lif_program(node.reset, compare=node.compare, recurrent=recurrent, **features)
+        cuba_lif_program(node.reset, compare=node.compare, recurrent=recurrent, **features),
+        inhibition=node.inhibition,
     )
 
 

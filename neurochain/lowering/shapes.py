@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from neurochain.errors import Finding
 from neurochain.graph import (
     IF,
@@ -29,7 +31,7 @@ from neurochain.graph import (
     SumPool,
     Threshold,
 )
-from neurochain.operators import output_size
+from neurochain.operators import output_size, window_faults
 
 __all__ = ["Shape", "ShapeError", "emitted_shape"]
 
@@ -98,11 +100,35 @@ def _pool(node: Any, arriving: Shape) -> Shape:
     ):
         raise ShapeError(f"padding {node.padding} is more than half of {node.kernel_size}.")
     positions = _positions(arriving[1:], node.kernel_size, node, dilation)
-    if isinstance(node, MaxPool) and any(
-        p and d > size for p, d, size in zip(node.padding, dilation, arriving[1:], strict=True)
-    ):
-        raise ShapeError(f"dilation {dilation} steps over all of {arriving[1:]}: empty windows.")
+    if isinstance(node, MaxPool):
+        _refuse_empty_windows(arriving[1:], node, positions)
+    elif isinstance(node, AvgPool) and node.divisors is not None:
+        _check_divisors(node.divisors, prod(positions))
     return (arriving[0], *positions)
+
+
+def _refuse_empty_windows(space: Shape, node: MaxPool, positions: Shape) -> None:
+    """Every window sees something of the input."""
+    axes = zip(
+        space, node.kernel_size, node.stride, node.padding, node.dilation, positions, strict=True
+    )
+    for size, kernel, stride, padding, dilation, count in axes:
+        start = np.arange(count)[:, None] * stride - padding
+        seen = start + np.arange(kernel) * dilation
+        if not ((seen >= 0) & (seen < size)).any(axis=1).all():
+            raise ShapeError(
+                f"dilation {node.dilation} steps over all of {space}: empty windows.",
+                "Use less padding or dilation.",
+            )
+
+
+def _check_divisors(divisors: Any, positions: int) -> None:
+    if divisors.dtype != np.float32 or divisors.shape != (positions,):
+        raise ShapeError(
+            f"divisors are {divisors.dtype} {divisors.shape}, wanted float32 ({positions},)."
+        )
+    if not np.isfinite(divisors).all() or not divisors.all():
+        raise ShapeError("a divisor is 0, NaN or infinite.")
 
 
 def _axes(arriving: Shape, kernel: Shape, node: Any, dilation: Shape) -> None:
@@ -130,6 +156,12 @@ def _positions(space: Shape, kernel: Shape, node: Any, dilation: Shape) -> Shape
         output_size(*values)
         for values in zip(space, kernel, node.stride, node.padding, dilation, strict=True)
     )
+    if node.positions is not None:
+        ends = ((1, *space), (1, *node.positions))
+        faults = window_faults(*ends, kernel, node.stride, node.padding, dilation)
+        if faults:
+            raise ShapeError(" ".join(faults), "Correct positions.")
+        return tuple(node.positions)
     if min(sizes) < 1:
         raise ShapeError(f"a kernel of {kernel} does not fit into {space}.", "Add padding.")
     return sizes
@@ -161,6 +193,8 @@ def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
 
 def _custom(node: Custom, arriving: Shape) -> Shape:
     """Its own shape; parameters and initial states are shared or of that shape."""
+    if node.program.winner and len(node.shape) != 1:
+        raise ShapeError(f"has shape {node.shape}; neurons that compete stand in one row.")
     for kind in (node.params, node.initial):
         for name, value in kind.items():
             _elementwise(name, value.shape, node.shape)
@@ -188,6 +222,21 @@ def _neuron(*names: str) -> Callable[[Any, Shape], Shape]:
     return rule
 
 
+def _competing(*names: str) -> Callable[[Any, Shape], Shape]:
+    """A neuron whose row may compete."""
+    check = _neuron(*names)
+
+    def rule(node: Any, arriving: Shape) -> Shape:
+        if node.inhibition and len(arriving) != 1:
+            raise ShapeError(
+                f"has shape {arriving}; neurons that inhibit one another stand in one row.",
+                "Flatten before it.",
+            )
+        return check(node, arriving)
+
+    return rule
+
+
 _RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
     Input: _input,
     Affine: _matrix,
@@ -205,7 +254,7 @@ _RULES: Mapping[type[Node], Callable[[Any, Shape], Shape]] = {
     I: _neuron("r"),
     LI: _neuron("tau", "r", "v_leak"),
     IF: _neuron("r", "v_threshold", "v_reset"),
-    LIF: _neuron("tau", "r", "v_leak", "v_threshold", "v_reset"),
+    LIF: _competing("tau", "r", "v_leak", "v_threshold", "v_reset"),
     CubaLI: _neuron("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
-    CubaLIF: _neuron("tau_syn", "tau_mem", "r", "v_leak", "w_in", "v_threshold", "v_reset"),
+    CubaLIF: _competing("tau_syn", "tau_mem", "r", "v_leak", "w_in", "v_threshold", "v_reset"),
 }

@@ -1,6 +1,7 @@
 """What projections do: one file per kind. `OPERATORS` names them for files and tests."""
 
 from neurochain.network import Operator
+from neurochain.operators.checks import window_faults
 from neurochain.operators.conv import Conv
 from neurochain.operators.csr import Csr
 from neurochain.operators.dense import Dense
@@ -25,6 +26,7 @@ __all__ = [
     "Window",
     "output_size",
     "pool_divisors",
+    "window_faults",
 ]
 
 OPERATORS: dict[str, type[Operator]] = {

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from neurochain._version import __version__
 from neurochain.artifact import Artifact, load_artifact
 from neurochain.errors import Finding, InputError, NeurochainError, Severity, VerifyError
-from neurochain.lowering import lower_reported
+from neurochain.lowering import Folded, fold, lower_reported
 from neurochain.network import Network
 from neurochain.pipeline.sources import Loaded, Options, load_source
 from neurochain.quantize import quantize_weights
 
 if TYPE_CHECKING:
+    from neurochain.graph import Graph
     from neurochain.verification import VerifyReport
 
 __all__ = ["check", "compile", "load", "save", "verify"]
@@ -44,6 +45,7 @@ def compile(
     reset_delay: bool | None = None,
     time_axis: int | None = None,
     weights: str = "float32",
+    fold_batchnorm: bool = False,
     model: str | None = None,
     input_shape: tuple[int, ...] | None = None,
     assume: Any = None,
@@ -62,6 +64,8 @@ def compile(
     convention, reset_delay   for .nir: the framework whose reading of the file is wanted
     time_axis  0 for (step, sample, ...) where a looping module does not say it itself
     weights    "float32", "int8" or "int16" (integers times one scale a layer, state in float32)
+    fold_batchnorm  fold batch normalisation into the weights in front of it also where that rounds
+               them, after verification; integer weights always do
     model      "package.module:factory" for a bare state dict; runs that code
     assume     for a bare state dict: every fact that it lacks, as a mapping or a .toml/.json path
                (docs/files.md); the artefact is then never called verified
@@ -86,16 +90,20 @@ def compile(
         assume=assume,
     )
     if isinstance(source, str | os.PathLike) and Path(source).suffix == ".nchain":
-        return _reopened(load_artifact(source), options, weights)
+        return _reopened(load_artifact(source), options, weights, fold_batchnorm)
     loaded = load_source(source, sample, options)
-    lowered = lower_reported(loaded.graph)
+    folded = fold(loaded.graph)
+    lowered = lower_reported(folded.graph)
     network = lowered.network
     verification = _verification(network, loaded, wanted=verify)
-    findings = [*loaded.findings, *lowered.findings, *_verification_findings(verification)]
+    if fold_batchnorm or weights != "float32":
+        folded, network = _folded_all_the_same(loaded.graph, folded, network)
+    findings = [*loaded.findings, *folded.findings, *lowered.findings]
+    findings += _verification_findings(verification)
     network, cost = _with_weights(network, weights)
     return Artifact(
         network=network,
-        graph=loaded.graph,
+        graph=folded.graph,
         encoding=encoding or loaded.encoding or _encoding_inside(loaded),
         decoding=decoding or loaded.decoding or _default_decoding(loaded, network),
         provenance={
@@ -183,8 +191,16 @@ def _steps_of(x: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> int:
     return int(values.shape[extra - 1])
 
 
-def _reopened(artifact: Artifact, options: Options, weights: str) -> Artifact:
-    """An artefact that is already compiled; only its weights may still be quantised."""
+def _folded_all_the_same(graph: Graph, exact: Folded, network: Network) -> tuple[Folded, Network]:
+    """Fold what rounds weights as well; `network` is what the exactly folded graph became."""
+    folded = fold(graph, rounding=True)
+    if len(folded.graph.nodes) == len(exact.graph.nodes):
+        return exact, network
+    return folded, lower_reported(folded.graph).network
+
+
+def _reopened(artifact: Artifact, options: Options, weights: str, fold_batchnorm: bool) -> Artifact:
+    """An artefact that is compiled already; its weights may still be folded and quantised."""
     said = {
         "dt": options.dt_s,
         "time_axis": options.time_axis,
@@ -198,17 +214,24 @@ def _reopened(artifact: Artifact, options: Options, weights: str) -> Artifact:
             f"options: {', '.join(given)} cannot change a compiled artefact. Compile its source "
             "again."
         )
-    if weights in ("float32", artifact.network.arithmetic):
+    kept = weights in ("float32", artifact.network.arithmetic)
+    if kept and (not fold_batchnorm or artifact.network.arithmetic != "float32"):
         return artifact
-    network, cost = _with_weights(artifact.network, weights)
+    network, graph, findings = artifact.network, artifact.graph, artifact.findings
+    if graph is not None and network.arithmetic == "float32":
+        exact = fold(graph)
+        folded, network = _folded_all_the_same(graph, exact, network)
+        others = tuple(f for f in findings if f not in exact.findings)
+        graph, findings = folded.graph, (*others, *folded.findings)
+    network, cost = _with_weights(network, weights)
     provenance = {**artifact.provenance, "weights": network.arithmetic, "quantization": cost}
     return Artifact(
         network=network,
-        graph=artifact.graph,
+        graph=graph,
         encoding=artifact.encoding,
         decoding=artifact.decoding,
         provenance=provenance,
-        findings=artifact.findings,
+        findings=findings,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from neurochain.errors import InputError, UnsupportedError
 from neurochain.exporters.nir import write_nir
+from neurochain.exporters.nir.reader import Reader
 from neurochain.graph import (
     AvgPool,
     Edge,
@@ -17,6 +18,7 @@ from neurochain.graph import (
     Output,
     Reset,
     ResetKind,
+    SumPool,
     Threshold,
     as_f64,
 )
@@ -93,3 +95,18 @@ def test_unused_reset_kinds_are_named(tmp_path):
     )
     with pytest.raises(UnsupportedError, match=r"lif \(IF\): NIR resets to v_reset .* subtract"):
         write_nir(graph_of((4,), (4,), lif=node), tmp_path / "g.nir")
+
+
+def test_windows_and_rows_that_nir_cannot_say(tmp_path):
+    pool = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+    graph = graph_of(
+        (1, 5, 5), (1, 2, 2),
+        beyond=SumPool(**pool, positions=(3, 3)),
+        sizes=AvgPool(**{**pool, "stride": (1, 1)}, divisors=np.ones(4, np.float32)),
+    )  # fmt: skip
+    for reader in Reader:
+        with pytest.raises(UnsupportedError) as refused:
+            write_nir(graph, tmp_path / "g.nir", reader=reader)
+        assert "beyond (SumPool)" in str(refused.value)
+        assert "sizes (AvgPool)" in str(refused.value)
+    assert not list(tmp_path.iterdir())

@@ -248,8 +248,14 @@ class TestNodes:
         valid = self.one(entries, save, entries.conv(padding="valid"), (2, 8, 8), (4, 6, 6))
         assert valid.padding == (0, 0)
 
+    def test_padding_that_cannot_be_halved(self, entries, save):
+        even = {"padding": "same", "weight": np.ones((4, 2, 2, 4), np.float32)}
+        node = self.one(entries, save, entries.conv(**even), (2, 8, 8), (4, 8, 8))
+        assert (node.padding, node.positions) == ((0, 1), (8, 8))
+
     @pytest.mark.parametrize(
-        "changes", [{"stride": 2}, {"weight": np.ones((4, 2, 2, 2), np.float32)}]
+        "changes",
+        [{"stride": 2}, {"weight": np.ones((4, 2, 2, 2), np.float32), "input_shape": None}],
     )
     def test_unequal_padding_is_unsupported(self, entries, save, changes):
         with pytest.raises(UnsupportedError, match=r"n \(Conv2d\): padding 'same'"):

@@ -37,7 +37,10 @@ def biased_noise(x):
 
 
 NEURONS = {
-    "inhibition": ({"inhibition": True}, "inhibition=True"),
+    "inhibition": (
+        {"inhibition": True, "reset_delay": False},
+        "inhibition=True with reset_delay=False",
+    ),
     "graded": ({"graded_spikes_factor": 2.0}, "graded_spikes_factor is 2, not 1"),
     "quantised": ({"state_quant": quantised}, "state_quant"),
     "surrogate": ({"spike_grad": lambda x: x.clamp(0, 1)}, "spike_grad"),
@@ -74,22 +77,6 @@ def test_other_layers(name):
     wheres = [f.where for f in caught.value.findings]
     assert f"middle ({type(layer).__name__})" in wheres
     assert all(f.fix for f in caught.value.findings)
-
-
-IMAGES = {
-    "padding_mode": (nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), "padding_mode"),
-    "same_even": (nn.Conv2d(1, 1, 2, padding="same"), "pads one side more"),
-    "ceil": (nn.MaxPool2d(2, ceil_mode=True), "hang over the border"),
-    "border": (nn.AvgPool2d(2, padding=1, count_include_pad=False), "count_include_pad"),
-    "divisor": (nn.AvgPool2d(2, divisor_override=3), "divisor_override=3"),
-}
-
-
-@pytest.mark.parametrize("name", IMAGES)
-def test_image_layers(name):
-    layer, message = IMAGES[name]
-    with pytest.raises(UnsupportedError, match=message):
-        to_graph(nn.Sequential(layer, leaky()).eval(), np.zeros((1, 1, 5, 5)))
 
 
 FORWARDS = {

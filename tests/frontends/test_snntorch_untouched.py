@@ -92,10 +92,10 @@ def test_nothing_is_left_behind(used, ends):
     if ends == "recorded":
         record(module, result, np.ones((6, 4), np.float32))
     if ends == "refused":
-        module.lif.inhibition = True
+        module.lif.state_quant = torch.round
         with pytest.raises(UnsupportedError):
             to_graph(module, np.zeros((3, 1, 4)))
-        module.lif.inhibition = False
+        module.lif.state_quant = False
 
     same(before, look(module))
     same(beside, look(other))

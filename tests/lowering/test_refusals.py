@@ -1,5 +1,6 @@
 """What has no exact meaning is refused by name; what does not fit is reported all at once."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -52,7 +53,22 @@ def refused(made: Graph | Case, kind: type[NeurochainError], *words: str) -> Non
     assert type(caught.value) is kind
 
 
+HALF = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
 SHAPES = {
+    "too many positions": (line((1, 5, 5), SumPool(**HALF, positions=(4, 3))), "not (4, 3)"),
+    "positions of one axis": (line((1, 5, 5), SumPool(**HALF, positions=(3,))), "n0 (SumPool)"),
+    "positions of a convolution": (
+        line((1, 5), Conv(weight=np.ones((1, 1, 3), F32), stride=(1,), padding=(1,), dilation=(1,),
+                          positions=(7,))),
+        "n0 (Conv)",
+    ),
+    "divisors of other positions": (
+        line((1, 4, 4), AvgPool(**HALF, divisors=np.ones(3, F32))), "wanted float32 (4,)",
+    ),
+    "a divisor of 0": (
+        line((1, 4, 4), AvgPool(**HALF, divisors=np.zeros(4, F32))), "a divisor is 0",
+    ),
+    "inhibition on planes": (line((2, 2), replace(lif(), inhibition=True)), "stand in one row"),
     "matrix": (line((5,), fc(4, 4)), "n0 (Affine): takes 4 values, but (5,) arrives. Flatten"),
     "matrix on planes": (line((2, 2), fc(4, 4)), "(2, 2) arrives"),
     "matrix of 3 axes": (line((4,), Linear(weight=np.ones((1, 4, 4), F32))), "3 axes"),

@@ -334,9 +334,15 @@ class Builder:
         reading = read_layer(base, call.module, argument)
         self.findings += reading.findings
         self.broken += reading.broken
+        for suffix, node in reading.before:
+            front = self._free(f"{name}.{suffix}", numbered=True)
+            self.nodes[front] = node
+            self._connect(ends, front)
+            ends = [(front, 0)]
         if reading.node is not None:
             self.nodes[name] = reading.node
-            self._connect(ends, name)
+            port = reading.node.program.ports[0] if isinstance(reading.node, Custom) else None
+            self._connect(ends, name, port)
         return name
 
     def _rows(

@@ -7,6 +7,7 @@ from typing import Any
 import snntorch
 from snntorch._neurons.neurons import SpikingNeuron
 from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from neurochain.frontends.modules._scale import ScaleShift
 
@@ -18,6 +19,7 @@ __all__ = [
     "SpikingNeuron",
     "inner_faults",
     "is_leaf",
+    "kind_of",
     "label_of",
     "qualified_class",
 ]
@@ -35,6 +37,8 @@ LAYERS: tuple[type[nn.Module], ...] = (
     nn.Linear,
     nn.Conv1d,
     nn.Conv2d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
     nn.AvgPool1d,
     nn.AvgPool2d,
     nn.MaxPool1d,
@@ -110,9 +114,14 @@ def inner_faults(module: Any) -> list[tuple[str, str]]:
     return faults
 
 
+def kind_of(module: nn.Module) -> type[nn.Module]:
+    """Class of a module; of one with parametrised weights, the class it had before."""
+    return type_before_parametrizations(module)
+
+
 def qualified_class(module: nn.Module) -> str:
     """Class name; with its module where it is not torch's or snnTorch's."""
-    kind = type(module)
+    kind = kind_of(module)
     if kind.__module__.startswith(("torch.", "snntorch.")):
         return kind.__name__
     return f"{kind.__module__}.{kind.__qualname__}"

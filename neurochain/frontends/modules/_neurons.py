@@ -73,6 +73,9 @@ def read_neuron(
         "reset": reset,
         "compare": compare,
     }
+    if bool(getattr(module, "inhibition", False)):
+        reader.check_row()
+        common["inhibition"] = True
     result = NeuronReading(findings=reader.findings, broken=reader.broken)
     if "syn" in NEURON_STATES[type(module)]:
         alpha = reader.decay("alpha", dt_s)
@@ -109,12 +112,16 @@ class _Reader:
     def check_features(self) -> None:
         """Features without an exact counterpart."""
         module = self.module
-        if module.inhibition:
-            self.add("inhibition=True lets only one neuron fire.", "Use inhibition=False.")
+        late = bool(module.reset_delay) or type(module).__name__ == "RSynaptic"
+        if module.inhibition and not late:
+            self.add(
+                "inhibition=True with reset_delay=False resets by the spike that is left of a row.",
+                "Use reset_delay=True, or inhibition=False.",
+            )
         if module.state_quant:
             self.add("state_quant rounds the membrane.", "Use state_quant=False.")
         factor = module.graded_spikes_factor.detach()
-        if not bool((factor == 1).all()):
+        if not bool((factor == 1).all()) and not module.inhibition:  # which leaves it out
             got = sorted(set(factor.reshape(-1).tolist()))[:3]
             self.add(
                 f"graded_spikes_factor is {', '.join(f'{g:g}' for g in got)}, not 1.",
@@ -128,6 +135,15 @@ class _Reader:
                 "has forward hooks; they are not compiled.",
                 "Remove hooks that change values.",
                 Severity.WARNING,
+            )
+
+    def check_row(self) -> None:
+        """snnTorch's inhibition looks for the winner along axis 1 alone."""
+        if len(self.shape) != 1 or not self.batched:
+            self.add(
+                f"inhibition=True on values of shape {self.shape} lets one neuron fire for every "
+                "place behind its first axis.",
+                "Put nn.Flatten before it, and give the sample a batch axis.",
             )
 
     def compare(self) -> Compare:
@@ -246,7 +262,13 @@ class _Reader:
         module = self.module.recurrent
         name = f"{self.name}.recurrent" if self.name else "recurrent"
         if type(module).__name__ != "RecurrentOneToOne":
-            return read_layer(name, module, self.shape)
+            reading = read_layer(name, module, self.shape)
+            if reading.before:
+                self.add(
+                    "its recurrent weights pad with values of their input.",
+                    "Use padding_mode='zeros'.",
+                )
+            return reading
         tensor = module.V.detach()
         reading = LayerReading()
         if tensor.dim() and tensor.dtype is not torch.float32:

@@ -13,6 +13,7 @@ from neurochain.frontends.modules._kinds import (
     RESHAPES,
     SpikingNeuron,
     is_leaf,
+    kind_of,
     label_of,
 )
 from neurochain.frontends.modules._neurons import feature_findings
@@ -28,7 +29,7 @@ def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
     named = {finding.where for finding in known}
     found = []
     for name, part in _leaves(module):
-        fine = type(part) in (*NEURON_STATES, *LAYERS, *IGNORED, *RESHAPES)
+        fine = kind_of(part) in (*NEURON_STATES, *LAYERS, *IGNORED, *RESHAPES)
         if not fine and label_of(name, part) not in named:
             what, fix = refusal(part)
             found.append(Finding(where=label_of(name, part), what=what, fix=fix))
@@ -47,12 +48,14 @@ def neuron_features(module: nn.Module, known: list[Finding]) -> list[Finding]:
 
 
 def _leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Leaf modules by name, without what is inside neurons."""
+    """Leaf modules by name, without what is inside neurons and what makes weights."""
     found = []
     inside: set[nn.Module] = set()
     for name, part in module.named_modules():
         if isinstance(part, SpikingNeuron):
             inside |= set(part.modules()) - {part}
+        if kind_of(part) is not type(part):
+            inside |= set(part.parametrizations.modules())
         if is_leaf(part) and part not in inside:
             found.append((name, part))
     return found

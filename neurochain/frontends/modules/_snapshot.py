@@ -11,11 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from neurochain.frontends.modules._kinds import NEURON_STATES, SpikingNeuron
 from neurochain.frontends.modules._marks import REST_MARK
 
 __all__ = ["at_rest", "preserved"]
+
+_WEIGHT_HOOKS: tuple[type[Any], ...] = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 
 @contextmanager
@@ -63,11 +68,20 @@ def at_rest(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     with preserved(module, weights=weights):
         module.eval()
         for part in module.modules():
+            _make_weights(part)
             for state in NEURON_STATES.get(type(part), ()):
                 rest = torch.zeros(0)
                 setattr(rest, REST_MARK, True)
                 setattr(part, state, rest)
         yield
+
+
+def _make_weights(module: nn.Module) -> None:
+    """Weights that torch's own hooks make before every call (pruned, normalised) are up to date."""
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, _WEIGHT_HOOKS):
+            with torch.no_grad():
+                hook(module, ())
 
 
 def _neurons(listed: list[Any]) -> list[nn.Module]:

@@ -18,6 +18,7 @@ from neurochain.frontends.modules._kinds import (
     NEURON_STATES,
     RESHAPES,
     SpikingNeuron,
+    kind_of,
     label_of,
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
@@ -132,7 +133,7 @@ def stateless(
         with tracer.asleep():
             index = torch.arange(source.numel()).reshape(source.shape)
             return mark(original(module, source), view_of(value, original(module, index), name))
-    if type(module) not in LAYERS:
+    if kind_of(module) not in LAYERS:
         tracer.refuse(label_of(name, module), *refusal(module))
         with tracer.asleep():
             return tracer.unknown(original(module, source))

@@ -38,6 +38,7 @@ from neurochain.graph import (
 __all__ = ["FORMAT", "Facts", "NeuronFacts", "decode", "digest", "encode", "facts_of", "restore"]
 
 FORMAT = 1
+_NOT_IN_NIR = ("reset", "compare", "current", "signal", "positions", "divisors", "inhibition")
 SAME = ResetTiming.SAME_STEP
 Pair = tuple[str, str]
 
@@ -140,7 +141,7 @@ def digest(nodes: Mapping[str, Node], edges: Sequence[Pair]) -> str:
         node = nodes[name]
         state.update(repr((name, type(node).__name__)).encode())
         for item in dataclass_fields(node):
-            if item.name not in ("reset", "compare", "current", "signal"):
+            if item.name not in _NOT_IN_NIR:
                 state.update(item.name.encode())
                 state.update(_bytes(getattr(node, item.name)))
     for edge in sorted(edges):

@@ -90,40 +90,48 @@ def _conv(axes: int) -> Callable[[Fields], Declared]:
         takes = None
         if f.has("input_shape"):
             takes = (weight.shape[1] * groups, *f.ints("input_shape", axes, 1))
+        padding, even = _padding(f, weight.shape[2:], stride, dilation, takes is not None)
         node = Conv(
             weight=weight,
             bias=f.bias(weight.shape[0]),
             stride=stride,
-            padding=_padding(f, weight.shape[2:], stride, dilation),
+            padding=padding,
             dilation=dilation,
             groups=groups,
+            positions=None if even or takes is None else takes[1:],
         )
         return Declared(node=node, takes=takes)
 
     return read
 
 
-def _padding(f: Fields, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
-    """Padding in numbers; "same" keeps the size, which takes an equal pad on both sides."""
+def _padding(
+    f: Fields, kernel: Shape, stride: Shape, dilation: Shape, size_known: bool
+) -> tuple[Shape, bool]:
+    """Padding in front, and whether there is as much behind.
+
+    "same" keeps the size; what cannot be halved stands behind, as in torch.
+    """
     value = f.raw.get("padding")
     if not isinstance(value, str):
-        return f.ints("padding", len(kernel), 0)
+        return f.ints("padding", len(kernel), 0), True
     f.asked.add("padding")
     none = (0,) * len(kernel)
     if value == "valid":
-        return none
+        return none, True
     if value != "same":
         f.bad(f"padding is '{value[:20]}'; a number, 'same' or 'valid' is expected.")
-        return none
+        return none, True
     total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    if any(t % 2 for t in total) or set(stride) != {1}:
+    even = not any(t % 2 for t in total)
+    if set(stride) != {1} or not (even or size_known):
         f.unsupported(
             f"padding 'same' with kernel {tuple(kernel)}, stride {stride} and dilation {dilation} "
-            "would pad unequally.",
-            "Use an odd kernel and stride 1, or write the padding as numbers.",
+            "would pad unequally, or to a size that is not stated.",
+            "Use stride 1 and an odd kernel or input_shape, or write the padding as numbers.",
         )
-        return none
-    return tuple(t // 2 for t in total)
+        return none, True
+    return tuple(t // 2 for t in total), even
 
 
 def _pool(kind: type[SumPool] | type[AvgPool]) -> Callable[[Fields], Declared]:
