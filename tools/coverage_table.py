@@ -45,7 +45,7 @@ class Row:
         return f"| `{self.name}` | {'; '.join(self.constructs)} | {said} |"
 
 
-def row(name: str, outcome: Any, source: str = "") -> Row:
+def row(name: str, outcome: Any) -> Row:
     """The row of an outcome of the judge."""
     return Row(
         name=name,
@@ -79,7 +79,7 @@ def document(rows: list[Row], refusals: dict[str, dict[str, Any]]) -> str:
     shown = ", ".join(f"{counts[k]} {k} ({100 * counts[k] / total:.0f} %)" for k in sorted(counts))
     lines = [HEAD, f"{total} networks: {shown}.", "", "## Constructs", ""]
     lines += ["| construct | exact | refused | why, and the way out |", "|---|---|---|---|"]
-    for construct in sorted({c for r in rows for c in r.constructs}, key=str.lower):
+    for construct in sorted({c for r in rows for c in r.constructs}, key=lambda c: (c.lower(), c)):
         having = [r for r in rows if construct in r.constructs]
         exact = sum(r.status == "exact" for r in having)
         refused = [r for r in having if r.status == "refused"]

@@ -77,10 +77,10 @@ class CompileOptions:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
-        from neurochain.inputs.npy import read_npy
+        from neurochain.cli.several import read_sample
 
         return {
-            "sample": None if self.sample is None else read_npy(self.sample),
+            "sample": read_sample(self.sample),
             "model": self.model,
             "assume": self._facts(),
             "input_shape": self.input_shape,
@@ -170,7 +170,10 @@ _COMPILE = (
         "them; `neurochain check` prints a form. Never called verified.",
     ),
     click.option(
-        "--sample", type=PATH, metavar="X.NPY", help="One call's input of the module, as .npy."
+        "--sample",
+        type=PATH,
+        metavar="X.NPY",
+        help="One call's input of the module, as .npy; as .npz by argument.",
     ),
     click.option(
         "--input-shape", callback=_shape, metavar="SHAPE", help="Shape of one call's input: 784."

@@ -39,7 +39,7 @@ __all__ = ["command"]
     "--sample",
     type=PATH,
     metavar="X.NPY",
-    help="One call's input of the module; by default made from the input.",
+    help="One call's input of the module (.npz: by argument); by default made from the input.",
 )
 @click.option("--strict", is_flag=True, help="Answer no also where a population hardly fired.")
 @json_option
@@ -56,8 +56,9 @@ def command(
     """Compare a compiled network with its PyTorch module.
 
     Every layer and step is compared. SOURCE holds the module: a .pt by neurochain.save, or a state
-    dict with --model. Shipped models know theirs. Exit code 1 where they differ; the first
-    difference is printed with step, node, neuron and values.
+    dict with --model. Shipped models know theirs. Several inputs come from an .npz, an array a
+    name. Exit code 1 where they differ; the first difference is printed with step, node, neuron and
+    values.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.cli.run import split_options
@@ -76,11 +77,11 @@ def command(
 def _module_options(
     model: str | None, sample: Path | None, time_axis: str | None
 ) -> dict[str, Any]:
-    from neurochain.inputs.npy import read_npy
+    from neurochain.cli.several import read_sample
 
     return {
         "model": model,
-        "sample": None if sample is None else read_npy(sample),
+        "sample": read_sample(sample),
         "time_axis": None if time_axis is None else int(time_axis),
     }
 
@@ -92,13 +93,17 @@ def _verify(
 
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions
+    from neurochain.cli.several import read_inputs
     from neurochain.cli.sources import open_source
     from neurochain.pipeline import load_module, verify
     from neurochain.verification import verify_network
 
     opened = open_source(art, CompileOptions())
-    found = open_data(opened, data)
-    x = np.concatenate(list(found.batches())).astype(np.float32)
+    x: Any
+    if len(opened.artifact.network.sources) > 1:
+        x = read_inputs(opened, data)
+    else:
+        x = np.concatenate(list(open_data(opened, data).batches())).astype(np.float32)
     if module["model"] is not None and module["sample"] is None:
         live = load_module(Path(source or ""), module["model"])
         return verify(opened.artifact, live, x, time_axis=module["time_axis"])

@@ -16,7 +16,9 @@ from neurochain import graph as g
 from neurochain.errors import Finding, InputError, InternalError, Severity
 from neurochain.frontends.result import (
     Decoding,
+    EncoderFact,
     FrontendResult,
+    InputFact,
     OutputFact,
     PopulationFact,
     StateArgument,
@@ -30,7 +32,15 @@ _CLASSES: dict[str, Any] = {
     for cls in (
         *(g.Affine, g.AvgPool, g.Conv, g.CubaLIF, g.Flatten, g.Input, g.LIF, g.Linear),
         *(g.MaxPool, g.Output, g.Reset, g.Scale, g.SumPool, g.Edge, g.Graph),
-        *(Finding, FrontendResult, OutputFact, PopulationFact, StateArgument),
+        *(
+            EncoderFact,
+            Finding,
+            FrontendResult,
+            InputFact,
+            OutputFact,
+            PopulationFact,
+            StateArgument,
+        ),
     )
 }
 _ENUMS: dict[str, type[StrEnum]] = {

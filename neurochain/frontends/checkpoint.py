@@ -22,7 +22,7 @@ from neurochain.errors import InputError, NeurochainError
 from neurochain.files import atomic_write_bytes
 from neurochain.frontends._plain import array_digest, decode, encode, plain_digest
 from neurochain.frontends._weights_only import load_plain
-from neurochain.frontends.modules import to_graph
+from neurochain.frontends.modules import plain_sample, to_graph
 from neurochain.frontends.modules.rebuild import describe, rebuild
 from neurochain.frontends.result import FrontendResult
 from neurochain.graph import LIF, CubaLIF
@@ -52,10 +52,13 @@ _MISSING_FACTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """What a file holds. modules: how to make the module again, None where that is unknown."""
+    """What a file holds. modules: how to make the module again, None where that is unknown.
+
+    sample: one call's input, by argument where there are several.
+    """
 
     result: FrontendResult
-    sample: NDArray[Any]
+    sample: NDArray[Any] | Mapping[str, NDArray[Any]]
     state_dict: Mapping[str, torch.Tensor]
     modules: Mapping[str, Any] | None
     input_encoding: Mapping[str, Any] | None
@@ -103,7 +106,7 @@ def save(
         "digest": plain_digest(facts),
         "tensors": tensors,
         "state_dict": state,
-        "sample": _one_sample(sample, result),
+        "sample": _one_sample(net, sample, result),
     }
     buffer = io.BytesIO()  # the archive inside is named after a file, which would change the bytes
     torch.save(content, buffer)
@@ -128,14 +131,34 @@ def _plain(value: Mapping[str, Any] | None, what: str) -> Any:
     return plain
 
 
-def _one_sample(sample: Any, result: FrontendResult) -> torch.Tensor:
-    """The sample at batch 1; whole numbers up to 255 take a byte each."""
-    first = sample[0] if isinstance(sample, tuple) else sample
-    values = torch.as_tensor(first).detach().cpu().to(torch.float32)
-    if values.dim() > len(result.sample_shape):  # a one-step module was given many steps
-        values = values.reshape(-1, *result.sample_shape)[0]
-    if result.batched:
-        values = values.narrow(1 if result.time_axis == 0 else 0, 0, 1)
+def _one_sample(net: nn.Module, sample: Any, result: FrontendResult) -> Any:
+    """The sample at batch 1, by argument where it holds inputs beside the first.
+
+    States among the values are zeros or what the result holds of them; they are left out.
+    """
+    plain = plain_sample(net, sample)
+    axis = result.time_axis if result.encoder is None else result.encoder.time_axis
+    if not isinstance(plain, Mapping):
+        return _small(plain, result.sample_shape, axis, result.batched)
+    main, first = next(iter(plain.items()))
+    small = _small(first, result.sample_shape, axis, result.batched)
+    if not result.inputs:
+        return small
+    kept = {main: small}
+    for fact in result.inputs:
+        kept[fact.argument] = _small(plain[fact.argument], None, fact.time_axis, result.batched)
+    return kept
+
+
+def _small(
+    item: Any, shape: tuple[int, ...] | None, time_axis: int | None, batched: bool
+) -> torch.Tensor:
+    """One value at batch 1; whole numbers up to 255 take a byte each."""
+    values = torch.as_tensor(item).detach().cpu().to(torch.float32)
+    if shape is not None and values.dim() > len(shape):
+        values = values.reshape(-1, *shape)[0]  # a one-step module was given many steps
+    if batched:
+        values = values.narrow(1 if time_axis == 0 else 0, 0, 1)
     values = values.contiguous().clone()
     small = values.to(torch.uint8)
     return small if torch.equal(small.to(torch.float32), values) else values
@@ -211,12 +234,18 @@ def _checked(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Checkp
         raise InputError("its topology is damaged. Save the network again.")
     return Checkpoint(
         result=result,
-        sample=content["sample"].to(torch.float32).numpy(),
+        sample=_numbers(content["sample"]),
         state_dict=state,
         modules=facts["modules"],
         input_encoding=facts["input_encoding"],
         output_decoding=facts["output_decoding"],
     )
+
+
+def _numbers(stored: Any) -> Any:
+    if isinstance(stored, Mapping):
+        return {str(name): _numbers(value) for name, value in stored.items()}
+    return stored.to(torch.float32).numpy()
 
 
 def rebuild_module(checkpoint: Checkpoint, *, listed: bool = True) -> nn.Module | None:

@@ -10,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding
-from neurochain.graph import Graph
+from neurochain.graph import Graph, Input
 
-__all__ = ["Decoding", "FrontendResult", "OutputFact", "PopulationFact", "StateArgument", "Style"]
+__all__ = [
+    "Decoding",
+    "EncoderFact",
+    "FrontendResult",
+    "InputFact",
+    "OutputFact",
+    "PopulationFact",
+    "StateArgument",
+    "Style",
+]
 
 
 class Style(StrEnum):
@@ -60,10 +69,48 @@ class PopulationFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFact:
+    """An input of the network beside the first: a further argument of forward.
+
+    argument   parameter of forward; of nested tuples and dicts the leaf, such as context[0]
+    node       the Input node
+    shape      one sample at one step, without batch and time
+    time_axis  axis of time in a call's value, None where a call is a step or it has no time
+    static     it has no time in a module that loops over time: shown at every step
+    """
+
+    argument: str
+    node: str
+    shape: tuple[int, ...]
+    time_axis: int | None
+    static: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderFact:
+    """An encoder inside forward: the network begins behind it.
+
+    function      "bernoulli", "poisson", "compare" (with random numbers), or a function of
+                  snntorch.spikegen; where: the call, for people
+    each_step     it is called once a step, not once for all steps
+    direct        it takes the sample itself as probabilities
+    sample_shape  of what forward is given, with its axes of batch and time, None where it has none
+    """
+
+    function: str
+    where: str
+    each_step: bool
+    direct: bool
+    sample_shape: tuple[int, ...]
+    batch_axis: int | None
+    time_axis: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateArgument:
     """A parameter of forward that carries a state: which one, and where its new value returns.
 
-    argument  name of the parameter of forward
+    argument  parameter of forward; of nested tuples and dicts the leaf, such as state[0]
     returned  position among the returned values (nested ones counted flat)
     """
 
@@ -101,6 +148,7 @@ class FrontendResult:
     time_axis      axis of time in a call's input (TIME_LOOP over its input), None where a call is
                    a step or the same input is shown at every step
     batched        whether a call's input has a batch axis (the first one beside time)
+    batch          size of that axis in the sample
     static_input   TIME_LOOP whose input has no time: shown at every step
     steps          steps of one call (TIME_LOOP), else None
     input_shape    one sample at one step, without batch and time
@@ -109,6 +157,8 @@ class FrontendResult:
     first_arguments  what they are in the first call, where they are tensors
     none_arguments   arguments that have to be given, and are None in the first call
     inside         neurons were looked into, as if they were written by hand
+    inputs         the inputs beside the first one
+    encoder        what in forward makes the first input of the sample, None where nothing does
     findings       warnings and notes; errors are raised
     """
 
@@ -127,4 +177,24 @@ class FrontendResult:
     first_arguments: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     none_arguments: tuple[str, ...] = ()
     inside: bool = False
+    inputs: tuple[InputFact, ...] = ()
+    batch: int = 1
+    encoder: EncoderFact | None = None
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def input_nodes(self) -> dict[str, str]:
+        """Input node of every argument of forward that is an input, "" for the first."""
+        further = {fact.argument: fact.node for fact in self.inputs}
+        first = next(
+            name
+            for name, node in self.graph.nodes.items()
+            if isinstance(node, Input) and name not in further.values()
+        )
+        return {"": first, **further}
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """One sample at one step of every input, by node."""
+        shapes = {"": self.input_shape, **{fact.argument: fact.shape for fact in self.inputs}}
+        return {node: shapes[argument] for argument, node in self.input_nodes.items()}

@@ -56,7 +56,8 @@ def compile(
     """Compile a network and, where its live module is at hand, verify it against that module.
 
     source     torch module, Graph, or path of a .pt, .pth, .pt2, .nir or .nchain file
-    sample     one call's input of the module (a step, or a whole sequence or image for loops)
+    sample     one call's input of the module (a step, or a whole sequence or image for loops);
+               a tuple, or a dict by argument, where forward takes several inputs or states
     dt         time step in seconds
     reset, compare, recurrent_bias_at_0, current_order, layer_latency, spike_latency
                for .nir: what NIR leaves open (docs/nir.md)
@@ -103,7 +104,7 @@ def compile(
     return Artifact(
         network=network,
         graph=folded.graph,
-        encoding=encoding or loaded.encoding,
+        encoding=encoding or loaded.encoding or _encoding_inside(loaded),
         decoding=decoding or loaded.decoding or _default_decoding(loaded, network),
         provenance={
             "neurochain": __version__,
@@ -158,32 +159,36 @@ def verify(
 ) -> VerifyReport:
     """Compare a network with the live module it came from.
 
-    x  (sample, step, *shape) or (step, *shape). `sample` is one call's input of the module; by
-    default it is made from x. Returns a VerifyReport: .equal, .ties, .not_exercised,
-    .first_divergence.
+    x  (sample, step, *shape) or (step, *shape), by name where there are several inputs. `sample` is
+    one call's input of the module; by default it is made from x. Returns a VerifyReport: .equal,
+    .ties, .not_exercised, .first_divergence.
     """
     from neurochain.frontends.modules import read_beside, to_graph
     from neurochain.verification import verify_network
 
     network = art.network if isinstance(art, Artifact) else art
-    values = np.asarray(x, dtype=np.float32)
     if sample is None:
-        shape = network.sources[0].shape
-        steps = _steps_of(values, shape)
-        result = read_beside(module, shape, steps, dt_s=network.dt_s, time_axis=time_axis)
+        shapes = {source.name: source.shape for source in network.sources}
+        given = x if isinstance(x, Mapping) else {next(iter(shapes)): x}
+        steps = [_steps_of(given, name, shape) for name, shape in shapes.items()]
+        result = read_beside(module, shapes, steps[0], dt_s=network.dt_s, time_axis=time_axis)
     else:
         result = to_graph(module, sample, dt_s=network.dt_s, time_axis=time_axis)
-    return verify_network(network, result, module, values)
+    return verify_network(network, result, module, x)
 
 
-def _steps_of(x: NDArray[np.float32], shape: tuple[int, ...]) -> int:
-    """Number of steps of x (sample, step, ...) or (step, ...)."""
-    extra = x.ndim - len(shape)
-    if extra not in (1, 2) or x.shape[extra:] != shape:
+def _steps_of(x: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> int:
+    """Number of steps of an input (sample, step, ...) or (step, ...)."""
+    if name not in x:
+        raise InputError(f"x: has no values for the input {name}. Give a dict with all inputs.")
+    values = np.asarray(x[name])
+    extra = values.ndim - len(shape)
+    if extra not in (1, 2) or values.shape[extra:] != shape:
         raise InputError(
-            f"x: has shape {x.shape}; (sample, step, ...) or (step, ...) of {shape} is needed."
+            f"x: {name} has shape {values.shape}; (sample, step, ...) or (step, ...) of {shape} is "
+            "needed."
         )
-    return int(x.shape[extra - 1])
+    return int(values.shape[extra - 1])
 
 
 def _folded_all_the_same(graph: Graph, exact: Folded, network: Network) -> tuple[Folded, Network]:
@@ -274,26 +279,51 @@ def _verification(network: Network, loaded: Loaded, *, wanted: bool) -> dict[str
     }
 
 
-def _trial_inputs(network: Network, loaded: Loaded) -> list[NDArray[np.float32]]:
-    """Inputs (1, step, *shape): the sample as a sequence, and Bernoulli spikes."""
+def _trial_inputs(network: Network, loaded: Loaded) -> list[dict[str, NDArray[np.float32]]]:
+    """Inputs (1, step, *shape) by name: the sample as a sequence, and Bernoulli spikes."""
     result = loaded.result
-    shape = network.sources[0].shape
     steps = result.steps or _STEPS
-    frames = 1 if result.static_input else steps
     generator = np.random.default_rng(_SEED)
-    trials = [(generator.random((1, frames, *shape)) < rate).astype(np.float32) for rate in _RATES]
-    if loaded.sample is not None:
-        trials.insert(0, _sample_sequence(loaded, shape, frames))
-    if result.static_input:
-        trials = [np.repeat(trial, steps, axis=1) for trial in trials]
-    return trials
+    static = {fact.node: fact.static for fact in result.inputs}
+    static[result.input_nodes[""]] = result.static_input
+    frames = {name: 1 if static[name] else steps for name in result.input_shapes}
+    trials = [
+        {
+            name: (generator.random((1, frames[name], *shape)) < rate).astype(np.float32)
+            for name, shape in result.input_shapes.items()
+        }
+        for rate in _RATES
+    ]
+    if loaded.sample is not None and result.encoder is None:  # else it is no input of the network
+        trials.insert(0, _sample_sequences(loaded, frames))
+    return [
+        {
+            name: np.repeat(values, steps, axis=1) if static[name] else values
+            for name, values in trial.items()
+        }
+        for trial in trials
+    ]
 
 
-def _sample_sequence(loaded: Loaded, shape: tuple[int, ...], frames: int) -> NDArray[np.float32]:
-    """The user's sample as (1, step, *shape): its first element along the batch axis."""
-    first_value = loaded.sample[0] if isinstance(loaded.sample, tuple) else loaded.sample
-    values = np.asarray(first_value, dtype=np.float32)
-    axis = loaded.result.time_axis
+def _sample_sequences(loaded: Loaded, frames: Mapping[str, int]) -> dict[str, NDArray[np.float32]]:
+    """The user's sample as (1, step, *shape) of every input, by name."""
+    result = loaded.result
+    axes = {"": result.time_axis, **{fact.argument: fact.time_axis for fact in result.inputs}}
+    several = isinstance(loaded.sample, Mapping)
+    items = list(loaded.sample.items()) if several else [("", loaded.sample)]
+    values = {"": items[0][1], **dict(items[1:])}
+    found = {}
+    for argument, node in result.input_nodes.items():
+        shape = result.input_shapes[node]
+        found[node] = _sample_sequence(values[argument], axes[argument], shape, frames[node])
+    return found
+
+
+def _sample_sequence(
+    sample: Any, axis: int | None, shape: tuple[int, ...], frames: int
+) -> NDArray[np.float32]:
+    """A sample as (1, step, *shape): its first element along the batch axis."""
+    values = np.asarray(sample, dtype=np.float32)
     if axis is None:
         first = values.reshape(-1, *shape)[0]
         return np.ascontiguousarray(np.broadcast_to(first, (1, frames, *shape)))
@@ -323,6 +353,18 @@ def _verification_findings(verification: Mapping[str, Any]) -> list[Finding]:
             severity=Severity.WARNING,
         )
     ]
+
+
+def _encoding_inside(loaded: Loaded) -> dict[str, Any]:
+    """What the module itself does to an image: spikes drawn by its values, for all steps."""
+    result = loaded.result
+    fact = result.encoder if result is not None else None
+    if fact is None or not fact.direct or fact.function not in ("rate", "bernoulli"):
+        return {}
+    if result.steps is None or fact.time_axis is not None or result.inputs:
+        return {}
+    shape = list(result.input_shape)
+    return {"kind": "rate", "steps": result.steps, "shape": shape, "seed": 0, "max_value": 1.0}
 
 
 def _default_decoding(loaded: Loaded, network: Network) -> dict[str, Any]:

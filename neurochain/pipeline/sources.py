@@ -59,7 +59,7 @@ class Loaded:
     kind      "snntorch", "checkpoint", "state_dict", "assumed", "pt2", "nir", "graph"
     module    the live module to compare with, None where there is none
     result    the front end's result (how to drive the module), None where there is none
-    sample    one call's input, None where unknown
+    sample    one call's input, by argument where there are several, None where unknown
     unverified  why nothing can be called verified, "" where the user's own module is there; beside
                 a module: that one stands for the file, and only the lowering is compared with it
     decisions what was decided where the source leaves it open (.nir)
@@ -129,7 +129,7 @@ def _refuse_nir_options(options: Options) -> None:
 
 
 def _from_module(kind: str, module: Any, sample: Any, options: Options, **more: Any) -> Loaded:
-    from neurochain.frontends.modules import to_graph
+    from neurochain.frontends.modules import plain_sample, to_graph
 
     _refuse_nir_options(options)
     result = to_graph(module, sample, dt_s=options.dt_s, time_axis=options.time_axis)
@@ -139,7 +139,7 @@ def _from_module(kind: str, module: Any, sample: Any, options: Options, **more: 
         findings=result.findings,
         module=module,
         result=result,
-        sample=sample,
+        sample=plain_sample(module, sample),
         **more,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,14 +30,15 @@ def verify_network(
     network: Network,
     result: FrontendResult,
     module: nn.Module,
-    x: NDArray[Any],
+    x: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     engine: str = "event",
 ) -> VerifyReport:
     """Compare spikes and states with the live module, on every population and step.
 
     result  what the front end said about the module (how to drive it)
-    x       (sample, step, *shape) or (step, *shape), by its rank
+    x       (sample, step, *shape) or (step, *shape), by its rank; by name of the input where the
+            network has several
 
     Every population is computed one step ahead from the module's own spikes and states
     (teacher-forced); what differs beyond the proven rounding bound is a mismatch, inside it a tie.
@@ -47,7 +49,9 @@ def verify_network(
     verdict = Verdict()
     runs: list[FreeRun] = []
     fired: dict[str, list[float]] = {fact.node: [] for fact in result.populations}
-    for number, sample in enumerate(samples):
+    count, steps = next(iter(samples.values())).shape[:2]
+    for number in range(count):
+        sample = {name: values[number] for name, values in samples.items()}
         recording = _record(module, result, sample)
         forced = _forced(network, recording, sample)
         for name, record in recording.populations.items():
@@ -64,8 +68,8 @@ def verify_network(
         first_divergence=first,
         mismatches=verdict.mismatches,
         free_running=tuple(runs),
-        samples=len(samples),
-        steps=samples.shape[1],
+        samples=count,
+        steps=steps,
         compared=verdict.compared,
         not_compared=tuple(dict.fromkeys(verdict.not_compared)),
         max_membrane_deviation=verdict.max_membrane_deviation,
@@ -80,38 +84,57 @@ def _exercised(rates: list[float]) -> bool:
     return bool(rates) and _QUIET <= float(np.mean(rates)) <= _BUSY
 
 
-def _samples(result: FrontendResult, x: NDArray[Any]) -> F32:
-    """x as (sample, step, *shape) float32."""
-    values = np.asarray(x, dtype=np.float32)
-    rank = len(result.input_shape)
-    if values.ndim == rank + 1:
-        values = values[None]
-    if values.ndim != rank + 2 or values.shape[2:] != result.input_shape or 0 in values.shape:
+def _samples(
+    result: FrontendResult, x: NDArray[Any] | Mapping[str, NDArray[Any]]
+) -> dict[str, F32]:
+    """x as (sample, step, *shape) float32 of every input, by name."""
+    shapes = result.input_shapes
+    given = x if isinstance(x, Mapping) else {next(iter(shapes)): x}
+    if set(given) != set(shapes):
         raise InputError(
-            f"x: has shape {np.shape(x)}; the module takes (sample, step, *{result.input_shape}) "
+            f"x: has values for {', '.join(given)}; the network's inputs are {', '.join(shapes)}. "
+            "Give a dict with an array for each."
+        )
+    found = {name: _sample_of(given[name], name, shape) for name, shape in shapes.items()}
+    if len({values.shape[:2] for values in found.values()}) > 1:
+        sizes = ", ".join(f"{name} {values.shape[:2]}" for name, values in found.items())
+        raise InputError(
+            f"x: the inputs differ in samples and steps: {sizes}. Give as many of all."
+        )
+    return found
+
+
+def _sample_of(x: NDArray[Any], name: str, shape: tuple[int, ...]) -> F32:
+    values = np.asarray(x, dtype=np.float32)
+    if values.ndim == len(shape) + 1:
+        values = values[None]
+    if values.ndim != len(shape) + 2 or values.shape[2:] != shape or 0 in values.shape:
+        raise InputError(
+            f"x: {name} has shape {np.shape(x)}; the module takes (sample, step, *{shape}) "
             "or one sample less. Reshape it."
         )
     if not np.isfinite(values).all():
-        raise InputError("x: holds values that are not finite. Remove them.")
+        raise InputError(f"x: {name} holds values that are not finite. Remove them.")
     return values
 
 
-def _record(module: nn.Module, result: FrontendResult, sample: F32) -> Recording:
+def _record(module: nn.Module, result: FrontendResult, sample: Mapping[str, F32]) -> Recording:
     from neurochain.frontends.modules import record
 
     return record(module, result, sample)
 
 
-def _forced(network: Network, recording: Recording, sample: F32) -> Forced:
+def _forced(network: Network, recording: Recording, sample: Mapping[str, F32]) -> Forced:
     """The network fed with what was recorded."""
     names = {p.name for p in network.populations}
     missing = [name for name in recording.populations if name not in names]
-    if missing or len(network.sources) != 1:
+    if missing or {source.name for source in network.sources} != set(sample):
+        lacks = ", ".join(missing) or f"input {', '.join(sample)}"
         raise InputError(
-            f"network: has no population {', '.join(missing)}, which the module has. Verify "
-            "against the module the network was compiled from."
+            f"network: has no {lacks}, which the module has. Verify against the module the network "
+            "was compiled from."
         )
-    emitted = {network.sources[0].name: sample.reshape(len(sample), -1)}
+    emitted = {name: values.reshape(len(values), -1) for name, values in sample.items()}
     before = {}
     for name, record in recording.populations.items():
         emitted[name] = record.spikes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +22,25 @@ __all__ = ["free_run"]
 
 
 def free_run(
-    verdict: Verdict, sample: int, forced: Forced, recording: Recording, x: F32, engine: str
+    verdict: Verdict,
+    sample: int,
+    forced: Forced,
+    recording: Recording,
+    x: Mapping[str, F32],
+    engine: str,
 ) -> FreeRun:
-    """Run one sample from rest; judge the first difference by the rounding gathered until then."""
+    """Run one sample from rest; judge the first difference by the rounding gathered until then.
+
+    x  (step, *shape) of every input, by name
+    """
     network = forced.network
-    inputs = {network.sources[0].name: x.reshape(1, len(x), -1)}
+    inputs = {name: values.reshape(1, len(values), -1) for name, values in x.items()}
+    steps = recording.steps
     names = tuple(recording.populations)
     emitted = run(network, inputs, engine=engine, record=Record(emissions=names)).emissions
     first = _first_difference(forced, recording, emitted)
     if first is None:
-        return FreeRun(sample=sample, steps=len(x), equal_steps=len(x))
+        return FreeRun(sample=sample, steps=steps, equal_steps=steps)
     step, population = first
     record = recording.populations[population.name]
     membranes = None
@@ -44,7 +54,7 @@ def free_run(
     v = _gathered(forced, population, record, membranes, step)
     got = emitted[population.name][0, step].astype(np.float32)
     tie = _judge(verdict, sample, step, population, record.spikes[step], got, v)
-    return FreeRun(sample=sample, steps=len(x), equal_steps=step, tie=tie)
+    return FreeRun(sample=sample, steps=steps, equal_steps=step, tie=tie)
 
 
 def _first_difference(

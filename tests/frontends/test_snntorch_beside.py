@@ -27,7 +27,7 @@ class Loop(nn.Module):
 
 @pytest.mark.parametrize("axis", [0, 1, None])
 def test_loops(axis):
-    result = read_beside(Loop(axis).eval(), (4,), 5, dt_s=1e-3)
+    result = read_beside(Loop(axis).eval(), {"input": (4,)}, 5, dt_s=1e-3)
     assert (result.style, result.time_axis, result.steps) == ("time_loop", axis, 5)
     assert result.input_shape == (4,)
 
@@ -35,13 +35,13 @@ def test_loops(axis):
 @pytest.mark.parametrize("steps", [1, 6])
 def test_one_step_modules(steps):
     module = nn.Sequential(nn.Conv2d(2, 3, 3), snn.Leaky(beta=0.5, init_hidden=True)).eval()
-    result = read_beside(module, (2, 6, 6), steps, dt_s=1e-3)
+    result = read_beside(module, {"input": (2, 6, 6)}, steps, dt_s=1e-3)
     assert (result.style, result.input_shape) == ("sequential", (2, 6, 6))
 
 
 def test_what_cannot_be_read_says_why():
     module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), snn.Leaky(beta=0.5, init_hidden=True))
     with pytest.raises(UnsupportedError, match="ReLU"):
-        read_beside(module.eval(), (4,), 5, dt_s=1e-3)
+        read_beside(module.eval(), {"input": (4,)}, 5, dt_s=1e-3)
     with pytest.raises(UnsupportedError, match="ReLU"):
         to_graph(module, np.zeros((1, 4)))

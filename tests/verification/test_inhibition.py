@@ -161,7 +161,12 @@ def test_free_running(case):
         record = SimpleNamespace(spikes=other, after={"mem": np.stack(after)})
         verdict = Verdict()
         found = free_run(
-            verdict, 0, forced, SimpleNamespace(populations={"cell": record}), x, "event"
+            verdict,
+            0,
+            forced,
+            SimpleNamespace(populations={"cell": record}, steps=len(x)),
+            {"in": x},
+            "event",
         )
         assert found.equal_steps == 0
         assert len(verdict.ties) == ties or verdict.mismatches

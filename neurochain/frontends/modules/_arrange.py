@@ -16,10 +16,14 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What elements are taken from: number of its expression (None: the sample), and shape."""
+    """Something that elements are taken from: number of its expression, shape.
+
+    number is None for the sample of the argument `source`.
+    """
 
     number: int | None
     shape: Shape
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

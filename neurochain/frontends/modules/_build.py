@@ -69,15 +69,15 @@ class Builder:
     _arrangements: dict[int, Ends] = field(default_factory=dict)
     _membranes: dict[int, str] = field(default_factory=dict)  # expression -> region it is state of
     _neurons: dict[tuple[str, int], str] = field(default_factory=dict)  # (module, site) -> node
-    _input: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)  # argument of forward -> node
 
-    def add_input(self, frame: Shape, reserved: Sequence[str]) -> None:
-        """The network input; `frame` is the sample's shape without time."""
+    def add_input(self, frame: Shape, reserved: Sequence[str], argument: str = "") -> None:
+        """A network input; `frame` is the sample's shape without time, `argument` "" the first."""
         shape = frame[1:] if self.batched else frame
-        name = "input"
-        while name in reserved:
+        name = argument or "input"
+        while name in reserved or name in self.nodes:
             name += "_"
-        self._input = name
+        self.inputs[argument] = name
         self.nodes[name] = Input(shape=shape)
 
     def name_neurons(self, last: Sequence[NeuronCall]) -> None:
@@ -401,7 +401,10 @@ class Builder:
     def _routed(self, part: Part, route: Arranged, label: str, consumer: str) -> Ends:
         if part.number is not None and self.expressions.forms[part.number] == ("zero",):
             return []  # padding: what is routed from nowhere is 0
-        inner = [(self._input, 0)] if part.number is None else self.ends(part.number, consumer)
+        if part.number is None:
+            inner: Ends = [(self.inputs[part.source], 0)]
+        else:
+            inner = self.ends(part.number, consumer)
         if route.unchanged or not inner:
             return inner
         dims = _flatten_dims(route.before, route.after) if route.ordered else None
@@ -418,10 +421,9 @@ class Builder:
     def _parts(self, value: Value, form: tuple[Any, ...]) -> tuple[list[Part], Shape, Any, str]:
         """What is arranged, the shape seen, the flat index into all parts, and a label."""
         if form[0] == "input":
-            timing = self.expressions.timing
-            use = timing.uses[id(value)]
+            use = self.expressions.timing.uses[id(value)]
             label = value.label if isinstance(value, ViewValue) else ""
-            return [Part(None, timing.frame)], use.shape, use.index, label
+            return [Part(None, use.frame, use.source)], use.shape, use.index, label
         label, index, shape, number = "", None, value.shape, None
         if isinstance(value, ViewValue):
             label, index, number, value = value.label, value.index, form[1], value.base

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,12 +13,15 @@ from torch import nn
 from neurochain.errors import Finding
 from neurochain.frontends.modules._changes import (
     counter_findings,
+    generator_findings,
+    generators,
     numbers,
     parameter_findings,
     parameters,
 )
 from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._marks import value_of
+from neurochain.frontends.modules._sample import Sample, extra_arguments, pack, top
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.modules._tracer import Tracer
 from neurochain.frontends.modules._values import (
@@ -34,6 +36,8 @@ from neurochain.frontends.modules._values import (
 __all__ = ["ONE_STEP_CALLS", "Trace", "flat", "follow", "trace"]
 
 ONE_STEP_CALLS = 3
+
+Frame = Mapping[str, torch.Tensor]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -80,23 +84,26 @@ def flat(item: Any) -> list[Any]:
 
 def trace(
     module: nn.Module,
-    sample: torch.Tensor,
-    states: tuple[torch.Tensor, ...],
+    sample: Sample,
     *,
+    inputs: Collection[str] = (),
     one_step: bool | None = None,
     inside: bool = False,
 ) -> Trace:
-    """Follow `module` on `sample`; `states` are values of forward's further arguments.
+    """Follow `module` on `sample`.
 
+    inputs: further arguments of forward that are inputs like the first; all others carry states.
     one_step: whether a call is a step, None where it is found out. inside: look into neurons.
     """
-    run = partial(_run, module, sample, one_step=one_step, inside=inside)
-    needed, optional = _extra_arguments(module)
+    given = {k: v for k, v in sample.arguments.items() if top(k) not in inputs}
+    frame = {"": sample.x, **{k: v for k, v in sample.arguments.items() if top(k) in inputs}}
+    run = partial(_run, module, frame, one_step=one_step, inside=inside, named=sample.named)
+    needed, optional = ([n for n in names if n not in inputs] for names in extra_arguments(module))
     names = [*needed, *optional]
-    if states:
-        given = dict(zip(names, states, strict=False))
-        return run(given)
-    empty = {name: torch.zeros(0) for name in needed}
+    known = {top(name) for name in given}
+    empty = {name: torch.zeros(0) for name in needed if name not in known}
+    if given:
+        return run(given | empty)
     if optional:
         with_all = run(empty | {name: torch.zeros(0) for name in optional})
         arrived = {slot.argument for slot in with_all.slots}
@@ -110,49 +117,44 @@ def trace(
     return found
 
 
-def _extra_arguments(module: nn.Module) -> tuple[list[str], list[str]]:
-    """Parameters of forward after the first: without a default, and with the default None."""
-    if type(module).__module__.split(".")[0] in ("torch", "snntorch"):
-        return [], []
-    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
-    plain = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    needed = [p.name for p in plain if p.default is p.empty]
-    return needed, [p.name for p in plain if p.default is None]
-
-
 def _run(
     module: nn.Module,
-    sample: torch.Tensor,
+    frame: Frame,
     arguments: Mapping[str, torch.Tensor | None],
     *,
     one_step: bool | None,
     inside: bool,
+    named: bool,
     names: Sequence[str] = (),
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
-    with at_rest(module):
-        frames = [sample] * ONE_STEP_CALLS
-        return follow(module, frames, arguments, one_step, names or list(arguments), inside=inside)
+    tops = [] if named else list(dict.fromkeys(map(top, arguments)))
+    with at_rest(module, weights=False):  # to_graph keeps them
+        frames = [frame] * ONE_STEP_CALLS
+        return follow(module, frames, arguments, one_step, names or tops, inside=inside)
 
 
 def follow(
     module: nn.Module,
-    frames: Sequence[torch.Tensor],
+    frames: Sequence[Frame],
     arguments: Mapping[str, torch.Tensor | None],
     one_step: bool | None,
     names: Sequence[str],
     *,
     live: bool = False,
     inside: bool = False,
+    spikes: Sequence[torch.Tensor] | None = None,
 ) -> Trace:
     """Call forward under the tracer, on every frame where a call is a step, else on the first.
 
+    frames     the inputs of every call by argument, "" for the first one
     arguments  of the first call; names: those among which states may be threaded
-    live, inside   as in Tracer
+    live, inside, spikes   as in Tracer
     """
-    tracer = Tracer(module, live=live, inside=inside)
+    tracer = Tracer(module, live=live, inside=inside, spikes=spikes)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
     given = parameters(module)
+    chance = generators()
     dice = torch.random.get_rng_state()
     counted: list[Finding] = []
     try:
@@ -160,16 +162,19 @@ def follow(
             marked = {
                 k: v if v is None else tracer.mark_probe(v.clone(), k) for k, v in arguments.items()
             }
-            _call(result, module, frames[0], marked)
+            _call(result, module, frames[0], pack(marked))
             result.one_step = not _is_loop(tracer) if one_step is None else one_step
-            if result.one_step and not result.slots:
-                result.threaded = _threads(result.whole, names)
+            if result.one_step and not _slots_suffice(result.slots, arguments):
+                result.threaded = _threads(result.whole, names, arguments)
+                result.slots = [] if result.threaded else result.slots
             for frame in frames[1:] if result.one_step else ():
                 before = numbers(module)
                 _call(result, module, frame, _next_arguments(result, marked))
                 counted = counter_findings(tracer.names, before, module)
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
-        if not live and not torch.equal(dice, torch.random.get_rng_state()):
+        tracer.findings += generator_findings(chance)
+        unseen = not tracer.draws and tracer.encoding is None
+        if unseen and not live and not torch.equal(dice, torch.random.get_rng_state()):
             tracer.refuse(
                 label_of("", module),
                 "draws random numbers in forward.",
@@ -179,14 +184,15 @@ def follow(
         result.stopped = True
     except Exception as error:  # whatever the user's forward raises is reported as its own
         result.failure = error
+    if tracer.encoding is not None:
+        tracer.encoding.finish()
     return result
 
 
-def _call(
-    result: Trace, module: nn.Module, sample: torch.Tensor, arguments: Mapping[str, Any]
-) -> None:
-    x = result.tracer.mark_input(sample.clone())
-    result.whole = module(x, **arguments)
+def _call(result: Trace, module: nn.Module, frame: Frame, arguments: Mapping[str, Any]) -> None:
+    inputs = {name: result.tracer.mark_input(x.clone(), name) for name, x in frame.items()}
+    first = inputs.pop("")
+    result.whole = module(first, **pack(inputs), **arguments)
     returned = flat(result.whole)
     result.returned.append(returned)
     result.values.append([value_of(item) for item in returned])  # marks may go with the trace
@@ -194,18 +200,36 @@ def _call(
         result.slots = _slots(result.tracer, returned)
 
 
-def _threads(whole: Any, names: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """forward(x, a, b) that returns (y, a', b'): which argument gets which returned item."""
+def _threads(
+    whole: Any, names: Sequence[str], arguments: Mapping[str, torch.Tensor | None]
+) -> tuple[tuple[str, int], ...]:
+    """forward(x, a, b) that returns (y, a', b'): which argument gets which returned item.
+
+    A value that was given for an argument is of the same shape as what returns at its place.
+    """
     if not names or not isinstance(whole, tuple) or len(whole) != len(names) + 1:
         return ()
+    for place, name in enumerate(names, start=1):
+        given = [v for k, v in arguments.items() if top(k) == name]
+        if given and all(v is not None and v.numel() for v in given):
+            shapes = [tuple(v.shape) for v in given if v is not None]
+            if [tuple(getattr(item, "shape", ())) for item in flat(whole[place])] != shapes:
+                return ()
     return tuple((name, place) for place, name in enumerate(names, start=1))
+
+
+def _slots_suffice(slots: list[Slot], arguments: Mapping[str, torch.Tensor | None]) -> bool:
+    """True where neurons took what forward was given for states; some may be for other uses."""
+    if not arguments or not all(v is not None and v.numel() for v in arguments.values()):
+        return bool(slots)
+    return {slot.argument for slot in slots if slot.returned is not None} >= set(arguments)
 
 
 def _next_arguments(result: Trace, first: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the next call: what the last one returned."""
     if result.threaded:
         return {name: result.whole[place] for name, place in result.threaded}
-    return _threaded(result, first)
+    return pack(_threaded(result, first))
 
 
 def _slots(tracer: Tracer, returned: list[Any]) -> list[Slot]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from neurochain.errors import Finding
 from neurochain.frontends.modules._kinds import NEURON_STATES, is_leaf, label_of
-from neurochain.frontends.modules._marks import value_of
+from neurochain.frontends.modules._marks import tracked
 
-__all__ = ["counter_findings", "numbers", "parameter_findings", "parameters"]
+__all__ = [
+    "counter_findings",
+    "generator_findings",
+    "generators",
+    "numbers",
+    "parameter_findings",
+    "parameters",
+]
 
 Facts = dict[tuple[nn.Module, str], Any]
 
@@ -37,7 +47,7 @@ def _plain(value: Any) -> Any:
         return tuple(item for item in map(_plain, value) if item is not None)
     if isinstance(value, dict):
         return tuple((str(key), _plain(item)) for key, item in value.items())
-    if isinstance(value, torch.Tensor) and value_of(value) is None:
+    if isinstance(value, torch.Tensor) and not tracked(value):
         return tuple(value.shape), value.detach().cpu().numpy().tobytes()
     return None
 
@@ -45,7 +55,7 @@ def _plain(value: Any) -> Any:
 def parameters(module: nn.Module) -> Facts:
     """What layers and neurons compute with: parameters, buffers, options; no states."""
     return {
-        (part, name): value.detach().clone() if isinstance(value, torch.Tensor) else value
+        (part, name): _bits(value) if isinstance(value, torch.Tensor) else value
         for part in module.modules()
         if is_leaf(part)
         for place in (part._parameters, part._buffers, vars(part))
@@ -53,6 +63,12 @@ def parameters(module: nn.Module) -> Facts:
         if name not in ("reset", *NEURON_STATES.get(type(part), ()))
         and (isinstance(value, (torch.Tensor, bool, int, float, str)) or callable(value))
     }
+
+
+def _bits(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """What tells a tensor from another without keeping it."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return tuple(tensor.shape), str(tensor.dtype), hashlib.blake2b(flat, digest_size=16).digest()
 
 
 def counter_findings(
@@ -67,7 +83,7 @@ def counter_findings(
             fix="Count outside the module.",
         )
         for (part, name), value in numbers(module).items()
-        if before.get((part, name), value) not in (value, None)
+        if value is not None and before.get((part, name), value) not in (value, None)
     ]
 
 
@@ -88,6 +104,24 @@ def parameter_findings(
 
 
 def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
     return type(a) is type(b) and bool(a == b)
+
+
+def generators() -> dict[str, Any]:
+    """State of the random generators beside torch's, whose draws are followed."""
+    kind, key, *rest = np.random.get_state()  # noqa: NPY002 - the user's generator is looked at
+    return {"numpy.random": (kind, np.asarray(key).tobytes(), *rest), "random": random.getstate()}
+
+
+def generator_findings(before: Mapping[str, Any]) -> list[Finding]:
+    """Numbers drawn by other generators look like constants: they are refused."""
+    return [
+        Finding(
+            where="forward",
+            what=f"draws random numbers from {name}: the same input gives other spikes in every "
+            "run.",
+            fix="Draw once and keep the result in a buffer, or leave noise out in eval mode.",
+        )
+        for name, state in generators().items()
+        if state != before[name]
+    ]

@@ -63,7 +63,8 @@ class Expressions:
     """Numbers for expressions, relative to a step. Equal numbers: equal computations.
 
     forms[k] is a tuple whose first item says what it is, and refers to other forms by number:
-      ("input", lag, shape, digest, label)   ("probe", argument)   ("zero",)   ("const", digest)
+      ("input", lag, shape, digest, label, source)   ("probe", argument)
+      ("zero",)   ("const", digest)
       ("spike", module, site, lag)   ("state", module, site, lag, state)
       ("leaf", name, key, argument)   ("view", base, shape, digest)   ("join", (part, size), ...)
       ("stack", dim, item, ...)   ("op", operation, argument, ...)
@@ -136,7 +137,7 @@ class Expressions:
         lag = 0 if use.step is None else step - use.step
         label = value.label if isinstance(value, ViewValue) else ""
         digest = hashlib.sha256(use.index.tobytes()).hexdigest()
-        return ("input", lag, use.shape, digest, label)
+        return ("input", lag, use.shape, digest, label, use.source)
 
     def constant(self, number: int) -> NDArray[np.float32] | None:
         """What a form is that depends on nothing, None for others."""
@@ -163,7 +164,8 @@ class Expressions:
         if first == later:
             return True
         a, b = self.forms[first], self.forms[later]
-        silent = a[0] in ("zero", "probe")
+        value = self.values[first]
+        silent = a[0] == "zero" or (isinstance(value, ProbeValue) and not value.data.any())
         if b[0] in ("spike", "state"):
             return silent and b[3] == 1
         if b[0] == "ref":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
+from neurochain.frontends.modules._arguments import argument_notes, check_arguments
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace, flat
+from neurochain.frontends.modules._encoders import encoder_fact, encoder_findings
 from neurochain.frontends.modules._fold import (
     Expressions,
     check_refs,
@@ -23,11 +27,13 @@ from neurochain.frontends.modules._scan import (
     neuron_features,
     notes,
     scan,
+    unread_findings,
 )
+from neurochain.frontends.modules._series import gather_series, late_finding
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
 from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
-from neurochain.frontends.result import FrontendResult, StateArgument, Style
+from neurochain.frontends.result import EncoderFact, FrontendResult, InputFact, StateArgument, Style
 from neurochain.graph import Graph
 
 __all__ = ["Reading"]
@@ -55,22 +61,29 @@ class Reading:
         self._check_failure()
         self._raise()
         self._settle()
-        timing, steps = self._timing(self._input())
+        self.findings += encoder_findings(self.trace.tracer, self._roots())
+        self._raise()
+        timing, steps = self._timing(self._inputs())
         self.findings += number_calls(self.calls, steps)
         self._raise()
         visits = self.trace.tracer.visits
         operations = Operations(self.trace.tracer.operations, visits, steps)
         expressions = Expressions(timing, operations)
+        given, returned = self.sample.arguments, [value for _, value in self.returned]
+        check_arguments(self.trace, given, returned, expressions, steps)
         self.findings += check_steps(self.calls, expressions, self.trace.one_step)
         batched, problems = is_batched(self.trace.tracer, timing.frame)
         self.findings += problems
+        encoder = self._encoder(timing, batched)
         self._raise()
         builder = self.builder = self._build(expressions, timing, steps, batched)
         self.findings += dropped_findings(self.trace, self._roots())
         self._raise()
         self._raise_broken(builder)
         self.findings += notes(self.module, self.trace, self.sample.was_training)
-        return self._assemble(builder, timing, steps, batched)
+        self.findings += argument_notes(self.trace, self.sample, self._roots())
+        result = self._assemble(builder, timing, steps, batched)
+        return replace(result, encoder=encoder)
 
     def _raise(self) -> None:
         if any(f.severity is Severity.ERROR for f in self.findings):
@@ -100,18 +113,15 @@ class Reading:
             raise UnsupportedError(*self.findings, finding) from failure
         raise InputError(finding) from failure
 
-    def _input(self) -> InputValue:
-        """The sample's value; raises where there is nothing to compile."""
-        sample = self.trace.tracer.input
-        uses = [v for v in reachable(self._roots()) if v is sample]
-        if sample is None or not (uses or self._reads(sample)):
+    def _inputs(self) -> list[InputValue]:
+        """The samples, the first argument's first; raises where there is nothing to compile."""
+        inputs = self.trace.tracer.inputs
+        used = {id(getattr(v, "base", v)) for v in reachable(self._roots())}
+        if "" not in inputs or id(inputs[""]) not in used:
             raise UnsupportedError(
                 Finding(where="forward", what="does not use its input.", fix="Use it.")
             )
-        return sample
-
-    def _reads(self, sample: InputValue) -> bool:
-        return any(getattr(v, "base", None) is sample for v in reachable(self._roots()))
+        return list(inputs.values())
 
     def _settle(self) -> None:
         """Look through what was done once for all steps."""
@@ -128,7 +138,7 @@ class Reading:
         states = [v for call in calls for v in (call.current, *call.states.values())]
         return [*self.values, *states]
 
-    def _timing(self, sample: InputValue) -> tuple[Timing, int]:
+    def _timing(self, samples: list[InputValue]) -> tuple[Timing, int]:
         """Time axis and number of steps."""
         visits = self.trace.tracer.visits
         made = [
@@ -136,23 +146,38 @@ class Reading:
             for value in self.trace.tracer.operations
             if value.call is not None and visits[value.call.site] > 1
         ]
-        timing, problems = input_timing(reachable([*self._roots(), *made]), sample)
+        timing, problems = input_timing(reachable([*self._roots(), *made]), samples)
         self.findings += problems
         self._raise()
         if self.trace.one_step:
             return timing, len(self.trace.returned)
-        if timing.axis is not None:
-            return timing, timing.steps
+        for one in (timing, *timing.further.values()):
+            if one.axis is not None:
+                return timing, one.steps
         if self.calls:
             return timing, min(len(made) for made in self.calls.values())
         return timing, steps_by_visits(reachable(self._roots()), self.trace.tracer.visits)
+
+    def _encoder(self, timing: Timing, batched: bool) -> EncoderFact | None:
+        """How the encoder inside forward is answered, where there is one."""
+        encoding = self.trace.tracer.encoding
+        if encoding is None:
+            return None
+        fact = encoder_fact(encoding, timing, batched, self.trace.one_step)
+        if isinstance(fact, EncoderFact):
+            return fact
+        self.findings.append(fact)
+        return None
 
     def _build(
         self, expressions: Expressions, timing: Timing, steps: int, batched: bool
     ) -> Builder:
         """The graph of the last step: neurons in the order they ran, then outputs."""
         builder = Builder(expressions=expressions, batched=batched, dt_s=self.dt_s)
-        builder.add_input(timing.frame, list(self.trace.tracer.names.values()))
+        reserved = list(self.trace.tracer.names.values())
+        builder.add_input(timing.frame, reserved)
+        for name, further in timing.further.items():
+            builder.add_input(further.frame, reserved, name)
         last = [c for c in self.trace.tracer.order if c.step == steps - 1]
         outputs = self._outputs(expressions, steps, last)
         self.findings += check_refs(expressions)
@@ -164,6 +189,7 @@ class Reading:
             builder.add_output(output)
         self.findings += builder.findings
         self.findings += builder.loose_ends()
+        self.findings += unread_findings(self.trace, {f.module for f in builder.populations})
         if not builder.populations and not self.findings:
             self.findings.append(
                 Finding(
@@ -182,7 +208,10 @@ class Reading:
         threaded = {slot.returned for slot in self.trace.slots} | self._threaded_places()
         found: list[DecodedOutput] = []
         carried: list[DecodedOutput] = []
-        for place, value in self.returned:
+        returned = self.returned
+        if not self.trace.one_step:
+            returned = gather_series(self.trace.whole, returned, steps, expressions)
+        for place, value in returned:
             if self.trace.one_step:
                 output = step_output(value, place, steps, expressions)
             else:
@@ -190,6 +219,8 @@ class Reading:
             if isinstance(output, Finding):
                 self.findings.append(output)
             elif output is not None:
+                late = late_finding(output, expressions)
+                self.findings += [late] if late is not None else []
                 (carried if place in threaded else found).append(output)
         ends = _ends(expressions, last)
         found += [o for o in carried if expressions.forms[o.expression][1:3] in ends]
@@ -229,7 +260,18 @@ class Reading:
             style=style,
             time_axis=timing.axis,
             batched=batched,
+            batch=timing.frame[0] if batched else 1,
             static_input=loop and timing.axis is None,
+            inputs=tuple(
+                InputFact(
+                    argument=name,
+                    node=builder.inputs[name],
+                    shape=one.frame[1:] if batched else one.frame,
+                    time_axis=one.axis,
+                    static=loop and one.axis is None,
+                )
+                for name, one in timing.further.items()
+            ),
             steps=steps if loop else None,
             input_shape=timing.frame[1:] if batched else timing.frame,
             sample_shape=tuple(self.sample.x.shape),

@@ -21,7 +21,7 @@ from neurochain.frontends.modules._stubs import refusal
 from neurochain.frontends.modules._time import reachable
 from neurochain.frontends.modules._values import ConstValue, LeafValue, Value
 
-__all__ = ["dropped_findings", "neuron_features", "notes", "scan"]
+__all__ = ["dropped_findings", "neuron_features", "notes", "scan", "unread_findings"]
 
 
 def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
@@ -76,6 +76,19 @@ def dropped_findings(trace: Trace, roots: list[Value]) -> list[Finding]:
             if finding not in findings:
                 findings.append(finding)
     return findings
+
+
+def unread_findings(trace: Trace, read: set[str]) -> list[Finding]:
+    """Neurons that were looked into, and are no population: nothing reads their spikes."""
+    return [
+        Finding(
+            where=label_of(name, module),
+            what="its spikes reach no output.",
+            fix="Use or return them, or remove the neuron.",
+        )
+        for module, name in trace.tracer.entered.items()
+        if name not in read
+    ]
 
 
 def notes(module: nn.Module, trace: Trace, was_training: bool) -> list[Finding]:

@@ -24,8 +24,10 @@ _WEIGHT_HOOKS: tuple[type[Any], ...] = (BasePruningMethod, SpectralNorm, WeightN
 
 
 @contextmanager
-def preserved(module: nn.Module) -> Iterator[None]:
+def preserved(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     """Inside, `module` may be run and changed; afterwards it is what it was.
+
+    weights: parameters are copied too; False where a caller around this one has done so.
 
     Tensors keep their identity and get their bits back; lists, dicts and sets that hang on a module
     get their content back. snnTorch's utils.reset reaches every neuron of the process, so the
@@ -35,7 +37,11 @@ def preserved(module: nn.Module) -> Iterator[None]:
     listed = list(instances)
     modules = list({id(m): m for m in [*module.modules(), *_neurons(listed)]}.values())
     saved = [(m, _attributes(m)) for m in modules]
-    tensors = [(t, t.detach().clone()) for t in _tensors(modules)]
+    tensors = [
+        (t, t.detach().clone())
+        for t in _tensors(modules)
+        if weights or not isinstance(t, nn.Parameter)
+    ]
     numpy_state = np.random.get_state()  # noqa: NPY002 - the user's generator is put back
     python_state = random.getstate()
     try:
@@ -57,9 +63,9 @@ def preserved(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def at_rest(module: nn.Module) -> Iterator[None]:
+def at_rest(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     """Inside, `module` is in eval mode and its neurons hold no state; afterwards as it was."""
-    with preserved(module):
+    with preserved(module, weights=weights):
         module.eval()
         for part in module.modules():
             _make_weights(part)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
@@ -150,9 +151,14 @@ def stateless(
 
     made = one(value) if steps is None else steps.rebuilt([one(item) for item in steps.items])
     if not tracer.live:
-        return mark(torch.zeros(made.shape), made)
+        return mark(silence(made.shape), made)
     with tracer.asleep():
         return mark(original(module, source).clone(), made)
+
+
+def silence(shape: tuple[int, ...]) -> torch.Tensor:
+    """Zeros whose memory is only taken when somebody writes to it."""
+    return torch.from_numpy(np.zeros(shape, dtype=np.float32))
 
 
 def _shape(
@@ -162,7 +168,7 @@ def _shape(
     key = (call.name, (*call.key, shape))
     if key not in tracer.shapes:
         with tracer.asleep():
-            tracer.shapes[key] = tuple(original(call.module, torch.zeros(shape)).shape)
+            tracer.shapes[key] = tuple(original(call.module, silence(shape)).shape)
     return tracer.shapes[key]
 
 
@@ -267,13 +273,13 @@ def _neuron(
     tracer.order.append(call)
     if tracer.live:
         return _live_neuron(tracer, original, module, args, kwargs, call)
-    spikes = mark(torch.zeros(shape), SpikeValue(shape=shape, call=call))
+    spikes = mark(silence(shape), SpikeValue(shape=shape, call=call))
     returned = [spikes]
     for state in names:
         if state == "spk":
             module.spk = spikes
             continue
-        tensor = mark(torch.zeros(shape), StateValue(shape=shape, call=call, state=state))
+        tensor = mark(silence(shape), StateValue(shape=shape, call=call, state=state))
         setattr(module, state, tensor)
         returned.append(tensor)
     if module.init_hidden and not module.output:

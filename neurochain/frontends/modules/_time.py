@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -28,21 +28,30 @@ __all__ = ["InputUse", "Timing", "input_timing", "reachable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputUse:
-    """One use of the sample: the step it reads (None: the whole), and its elements' index there."""
+    """One use of a sample: the step it reads (None: the whole), and its elements' index there.
+
+    source, frame: the argument of forward, and its shape without its time axis.
+    """
 
     step: int | None
     index: NDArray[np.int64]  # flat, in the sample without its time axis
     shape: tuple[int, ...]
+    source: str
+    frame: tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True)
 class Timing:
-    """axis: time axis of the sample, None if it has none; steps read; uses by id of the value."""
+    """axis: time axis of the sample, None if it has none; steps read; uses by id of the value.
+
+    further: the same of the inputs beside the first, by argument; their uses are among `uses`.
+    """
 
     axis: int | None
     steps: int
     frame: tuple[int, ...]  # shape of the sample without its time axis
     uses: dict[int, InputUse]
+    further: dict[str, Timing] = field(default_factory=dict)
 
 
 def reachable(roots: Iterable[Value]) -> Iterator[Value]:
@@ -76,8 +85,34 @@ def _parts(value: Value) -> list[Value]:
     return []
 
 
-def input_timing(values: Iterable[Value], sample: InputValue) -> tuple[Timing, list[Finding]]:
-    """Find the time axis from the uses of the sample among `values`."""
+def input_timing(
+    values: Iterable[Value], samples: Sequence[InputValue]
+) -> tuple[Timing, list[Finding]]:
+    """Find the time axis of every sample, the first argument's first, from its uses in `values`."""
+    listed = list(values)
+    timing, findings = _timing_of(listed, samples[0])
+    for sample in samples[1:]:
+        other, problems = _timing_of(listed, sample)
+        findings += problems
+        timing.further[sample.argument] = other
+        timing.uses |= other.uses
+        if None not in (timing.axis, other.axis) and other.steps != timing.steps:
+            findings.append(
+                Finding(
+                    where=_label(sample),
+                    what=f"forward reads {other.steps} steps of it, {timing.steps} of the first "
+                    "input.",
+                    fix="Read as many steps of every input.",
+                )
+            )
+    return timing, findings
+
+
+def _label(sample: InputValue) -> str:
+    return f"the sample of {sample.argument}" if sample.argument else "the sample"
+
+
+def _timing_of(values: list[Value], sample: InputValue) -> tuple[Timing, list[Finding]]:
     uses = _uses(values, sample)
     constants = [_constants(value, sample.shape) for value in uses]
     varying = [
@@ -86,16 +121,26 @@ def input_timing(values: Iterable[Value], sample: InputValue) -> tuple[Timing, l
         if all(c[axis] is not None for c in constants) and len({c[axis] for c in constants}) > 1
     ]
     if not varying:
-        table = {id(v): InputUse(step=None, index=_index(v), shape=v.shape) for v in uses}
+        table = {id(v): _use(sample, None, _index(v), v, sample.shape) for v in uses}
         return Timing(axis=None, steps=0, frame=sample.shape, uses=table), []
     if len(varying) > 1:
         what = f"is indexed along its axes {varying}; one of them must be time."
         fix = "Index the sample along its time axis only, and reshape it outside the module."
         return Timing(axis=None, steps=0, frame=sample.shape, uses={}), [
-            Finding(where="the sample", what=what, fix=fix)
+            Finding(where=_label(sample), what=what, fix=fix)
         ]
     axis = varying[0]
-    return _timing(uses, [c[axis] or 0 for c in constants], axis, sample.shape)
+    return _timing(uses, [c[axis] or 0 for c in constants], axis, sample)
+
+
+def _use(
+    sample: InputValue,
+    step: int | None,
+    index: NDArray[np.int64],
+    value: Value,
+    frame: tuple[int, ...],
+) -> InputUse:
+    return InputUse(step=step, index=index, shape=value.shape, source=sample.argument, frame=frame)
 
 
 def _uses(values: Iterable[Value], sample: InputValue) -> list[Value]:
@@ -121,21 +166,22 @@ def _constants(value: Value, shape: tuple[int, ...]) -> list[int | None]:
 
 
 def _timing(
-    uses: list[Value], steps: list[int], axis: int, shape: tuple[int, ...]
+    uses: list[Value], steps: list[int], axis: int, sample: InputValue
 ) -> tuple[Timing, list[Finding]]:
+    shape = sample.shape
+    frame = (*shape[:axis], *shape[axis + 1 :])
     inner = prod(shape[axis + 1 :])
     table = {}
     for value, step in zip(uses, steps, strict=True):
         index = _index(value)
         within = (index // (inner * shape[axis])) * inner + index % inner
-        table[id(value)] = InputUse(step=step, index=within, shape=value.shape)
-    frame = (*shape[:axis], *shape[axis + 1 :])
+        table[id(value)] = _use(sample, step, within, value, frame)
     read = sorted(set(steps))
     findings = []
     if read != list(range(len(read))):
         findings.append(
             Finding(
-                where="the sample",
+                where=_label(sample),
                 what=f"forward reads the steps {read[:8]} of axis {axis}, not 0, 1, 2, ...",
                 fix="Read every step in order.",
             )

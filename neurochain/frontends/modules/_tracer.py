@@ -8,8 +8,9 @@ notes what they were given. Anything that lets Python see a value stops the trac
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,21 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
+from neurochain.frontends.modules._encoders import (
+    COMPARISONS,
+    DRAWS,
+    Encoding,
+    compared,
+    draw,
+    generated,
+)
 from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
-from neurochain.frontends.modules._kinds import inner_faults, is_leaf, label_of
+from neurochain.frontends.modules._kinds import SpikingNeuron, inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
 from neurochain.frontends.modules._opened import opened
 from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
+from neurochain.frontends.modules._spikegen import replaced
 from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._stubs import run_leaf
 from neurochain.frontends.modules._values import (
@@ -47,9 +57,17 @@ class Tracer(TorchFunctionMode):
 
     inside: neurons are looked into, as if they were written by hand.
     live: layers and neurons run, and what every scalar operation gives is kept by site and visit.
+    spikes: what an encoder inside forward returns, a tensor a call; None lets it run.
     """
 
-    def __init__(self, root: nn.Module, *, live: bool = False, inside: bool = False) -> None:
+    def __init__(
+        self,
+        root: nn.Module,
+        *,
+        live: bool = False,
+        inside: bool = False,
+        spikes: Sequence[torch.Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.root = root
         self.live = live
@@ -60,20 +78,27 @@ class Tracer(TorchFunctionMode):
         self.leaf_calls: list[LeafCall] = []
         self.neuron_calls: dict[str, list[NeuronCall]] = {}
         self.order: list[NeuronCall] = []
-        self.input: InputValue | None = None
+        self.inputs: dict[str, InputValue] = {}
+        self.spikes = spikes
+        self.encoding: Encoding | None = None
+        self.draws: list[tuple[str, str]] = []
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
         self.operations: list[OpValue] = []
+        self.entered: dict[nn.Module, str] = {}
         self.visits: dict[tuple[Any, ...], int] = {}
         self.owners: list[nn.Module] = []
         self._inside = False
         self._seen: set[tuple[str, str]] = set()
         self._records: list[weakref.ref[torch.Tensor]] = []
 
-    def mark_input(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Declare `tensor` the sample."""
-        if self.input is None:
-            self.input = InputValue(shape=tuple(tensor.shape))
-        return mark(tensor, self.input)
+    def mark_input(self, tensor: torch.Tensor, argument: str = "") -> torch.Tensor:
+        """Declare `tensor` the sample of one argument of forward, "" for the first."""
+        if self.encoding is not None and not argument:
+            self.encoding.calls = 0
+            return mark(tensor, self.encoding.raw)
+        shape = tuple(tensor.shape)
+        value = self.inputs.setdefault(argument, InputValue(shape=shape, argument=argument))
+        return mark(tensor, value)
 
     def mark_probe(self, tensor: torch.Tensor, argument: str) -> torch.Tensor:
         """Declare `tensor` what goes into forward's parameter `argument`."""
@@ -113,6 +138,8 @@ class Tracer(TorchFunctionMode):
 
     def enter(self, module: nn.Module) -> None:
         """A module that is looked into."""
+        if isinstance(module, SpikingNeuron):
+            self.entered[module] = self.names.get(module, "")
         for what, fix in inner_faults(module):
             self.refuse(label_of(self.names.get(module, ""), module), what, fix)
         self.owners.append(module)
@@ -136,6 +163,11 @@ class Tracer(TorchFunctionMode):
             for part in result:
                 self.unknown(part)
         return result
+
+    @property
+    def is_asleep(self) -> bool:
+        """True while nothing is followed."""
+        return self._inside
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
@@ -164,10 +196,13 @@ class Tracer(TorchFunctionMode):
                 tracer.owners.pop()
 
         nn.Module.__call__ = call  # type: ignore[method-assign]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
-            with torch.no_grad(), opened(), self:
+            with torch.no_grad(), opened(), replaced(partial(generated, self)), self:
                 yield
         finally:
+            torch.set_num_threads(threads)
             nn.Module.__call__ = original  # type: ignore[method-assign]
             for reference in self._records:
                 tensor = reference()
@@ -186,6 +221,11 @@ class Tracer(TorchFunctionMode):
         if self._inside:
             return func(*args, **kwargs)
         name = name_of(func)
+        if name in DRAWS:
+            return draw(self, func, name, args, kwargs)
+        chance = compared(self, func, name, args, kwargs) if name in COMPARISONS else None
+        if chance is not None:
+            return chance
         if tracked((args, kwargs)):
             return handle(self, func, name, args, kwargs)
         if name in OPS and self.owners:

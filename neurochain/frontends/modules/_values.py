@@ -19,6 +19,7 @@ __all__ = [
     "OpCall",
     "OpValue",
     "ProbeValue",
+    "RandomValue",
     "ReduceValue",
     "SequenceValue",
     "SpikeValue",
@@ -45,7 +46,9 @@ class Value:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class InputValue(Value):
-    """The sample."""
+    """The sample of one argument of forward, "" for the first."""
+
+    argument: str = ""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -184,6 +187,13 @@ class ReduceValue(Value):
     op: str
     base: Value
     dims: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class RandomValue(Value):
+    """Random numbers; `where` they are drawn."""
+
+    where: str
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

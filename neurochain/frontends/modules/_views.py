@@ -75,7 +75,7 @@ def _through(base: Value, flat: Index, shape: Shape, label: str) -> Value | None
 def push(seen: ViewValue, base: OpValue) -> OpValue:
     """A view of a scalar operation as the operation on views."""
     args = tuple(
-        a if _is_shared(a) else view(broadcast(a, base.shape), seen.index, seen.shape)
+        a if _is_shared(a) else _of_constant(view(broadcast(a, base.shape), seen.index, seen.shape))
         for a in base.args
     )
     return OpValue(shape=seen.shape, op=base.op, args=args, constant=base.constant)
@@ -92,10 +92,14 @@ def broadcast(value: Value, shape: Shape) -> Value:
     if value.shape == shape or _is_shared(value):
         return value
     index = np.broadcast_to(np.arange(prod(value.shape)).reshape(value.shape), shape)
-    spread = view(value, np.ascontiguousarray(index).reshape(-1), shape)
-    if isinstance(value, OpValue) and value.constant and isinstance(spread, ViewValue):
-        return push(spread, value)
-    return spread
+    return _of_constant(view(value, np.ascontiguousarray(index).reshape(-1), shape))
+
+
+def _of_constant(value: Value) -> Value:
+    """A view of an operation on constants is the operation on their views."""
+    if isinstance(value, ViewValue) and isinstance(value.base, OpValue) and value.base.constant:
+        return push(value, value.base)
+    return value
 
 
 def _item(base: SequenceValue, flat: Index, shape: Shape, label: str) -> Value | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurochain.errors import InputError
+from neurochain.frontends.modules._answers import answered
 from neurochain.frontends.modules._calls import flat
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._replay import replay
+from neurochain.frontends.modules._sample import pack, top
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult, PopulationFact, Style
 
@@ -51,33 +54,66 @@ class Recording:
     layers: Mapping[str, F32] = field(default_factory=dict)
 
 
-def record(module: nn.Module, result: FrontendResult, x: NDArray[Any]) -> Recording:
-    """Run the untouched `module` at batch 1 on x (step, *shape), from rest, and write down all.
+def record(
+    module: nn.Module, result: FrontendResult, x: NDArray[Any] | Mapping[str, NDArray[Any]]
+) -> Recording:
+    """Run the untouched `module` on one sample, from rest, and write down all.
 
-    The module is left as it was. Errors: InputError where x does not fit what the module takes.
+    x  (step, *shape), by Input node where the network has several inputs
+
+    The batch is 1; where forward has another batch size written in it, every row of a batch as
+    large as that of the sample is this one. The module is left as it was. Errors: InputError where
+    x does not fit what the module takes.
     """
-    values = np.ascontiguousarray(x, dtype=np.float32)
-    _check_input(result, values)
+    values = _inputs(result, x)
+    _check_same(dict(module.named_modules()), result)
+    try:
+        return _record(module, result, values, 1)
+    except Exception:  # whatever forward raises at a batch size that is not its own
+        if result.batch == 1:
+            raise
+    return _record(module, result, values, result.batch)
+
+
+def _record(
+    module: nn.Module, result: FrontendResult, values: Mapping[str, F32], batch: int
+) -> Recording:
     with at_rest(module), torch.no_grad():
         parts = dict(module.named_modules())
-        _check_same(parts, result)
         with _hooked(parts, result) as notes:
-            _run(module, result, values)
-        recording = notes.recording(result, values.shape[0])
+            _run(module, result, values, batch)
+        recording = notes.recording(result, len(values[""]), batch)
     if any(not fact.states for fact in result.populations):
         with at_rest(module), torch.no_grad():
-            return replace(recording, populations=_with_programs(module, result, values, recording))
+            programs = _with_programs(module, result, values, recording, batch)
+            recording = replace(recording, populations=programs)
+    _check_sizes(result, recording)
     return recording
 
 
+def _check_sizes(result: FrontendResult, recording: Recording) -> None:
+    for fact in result.populations:
+        found = recording.populations.get(fact.node)
+        if found is not None and found.spikes.shape[1] != prod(fact.shape):
+            raise InputError(
+                f"module: {fact.module} ({fact.kind}) emits {found.spikes.shape[1]} values for one "
+                f"sample, {prod(fact.shape)} when it was read. Keep samples apart along the batch "
+                "axis."
+            )
+
+
 def _with_programs(
-    module: nn.Module, result: FrontendResult, x: F32, recording: Recording
+    module: nn.Module,
+    result: FrontendResult,
+    values: Mapping[str, F32],
+    recording: Recording,
+    batch: int,
 ) -> dict[str, PopulationRecord]:
     """The populations that are programs, from a second run that keeps the module's arithmetic."""
-    frames = [torch.from_numpy(np.array(frame)) for frame in _frames(result, x)]
-    arguments: dict[str, torch.Tensor | None] = dict(_first_states(result))
+    arguments: dict[str, torch.Tensor | None] = dict(_first_states(result, batch))
     arguments |= dict.fromkeys(result.none_arguments)
-    replayed = replay(module, result, frames, arguments, result.graph.dt_s)
+    frames, spikes = _shown(result, values, batch)
+    replayed = replay(module, result, frames, arguments, batch, spikes)
     populations = dict(recording.populations)
     wanted = {fact.node for fact in result.populations}
     for name, found in replayed.items():
@@ -92,22 +128,78 @@ def _with_programs(
     return populations
 
 
-def _frames(result: FrontendResult, x: F32) -> list[F32]:
-    """The inputs of all calls: one a step, or one in all."""
-    if result.style is Style.TIME_LOOP:
-        return [_sequence(result, x)]
-    return [frame[None] if result.batched else frame for frame in x]
+def _frames(
+    result: FrontendResult, values: Mapping[str, F32], batch: int
+) -> list[dict[str, torch.Tensor]]:
+    """The inputs of all calls, by argument: one a step, or one in all."""
+    rows = {}
+    for name, x in values.items():
+        rows[name] = np.repeat(x[:, None], batch, axis=1) if result.batched else x
+    if result.style is not Style.TIME_LOOP:
+        steps = range(len(values[""]))
+        return [{name: torch.from_numpy(x[t].copy()) for name, x in rows.items()} for t in steps]
+    axes = {"": result.time_axis, **{fact.argument: fact.time_axis for fact in result.inputs}}
+    return [
+        {
+            name: torch.from_numpy(
+                x[0].copy() if axes[name] is None else np.moveaxis(x, 0, axes[name] or 0).copy()
+            )
+            for name, x in rows.items()
+        }
+    ]
 
 
-def _check_input(result: FrontendResult, x: F32) -> None:
-    if x.ndim != len(result.input_shape) + 1 or x.shape[1:] != result.input_shape or not len(x):
+def _shown(
+    result: FrontendResult, values: Mapping[str, F32], batch: int
+) -> tuple[list[dict[str, torch.Tensor]], list[torch.Tensor]]:
+    """Inputs of all calls, and what the encoder inside forward returns, a tensor a call of it.
+
+    Where there is one, forward is given zeros of the shape of the sample.
+    """
+    frames = _frames(result, values, batch)
+    fact = result.encoder
+    if fact is None:
+        return frames, []
+    spikes = [frame[""] for frame in frames]
+    if fact.each_step:
+        spikes = list(spikes[0])
+    shape = list(fact.sample_shape)
+    if fact.batch_axis is not None:
+        shape[fact.batch_axis] = batch
+    if fact.time_axis is not None:
+        shape[fact.time_axis] = len(values[""])
+    return [{**frame, "": torch.zeros(shape)} for frame in frames], spikes
+
+
+def _inputs(result: FrontendResult, x: NDArray[Any] | Mapping[str, NDArray[Any]]) -> dict[str, F32]:
+    """(step, *shape) float32 of every input, by argument. Errors: InputError."""
+    nodes, shapes = result.input_nodes, result.input_shapes
+    given = x if isinstance(x, Mapping) else {nodes[""]: x}
+    if set(given) != set(nodes.values()):
         raise InputError(
-            f"x: one sample has shape {x.shape}, the module takes (step, *{result.input_shape}). "
+            f"x: holds {', '.join(given)}; the network's inputs are {', '.join(nodes.values())}. "
+            "Give an array for each."
+        )
+    static = {nodes[""]: result.static_input, **{fact.node: fact.static for fact in result.inputs}}
+    found = {}
+    for argument, node in nodes.items():
+        values = np.ascontiguousarray(given[node], dtype=np.float32)
+        _check_input(values, node, shapes[node], static[node])
+        found[argument] = values
+    if len({len(values) for values in found.values()}) > 1:
+        raise InputError("x: the inputs have different numbers of steps. Give all as many.")
+    return found
+
+
+def _check_input(x: F32, node: str, shape: tuple[int, ...], static: bool) -> None:
+    if x.ndim != len(shape) + 1 or x.shape[1:] != shape or not len(x):
+        raise InputError(
+            f"x: one sample of {node} has shape {x.shape}, the module takes (step, *{shape}). "
             "Reshape it."
         )
-    if result.static_input and not bool((x == x[:1]).all()):
+    if static and not bool((x == x[:1]).all()):
         raise InputError(
-            "x: the module shows one static input at every step, but the steps of x differ. "
+            f"x: the module shows {node} unchanged at every step, but the steps of x differ. "
             "Repeat one frame."
         )
 
@@ -131,19 +223,22 @@ class _Notes:
     calls: dict[str, list[dict[str, torch.Tensor]]]
     layers: dict[str, list[torch.Tensor]]
 
-    def recording(self, result: FrontendResult, steps: int) -> Recording:
+    def recording(self, result: FrontendResult, steps: int, batch: int) -> Recording:
         known = [fact for fact in result.populations if fact.states]
-        populations = {f.node: _population(f, self.calls, steps) for f in known}
+        populations = {f.node: _population(f, self.calls, steps, batch) for f in known}
         layers = {}
         for name, made in self.layers.items():
             if len(made) != steps:
                 continue  # used several times a step: which is which is not known
-            layers[name] = _stacked(made)
+            layers[name] = _stacked(made, batch)
         return Recording(steps=steps, populations=populations, layers=layers)
 
 
 def _population(
-    fact: PopulationFact, calls: Mapping[str, list[dict[str, torch.Tensor]]], steps: int
+    fact: PopulationFact,
+    calls: Mapping[str, list[dict[str, torch.Tensor]]],
+    steps: int,
+    batch: int,
 ) -> PopulationRecord:
     made = calls[fact.module][fact.site :: fact.sites]
     if len(calls[fact.module]) != steps * fact.sites:
@@ -151,7 +246,7 @@ def _population(
             f"module: {fact.module} ({fact.kind}) was called {len(calls[fact.module])} times for "
             f"{steps} steps. Give x the number of steps that forward makes."
         )
-    stacked = {key: _stacked([call[key] for call in made]) for key in made[0]}
+    stacked = {key: _stacked([call[key] for call in made], batch) for key in made[0]}
     return PopulationRecord(
         current=stacked["current"],
         spikes=stacked["spikes"],
@@ -225,42 +320,52 @@ def _watch_neuron(part: nn.Module, calls: list[dict[str, torch.Tensor]]) -> list
     return handles
 
 
-def _stacked(made: list[torch.Tensor]) -> F32:
-    """One row a step, (step, n) float32; batch 1 has no axis of its own."""
-    stacked = torch.stack(made).reshape(len(made), -1)
-    return np.ascontiguousarray(stacked.detach().to(torch.float32).numpy())
+def _stacked(made: list[torch.Tensor], batch: int) -> F32:
+    """One row a step of the first sample, (step, n) float32."""
+    stacked = torch.stack(made)
+    if batch > 1 and stacked.shape[1:2] == (batch,):
+        stacked = stacked[:, 0]
+    rows = stacked.reshape(len(made), -1)
+    return np.ascontiguousarray(rows.detach().to(torch.float32).numpy())
 
 
-def _run(module: nn.Module, result: FrontendResult, x: F32) -> None:
-    if result.style is Style.TIME_LOOP:
-        module(torch.from_numpy(_sequence(result, x)), **_first_states(result))
-        return
-    arguments: dict[str, Any] = {**_first_states(result), **dict.fromkeys(result.none_arguments)}
-    for step in _frames(result, x):
-        whole = module(torch.from_numpy(np.array(step)), **arguments)
+def _run(module: nn.Module, result: FrontendResult, values: Mapping[str, F32], batch: int) -> None:
+    arguments: dict[str, Any] = dict(_first_states(result, batch))
+    if result.style is not Style.TIME_LOOP:
+        arguments |= dict.fromkeys(result.none_arguments)
+    frames, spikes = _shown(result, values, batch)
+    with answered(result.encoder, spikes):
+        _call_all(module, result, frames, arguments)
+
+
+def _call_all(
+    module: nn.Module,
+    result: FrontendResult,
+    frames: list[dict[str, torch.Tensor]],
+    arguments: dict[str, Any],
+) -> None:
+    for frame in frames:
+        first = frame.pop("")
+        whole = module(first, **pack(frame), **pack(arguments))
         returned = flat(whole)
-        arguments |= {name: whole[place] for name, place in result.threaded}
+        for name, place in result.threaded:
+            arguments = {k: v for k, v in arguments.items() if top(k) != name}
+            arguments[name] = whole[place]
         for argument in result.state_arguments:
             if argument.returned is not None:
                 arguments[argument.argument] = returned[argument.returned]
 
 
-def _first_states(result: FrontendResult) -> dict[str, torch.Tensor]:
+def _first_states(result: FrontendResult, batch: int) -> dict[str, torch.Tensor]:
     """Full-size zeros for states that forward takes, and what it was given for others."""
-    batch = (1,) if result.batched else ()
+    rows = (batch,) if result.batched else ()
     first = {
-        name: torch.from_numpy(np.array(values[:1] if result.batched else values))
+        name: torch.from_numpy(
+            np.repeat(values[:1], batch, axis=0) if result.batched else np.array(values)
+        )
         for name, values in result.first_arguments.items()
     }
     return first | {
-        a.argument: torch.zeros((*batch, *a.shape), dtype=torch.float32)
+        a.argument: torch.zeros((*rows, *a.shape), dtype=torch.float32)
         for a in result.state_arguments
     }
-
-
-def _sequence(result: FrontendResult, x: F32) -> F32:
-    """x (step, *shape) as one call's input: batch axis first beside time, time on its axis."""
-    if result.static_input:
-        return np.ascontiguousarray(x[:1] if result.batched else x[0])
-    with_batch = x[:, None] if result.batched else x
-    return np.ascontiguousarray(np.moveaxis(with_batch, 0, result.time_axis or 0))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
+from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import Trace, trace
 from neurochain.frontends.modules._kinds import NEURON_STATES
 from neurochain.frontends.modules._reading import Reading
-from neurochain.frontends.modules._sample import Sample, as_sample
+from neurochain.frontends.modules._sample import Sample, as_sample, top
 from neurochain.frontends.modules._snapshot import at_rest
 from neurochain.frontends.result import FrontendResult
 
@@ -31,8 +33,9 @@ def to_graph(
     """Read a live module, which is left as it was.
 
     sample     one call's input: a step for modules that take one step a call, the whole sequence
-               (or a static image) for modules that loop over time. A tuple gives values of
-               forward's further arguments (initial states) too.
+               (or a static image) for modules that loop over time. A tuple, or a dict by name,
+               gives values of forward's further arguments too: inputs, or states, which may be
+               nested in tuples.
     dt_s       length of a step in seconds, 1e-3 where not given
     time_axis  where the module takes one step a call and `sample` holds many, the axis of time;
                where the module loops, it is checked against the trace
@@ -63,6 +66,27 @@ def to_graph(
 
 
 def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
+    """Read once more, with further arguments of forward as inputs, where it finds that they are."""
+    inputs: tuple[str, ...] = ()
+    while True:
+        try:
+            return _read_with(module, given, step_s, time_axis, inputs)
+        except FurtherInputs as found:
+            more = {top(name) for name in found.names} - set(inputs)
+            if not more:
+                raise InternalError(
+                    f"{found} are no inputs, though they were made ones."
+                ) from found
+            inputs = (*inputs, *sorted(more))
+
+
+def _read_with(
+    module: nn.Module,
+    given: Sample,
+    step_s: float,
+    time_axis: int | None,
+    inputs: tuple[str, ...],
+) -> FrontendResult:
     """The first way of reading that succeeds; where none does, what the first one found.
 
     Neurons that are known are leaves first; else they are looked into, as if written by hand (a
@@ -72,19 +96,22 @@ def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None
     failure: UnsupportedError | None = None
     known = any(type(part) in NEURON_STATES for part in module.modules())
     for inside in (False, True) if known else (False,):
-        found = _trace(module, given, None, inside)
-        ways = [found]
+        follow = partial(trace, module, inputs=inputs, inside=inside)
+        found = follow(given)
+        ways = [(found, False)]
         if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
-            ways.append(_trace(module, given, True, inside))
-        for way in ways:
-            step, followed = given, way
+            ways.append((follow(given, one_step=True), True))
+        for way, forced in ways:
+            step, seen = given, way
             if time_axis is not None and way.one_step:
                 step = given.one_step(time_axis)
-                followed = _trace(module, step, True if way is not found else None, inside)
+                seen = follow(step, one_step=True if forced else None)
             try:
-                return replace(Reading(module, step, followed, step_s).result(), inside=inside)
+                return replace(Reading(module, step, seen, step_s).result(), inside=inside)
             except UnsupportedError as error:
                 failure = failure or error
+            except InputError as error:
+                raise failure or error from None
     raise failure or InternalError("a module was read in no way.")
 
 
@@ -96,7 +123,3 @@ def _repeats(found: Trace) -> bool:
 
 def _has_weights(layer: nn.Module) -> bool:
     return next(layer.parameters(), None) is not None
-
-
-def _trace(module: nn.Module, given: Sample, one_step: bool | None, inside: bool) -> Trace:
-    return trace(module, given.x, given.states, one_step=one_step, inside=inside)

@@ -31,6 +31,8 @@ MAX_TEXTS = 20_000
 """Values of one dataset: two an edge."""
 MAX_DEPTH = 32
 MAX_OBJECTS = 12_000
+MAX_MEMBERS = 1_000
+"""Of one group: nodes of a graph."""
 MAX_NAME = 512
 FLETCHER = 3
 OWN_FILTERS = 6
@@ -127,6 +129,10 @@ class _Walk:
         if depth > MAX_DEPTH:
             self.say(path, f"groups are nested deeper than {MAX_DEPTH}.")
             return tree
+        if len(group) > MAX_MEMBERS:
+            raise InputError(
+                f"{printable(path)}/: holds {len(group)} objects; at most {MAX_MEMBERS} are read."
+            )
         self.objects += len(group)
         if self.objects > MAX_OBJECTS:
             raise InputError(f"{printable(path)}/: the file holds more than {MAX_OBJECTS} objects.")

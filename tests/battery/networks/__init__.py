@@ -16,6 +16,7 @@ FAMILIES = (
     "layers",
     "shapes",
     "styles",
+    "nesting",
     "encoders",
     "handwritten",
     "wild",
@@ -34,6 +35,8 @@ def all_networks() -> dict[str, tuple[Callable[[], Case], tuple[str, ...]]]:
         module = importlib.import_module(f"networks.{family}")
         for made in getattr(module, "FAMILIES", None) or (module.NETWORKS,):
             for name, make in made.networks.items():
+                if name in found:
+                    raise ValueError(f"two networks are called {name}")
                 found[name] = (_named(name, make), made.needs)
     return found
 

@@ -360,7 +360,7 @@ def spytorch() -> Case:
 
         def forward(self, x):  # (batch, step, n)
             batch, steps = x.shape[:2]
-            h1 = torch.einsum("abc,cd->abd", (x, self.fc1.weight.t()))
+            h1 = torch.einsum("btn,nm->btm", (x, self.fc1.weight.t()))
             syn, mem = torch.zeros(batch, H), torch.zeros(batch, H)
             record = []
             for t in range(steps):
@@ -372,7 +372,7 @@ def spytorch() -> Case:
                 record.append(out)
                 mem, syn = new_mem, new_syn
             spikes = torch.stack(record, dim=1)
-            h2 = torch.einsum("abc,cd->abd", (spikes, self.fc2.weight.t()))
+            h2 = torch.einsum("btn,nm->btm", (spikes, self.fc2.weight.t()))
             flt, out = torch.zeros(batch, OUT), torch.zeros(batch, OUT)
             readout = []
             for t in range(steps):
@@ -384,7 +384,7 @@ def spytorch() -> Case:
 
     return Case(
         module=dyadic(SpyTorch(), 4, drive=1.0), shapes=((N,),), drive="loop", time_axis=1,
-        returns=(1, 1), quiet=("returned 0",),
+        returns=(1, 1), outputs=(1, 0), quiet=("returned 0",),
         constructs=("neuron written as a function", "einsum", "layer by layer"),
         source="https://github.com/fzenke/spytorch",
     )  # fmt: skip
