@@ -186,9 +186,12 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
     if name == "einsum":
         equation, *operands = args
         tensors = operands[0] if len(operands) == 1 else operands
-        if len(tensors) != 2 or not _over_last_axis(equation):
+        order = _over_last_axis(equation)
+        if len(tensors) != 2 or not order:
             return None
         x, matrix = tensors
+        if order == "out, in" and isinstance(matrix, torch.Tensor):
+            matrix = matrix.t()
     else:
         x, matrix = args
     if not isinstance(x, torch.Tensor) or not isinstance(matrix, torch.Tensor) or matrix.dim() != 2:
@@ -196,18 +199,17 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
     return x, matrix.detach().t().contiguous()
 
 
-def _over_last_axis(equation: str) -> bool:
-    """True for "ab,bc->ac", "abc,cd->abd" and the like."""
+def _over_last_axis(equation: str) -> str:
+    """Order of the matrix in "abc,cd->abd" ("in, out") and "ab,cb->ac" ("out, in"); else ""."""
     left, _, result = equation.replace(" ", "").partition("->")
     x, _, matrix = left.partition(",")
     summed = x[-1:]
-    return (
-        len(matrix) == 2
-        and matrix[0] == summed
-        and matrix[1] not in x
-        and result == x[:-1] + matrix[1]
-        and len(set(x)) == len(x)
-    )
+    if len(matrix) != 2 or summed not in matrix or len(set(x)) != len(x):
+        return ""
+    made = matrix.replace(summed, "", 1)
+    if made in x or result != x[:-1] + made:
+        return ""
+    return "in, out" if matrix[0] == summed else "out, in"
 
 
 def reference_of(func: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from neurochain.frontends.modules import _functions as functions
 from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of
@@ -79,6 +80,8 @@ def _stop(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 
 def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    if name == "unfold" and func is functional.unfold:
+        return _patches(tracer, func, name, args, kwargs)
     source, rest = args[0], args[1:]
     by_value = tracked((rest, kwargs)) and not name.endswith("_as")  # x[mask]: depends on the data
     if by_value or not isinstance(source, torch.Tensor) or value_of(source) is None:
@@ -96,6 +99,18 @@ def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
         return mark(results, view_of(value, indices, label))
     pairs = zip(results, indices, strict=True)
     return type(results)(mark(part, view_of(value, i, label)) for part, i in pairs)
+
+
+def _patches(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """F.unfold: patches of an image side by side; what lies in the padding is 0."""
+    source, rest = args[0], args[1:]
+    result = func(*args, **kwargs)
+    index = 1.0 + torch.arange(source.numel(), dtype=torch.float64).reshape(source.shape)
+    places = func(index, *rest, **kwargs).round().to(torch.int64) - 1
+    places[places < 0] = source.numel()
+    parts = (tracer.operand(source), const(torch.zeros(1)))
+    joined = JoinValue(shape=(source.numel() + 1,), parts=parts)
+    return mark(result, view_of(joined, places, name))
 
 
 def _moved(func: Func, index: torch.Tensor, rest: Args, kwargs: Kwargs) -> Any:
