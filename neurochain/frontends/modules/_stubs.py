@@ -23,6 +23,7 @@ from neurochain.frontends.modules._kinds import (
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
 from neurochain.frontends.modules._rnn import is_simple, unrolled
+from neurochain.frontends.modules._scale import ScaleShift
 from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import (
     LeafCall,
@@ -209,13 +210,13 @@ def refusal(module: nn.Module) -> tuple[str, str]:
     """Reason and way out for a module that is not supported."""
     kind = type(module).__name__
     if isinstance(module, SpikingNeuron):
-        known = ", ".join(k.__name__ for k in NEURON_STATES)
         return (
-            f"{kind} neurons are not supported.",
-            f"Supported: {known} (the classes themselves, not subclasses).",
+            f"{kind} neurons are not supported: what they compute is no arithmetic of one step.",
+            "Use Leaky, RLeaky, Synaptic, RSynaptic, Lapicque or Alpha.",
         )
-    known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
-    return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
+    more = (nn.BatchNorm2d, nn.ReLU, nn.Flatten, nn.Dropout)
+    known = ", ".join(k.__name__ for k in (*LAYERS, *more) if k is not ScaleShift)
+    return f"{kind} layers are not supported.", f"Supported: {known}, arithmetic and neurons."
 
 
 def _neuron(
