@@ -20,6 +20,7 @@ __all__ = [
     "STOPS",
     "VIEWS",
     "WEIGHTED",
+    "empty_layer",
     "is_silence",
     "name_of",
     "pooling",
@@ -142,9 +143,14 @@ _WEIGHT_ARGUMENTS = {
 WEIGHTED = frozenset(_WEIGHT_ARGUMENTS)
 
 
+def empty_layer(kind: type[nn.Module], *args: Any, **kwargs: Any) -> Any:
+    """A layer whose weights are not drawn: they are given right after."""
+    return skip_init(kind, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+
 def is_silence(args: tuple[Any, ...]) -> bool:
     """True for zeros as the first argument: what recurrent weights get before the first step."""
-    first = args[0] if args else None
+    first: Any = args[0] if args else None
     floats = isinstance(first, torch.Tensor) and first.dtype is torch.float32
     return floats and not bool(torch.count_nonzero(first))
 
@@ -157,14 +163,14 @@ def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Mod
         return None
     options = {k: v for k, v in given.items() if k not in ("input", "weight", "bias")}
     if name == "linear":
-        layer: nn.Module = skip_init(
+        layer: nn.Module = empty_layer(
             nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None
         )
     else:
         kind = nn.Conv1d if name == "conv1d" else nn.Conv2d
         groups = int(options.get("groups", 1))
         sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
-        layer = skip_init(kind, *sizes, bias=bias is not None, **options)
+        layer = empty_layer(kind, *sizes, bias=bias is not None, **options)
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
