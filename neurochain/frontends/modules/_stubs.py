@@ -85,7 +85,14 @@ def _stand_in(
         if value_of(source) is None:  # silence before the first step goes through like a value
             source = mark(source.clone(), tracer.operand(source))
         made = module not in tracer.names and isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))
-        key = weight_key(module) if made else ()
+        if made and any(value_of(p) is not None for p in module.parameters()):
+            tracer.refuse(
+                label_of(name, module),
+                "is made inside forward with weights that are drawn or computed there.",
+                "Make it in __init__ and assign it to an attribute.",
+            )
+        with tracer.asleep():
+            key = weight_key(module) if made else ()
         return stateless(tracer, original, name, module, source, key)
     if not tracked((args, kwargs)):
         with tracer.asleep():
