@@ -1,4 +1,7 @@
-"""Making .nir files, good ones and damaged ones."""
+"""Making .nir files, good ones and damaged ones; live_module lies beside the tests."""
+
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -7,6 +10,10 @@ import pytest
 from neurochain.errors import InputError
 from neurochain.frontends.nir import read_nir
 from neurochain.lowering import lower
+
+HERE = str(Path(__file__).resolve().parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
 
 
 def write_group(group, entries):
