@@ -250,6 +250,45 @@ def test_a_neuron_by_hand_in_a_fixed_batch():
     assert art.provenance["verification"]["equal"] is True
 
 
+class Late(Base):
+    """The gate changes a state after the spikes are out: only the step before is read."""
+
+    def forward(self, image, gate):
+        mem, out = torch.zeros(image.shape[1], H), []
+        for t in range(image.size(0)):
+            spk = (mem > 1).float()
+            mem = 0.5 * (mem - spk) + self.left(image[t]) * gate[t]
+            out.append(spk)
+        return torch.stack(out)
+
+
+class Factor(Late):
+    """The same, a gate without time."""
+
+    def forward(self, image, gate):
+        return super().forward(image, [gate] * image.size(0))
+
+
+@pytest.mark.parametrize("kind", [Late, Factor])
+def test_an_input_that_is_read_through_a_state(kind):
+    module, shape = kind().eval(), (T, B, H) if kind is Late else (B, H)
+    art = neurochain.compile(module, (draw(0, T, B, N), draw(1, *shape)))
+    assert names(art) == [("input", (N,)), ("gate", (H,))]
+    check(art, module, {"image": draw(2, T, B, N), "gate": draw(3, *shape)})
+
+
+def test_states_of_neurons_start_from_rest_however_they_are_passed():
+    class Cell(Base):
+        def forward(self, x, mem, last):
+            spk, mem = self.lif(self.left(x) + 0.5 * last, mem)
+            return spk, mem, spk
+
+    sample = (draw(0, B, N), torch.full((B, H), 0.5), torch.zeros(B, H))
+    art = neurochain.compile(Cell().eval(), sample)
+    assert art.provenance["verification"]["equal"] is True
+    assert any("starts from rest" in f.what for f in art.findings if f.where == "argument mem")
+
+
 WRONG = {
     "too_many": ((draw(0, B, N), draw(1, B, M), draw(2, B, M)), "holds 3 values"),
     "unknown_name": ({"a": draw(0, B, N), "c": draw(1, B, M)}, "forward takes a, b"),

@@ -13,7 +13,7 @@ from neurochain.frontends.modules._sample import Sample, top
 from neurochain.frontends.modules._time import reachable
 from neurochain.frontends.modules._values import NeuronCall, ProbeValue, Value
 
-__all__ = ["FurtherInputs", "argument_notes", "check_arguments"]
+__all__ = ["FurtherInputs", "argument_notes", "check_arguments", "neuron_states"]
 
 
 class FurtherInputs(Exception):  # noqa: N818 - no error: the trace is made again
@@ -48,6 +48,9 @@ def check_arguments(
         form = expressions.forms[number]
         if form[0] == "probe":
             read.add(form[1])
+        elif form[0] == "ref":  # what an earlier step left: the same of the last step
+            left = expressions.operations.made.get(form[1:3], {}).get(steps - 1)
+            stack += [] if left is None else [expressions.of(left, steps - 1)]
         stack += expressions.parts(number)
     passed = _passed(trace)
     names = [name for name in given if name in read and not {name, top(name)} & passed]
@@ -60,10 +63,17 @@ def _passed(trace: Trace) -> set[str]:
     return {slot.argument for slot in trace.slots} | {name for name, _ in trace.threaded}
 
 
+def neuron_states(trace: Trace) -> set[str]:
+    """Arguments that neurons took for states: they start from rest, whatever the sample holds."""
+    calls = [c for made in trace.tracer.neuron_calls.values() for c in made]
+    states = [value for call in calls for value in call.states.values()]
+    return {value.argument for value in states if isinstance(value, ProbeValue)}
+
+
 def argument_notes(trace: Trace, sample: Sample, roots: Iterable[Value]) -> list[Finding]:
     """What becomes of values that were given for arguments which are no inputs."""
     used = {v.argument for v in reachable(roots) if isinstance(v, ProbeValue)}
-    slots = {slot.argument for slot in trace.slots}
+    slots = neuron_states(trace)
     threaded = dict(trace.threaded)
     findings = []
     for name, value in sample.arguments.items():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from torch import nn
 
 from neurochain.errors import Finding, InputError, Severity, UnsupportedError
-from neurochain.frontends.modules._arguments import argument_notes, check_arguments
+from neurochain.frontends.modules._arguments import argument_notes, check_arguments, neuron_states
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace, flat
@@ -250,6 +251,7 @@ class Reading:
     ) -> FrontendResult:
         loop = not self.trace.one_step
         slots = {slot.argument for slot in self.trace.slots}
+        rest = neuron_states(self.trace)
         style = Style.TIME_LOOP
         if not loop:
             passed = self.trace.slots or self.trace.threaded
@@ -282,7 +284,7 @@ class Reading:
             outputs=tuple(builder.outputs),
             threaded=self.trace.threaded,
             first_arguments={
-                name: value.detach().numpy().copy()
+                name: np.where(name in rest, np.float32(0), value.detach().numpy())
                 for name, value in self.trace.first.items()
                 if value is not None and value.numel() and name not in slots
             },

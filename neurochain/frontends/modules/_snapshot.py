@@ -83,7 +83,8 @@ def _put_to_rest(part: nn.Module) -> None:
     library = type(part).__module__.partition(".")[0]
     if isinstance(part, SpikingNeuron):
         for name in part._non_persistent_buffers_set:
-            setattr(part, name, torch.zeros_like(getattr(part, name)))
+            held = getattr(part, name)
+            setattr(part, name, None if held is None else torch.zeros_like(held))
     elif library == "spikingjelly" and callable(getattr(part, "reset", None)):
         part.reset()
     elif library == "sinabs" and callable(getattr(part, "reset_states", None)):
