@@ -78,7 +78,7 @@ def at_rest(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
         yield
 
 
-def _put_to_rest(part: nn.Module) -> None:
+def _put_to_rest(part: Any) -> None:
     """The libraries' own ways of starting anew; a neuron of the user's keeps what it holds."""
     library = type(part).__module__.partition(".")[0]
     if isinstance(part, SpikingNeuron):
