@@ -82,13 +82,13 @@ def agree(make, shape=(N,), *, loops=False, seeds=3, busy=True):
         outputs, spikes = _live(make(), x, loops)
         run = neurochain.simulate(art, x, time_axis=0)
         assert len(run.outputs) == len(outputs)
-        for found, wanted in zip(run.outputs.values(), outputs, strict=True):
-            found = np.asarray(found).swapaxes(0, 1)
+        for got, wanted in zip(run.outputs.values(), outputs, strict=True):
+            found = np.asarray(got).swapaxes(0, 1)
             np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
             moved |= len(np.unique(wanted)) > 1
         for name, wanted in spikes.items():
             if name in run.spikes:
-                got = np.asarray(run.spikes[name]).swapaxes(0, 1)
-                np.testing.assert_array_equal(got.reshape(wanted.shape), wanted)
+                found = np.asarray(run.spikes[name]).swapaxes(0, 1)
+                np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
     assert moved or not busy
     return art

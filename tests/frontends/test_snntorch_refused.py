@@ -58,7 +58,6 @@ def test_neuron_features(name):
 
 LAYERS = {
     "layer_norm": nn.LayerNorm(4),
-    "state_leaky": snn.LeakyParallel(input_size=4, hidden_size=4),
 }
 
 
@@ -247,3 +246,9 @@ def test_a_refused_layer_does_not_hide_a_refused_neuron():
         "1 (LayerNorm)",
         "2 (Leaky)",
     ]
+
+
+def test_a_layer_that_takes_the_batch_for_a_sequence():
+    layer = snn.LeakyParallel(input_size=4, hidden_size=4)
+    with pytest.raises(UnsupportedError, match=r"middle.rnn.ih \(Linear\) sees none"):
+        to_graph(Step(layer).eval(), np.zeros((1, 4)))
