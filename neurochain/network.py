@@ -152,6 +152,12 @@ class Population:
         return prod(self.shape)
 
     @property
+    def fires(self) -> bool:
+        """True where a comparison decides what is emitted: spikes, plain or graded."""
+        decided = self.emits is PortKind.EVENT or self.program.threshold is not None
+        return decided and not self.is_relay
+
+    @property
     def is_relay(self) -> bool:
         """True where there is neither state nor threshold."""
         return not self.program.states and self.program.threshold is None

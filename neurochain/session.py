@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurochain.accounting import Activity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
-from neurochain.network import F32, Network, Population, PortKind, Source
+from neurochain.network import F32, Network, PortKind, Source
 from neurochain.simulators import run as run_engine
 from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
 
@@ -28,14 +28,15 @@ RECORD_LIMIT_BYTES = 64 * 2**20
 class Run:
     """Result of a simulation.
 
-    spikes[name]     uint8 (sample, step, *shape), names being the module's qualified names
+    spikes[name]     uint8 (sample, step, *shape), float32 where spikes are graded; names are the
+                     module's qualified names
     outputs[name]    what the network returns: spikes (uint8) or membranes (float32)
     membranes[name]  float32 (sample, step, *shape), where asked for or an output
     final_state      name -> {state: (sample, *shape) float32}; pass it on as `initial_state`
     activity         counts as trained; `activity_deployed` counts as lowered
     """
 
-    spikes: Mapping[str, NDArray[np.uint8]]
+    spikes: Mapping[str, NDArray[Any]]
     outputs: Mapping[str, NDArray[Any]]
     membranes: Mapping[str, F32]
     final_state: State
@@ -165,7 +166,7 @@ def _record(
     network: Network, record: str | tuple[str, ...] | None, membranes: tuple[str, ...], frames: int
 ) -> Record:
     """What the engine keeps."""
-    spiking = [p for p in network.populations if p.emits is PortKind.EVENT and not p.is_relay]
+    spiking = [p for p in network.populations if p.fires]
     outputs = [o for o in network.outputs if o.signal == "spike"]
     read = [o.node for o in network.outputs if o.signal == "membrane"]
     known = {p.name for p in network.populations if p.program.membrane}
@@ -191,11 +192,7 @@ def _record(
 
 def _run(network: Network, result: EngineResult, engine: str) -> Run:
     shapes = {n.name: n.shape for n in network.nodes}
-    spiking = {
-        p.name
-        for p in network.populations
-        if isinstance(p, Population) and p.emits is PortKind.EVENT and not p.is_relay
-    }
+    spiking = {p.name for p in network.populations if p.fires}
     emitted = {name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.emissions.items()}
     membranes = {
         name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.membranes.items()

@@ -188,7 +188,7 @@ def count(network: Network, raw: RawCounts, *, deployed: bool) -> Activity:
 
 def _population(population: Population, raw: I64) -> PopulationActivity:
     columns = {name: raw[..., k] for k, name in enumerate(POPULATION_COLUMNS)}
-    spiking = population.emits is PortKind.EVENT
+    spiking = population.fires or population.emits is PortKind.EVENT
     touched = columns["updates_input"]
     width = 4 * len(population.program.states)
     counts = {

@@ -35,14 +35,9 @@ __all__ = ["decode", "encode", "tensor_digest"]
 
 Tensors = dict[str, NDArray[Any]]
 
-_GRAPH = (
-    "IF", "LI", "LIF", "Affine", "AvgPool", "Conv", "CubaLI", "CubaLIF", "Custom", "Delay", "Edge",
-    "Flatten", "Graph", "I", "Input", "Linear", "MaxPool", "Output", "Reset", "Route", "Scale",
-    "ScaleShift", "SumPool", "Threshold",
-)  # fmt: skip
 _NETWORK = (Instruction, Network, OutputPort, Population, Program, Projection, Source)
 _CLASSES: dict[str, type[Any]] = {
-    **{f"graph.{name}": getattr(g, name) for name in _GRAPH},
+    **{f"graph.{cls.__name__}": cls for cls in g.STORED},
     **{f"network.{cls.__name__}": cls for cls in _NETWORK},
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }

@@ -36,16 +36,26 @@ def command(source: str, time_axis: str | None, as_json: bool, **options: Any) -
 
     findings, code, form = _findings(source, CompileOptions(**options), time_axis)
     if as_json:
-        data = {"ok": code == 0, "findings": [finding_dict(f) for f in findings]}
+        data = {
+            "ok": code == 0,
+            "totals": _totals(findings),
+            "findings": [finding_dict(f) for f in findings],
+        }
         emit_json("check", {**data, "form": form} if form else data)
         return code
     for finding in findings:
         emit(f"{finding.severity.value}: {' '.join(str(finding).split())}")
     if form:
         emit(f"\n{form.rstrip()}")
-    if code == 0:
-        emit("ok: it compiles")
+    totals = ", ".join(f"{number} {kind}" for kind, number in _totals(findings).items())
+    emit(f"{'ok: it compiles' if code == 0 else 'no: it does not compile'} ({totals})")
     return code
+
+
+def _totals(findings: tuple[Finding, ...]) -> dict[str, int]:
+    """How many findings of each severity."""
+    kinds = [finding.severity.value for finding in findings]
+    return {kind: kinds.count(kind) for kind in ("error", "warning", "info")}
 
 
 def _findings(

@@ -24,14 +24,15 @@ from neurochain.frontends.result import (
     StateArgument,
     Style,
 )
+from neurochain.program import Instruction, Op, PortKind, Program
 
 __all__ = ["array_digest", "decode", "encode", "plain_digest"]
 
 _CLASSES: dict[str, Any] = {
     cls.__name__: cls
     for cls in (
-        *(g.Affine, g.AvgPool, g.Conv, g.CubaLIF, g.Flatten, g.Input, g.LIF, g.Linear),
-        *(g.MaxPool, g.Output, g.Reset, g.Scale, g.SumPool, g.Edge, g.Graph),
+        *g.STORED,
+        *(Instruction, Program),
         *(
             EncoderFact,
             Finding,
@@ -46,7 +47,7 @@ _CLASSES: dict[str, Any] = {
 _ENUMS: dict[str, type[StrEnum]] = {
     cls.__name__: cls
     for cls in (
-        *(g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming),
+        *(g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming, Op, PortKind),
         *(Severity, Decoding, Style),
     )
 }

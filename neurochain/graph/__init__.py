@@ -38,6 +38,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "STORED",
     "Affine",
     "AvgPool",
     "Compare",
@@ -68,3 +69,9 @@ __all__ = [
     "WeightNode",
     "as_f64",
 ]
+
+STORED: tuple[type, ...] = (
+    *(Affine, AvgPool, Conv, CubaLI, CubaLIF, Custom, Delay, Edge, Flatten, Graph, I, IF, Input),
+    *(LI, LIF, Linear, MaxPool, Output, Reset, Route, Scale, ScaleShift, SumPool, Threshold),
+)
+"""Every class that a graph is made of; artefacts and checkpoints hold no others."""

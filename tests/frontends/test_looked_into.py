@@ -159,7 +159,7 @@ def test_first_states_that_differ_between_samples_are_refused():
     def body(net, x, t, mem):
         return mem if t else torch.arange(2.0 * N).reshape(2, N) / 4
 
-    with pytest.raises(UnsupportedError, match="first state|differ between samples"):
+    with pytest.raises(UnsupportedError, match=r"first state|differ between samples"):
         neurochain.compile(dyadic(Looped(body)), frames(0, steps=5), verify=False)
 
 

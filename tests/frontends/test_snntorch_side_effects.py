@@ -6,8 +6,9 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from neurochain import UnsupportedError
+from neurochain import UnsupportedError, compile
 from neurochain.frontends.modules import to_graph
+from neurochain.program import Op
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
@@ -137,6 +138,14 @@ STEPS = {
 def test_side_effects_are_refused(body):
     with pytest.raises(UnsupportedError, match=STEPS[body]):
         to_graph(Step(body).eval(), np.zeros((1, 4)))
+
+
+def test_a_method_replaced_on_a_neuron_is_what_runs():
+    net = Step(lambda net, x: net.spikes(x)[1]).eval()
+    net.lif2.fire = lambda mem: (mem >= 0.25).float()
+    art = compile(net, np.zeros((1, 4)))  # compared with the module
+    program = next(p.program for p in art.network.populations if p.name == "lif2")
+    assert Op.GE in {step.op for step in program.body}
 
 
 def test_what_stays_the_same_from_the_second_call_on_is_fine():

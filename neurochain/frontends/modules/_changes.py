@@ -68,7 +68,11 @@ def parameters(module: nn.Module) -> Facts:
 def _bits(tensor: torch.Tensor) -> tuple[Any, ...]:
     """What tells a tensor from another without keeping it."""
     flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return tuple(tensor.shape), str(tensor.dtype), hashlib.blake2b(flat, digest_size=16).digest()
+    return (
+        tuple(tensor.shape),
+        str(tensor.dtype),
+        hashlib.blake2b(flat.data, digest_size=16).digest(),
+    )
 
 
 def counter_findings(

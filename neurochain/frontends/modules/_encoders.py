@@ -127,7 +127,7 @@ def compared(
         return None
     with tracer.asleep():
         result = func(*args, **kwargs)
-    other = args[chance.index(False)] if False in chance else None
+    other: Any = args[chance.index(False)] if False in chance else None
     if tracked(other):
         return cut(tracer, "compare", value_of(other), result, _is_sample(other))
     return _random(tracer, "compare", result)
@@ -137,7 +137,7 @@ def generated(
     tracer: Tracer, name: str, original: Callable[..., Any], args: Args, kwargs: Kwargs
 ) -> Any:
     """A call of an encoder of snntorch.spikegen."""
-    source = args[0] if args else kwargs.get("data")
+    source: Any = args[0] if args else kwargs.get("data")
     if tracer.is_asleep:
         return original(*args, **kwargs)
     if not tracked(source):
@@ -152,7 +152,7 @@ def generated(
 
 def cut(
     tracer: Tracer, function: str, source: Value | None, result: torch.Tensor, direct: bool
-) -> torch.Tensor:
+) -> Any:
     """Make `result` an input of the network, where it is made of nothing but the sample."""
     raw = tracer.encoding.raw if tracer.encoding else tracer.inputs.get("")
     if raw is None or source is None or not _only_of(source, raw):

@@ -20,6 +20,7 @@ __all__ = [
     "STOPS",
     "VIEWS",
     "WEIGHTED",
+    "empty_layer",
     "is_silence",
     "name_of",
     "pooling",
@@ -142,9 +143,14 @@ _WEIGHT_ARGUMENTS = {
 WEIGHTED = frozenset(_WEIGHT_ARGUMENTS)
 
 
+def empty_layer(kind: type[nn.Module], *args: Any, **kwargs: Any) -> Any:
+    """A layer whose weights are not drawn: they are given right after."""
+    return skip_init(kind, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+
 def is_silence(args: tuple[Any, ...]) -> bool:
     """True for zeros as the first argument: what recurrent weights get before the first step."""
-    first = args[0] if args else None
+    first: Any = args[0] if args else None
     floats = isinstance(first, torch.Tensor) and first.dtype is torch.float32
     return floats and not bool(torch.count_nonzero(first))
 
@@ -157,14 +163,14 @@ def weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Mod
         return None
     options = {k: v for k, v in given.items() if k not in ("input", "weight", "bias")}
     if name == "linear":
-        layer: nn.Module = skip_init(
+        layer: nn.Module = empty_layer(
             nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None
         )
     else:
         kind = nn.Conv1d if name == "conv1d" else nn.Conv2d
         groups = int(options.get("groups", 1))
         sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
-        layer = skip_init(kind, *sizes, bias=bias is not None, **options)
+        layer = empty_layer(kind, *sizes, bias=bias is not None, **options)
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
@@ -186,9 +192,12 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
     if name == "einsum":
         equation, *operands = args
         tensors = operands[0] if len(operands) == 1 else operands
-        if len(tensors) != 2 or not _over_last_axis(equation):
+        order = _over_last_axis(equation)
+        if len(tensors) != 2 or not order:
             return None
         x, matrix = tensors
+        if order == "out, in" and isinstance(matrix, torch.Tensor):
+            matrix = matrix.t()
     else:
         x, matrix = args
     if not isinstance(x, torch.Tensor) or not isinstance(matrix, torch.Tensor) or matrix.dim() != 2:
@@ -196,18 +205,17 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
     return x, matrix.detach().t().contiguous()
 
 
-def _over_last_axis(equation: str) -> bool:
-    """True for "ab,bc->ac", "abc,cd->abd" and the like."""
+def _over_last_axis(equation: str) -> str:
+    """Order of the matrix in "abc,cd->abd" ("in, out") and "ab,cb->ac" ("out, in"); else ""."""
     left, _, result = equation.replace(" ", "").partition("->")
     x, _, matrix = left.partition(",")
     summed = x[-1:]
-    return (
-        len(matrix) == 2
-        and matrix[0] == summed
-        and matrix[1] not in x
-        and result == x[:-1] + matrix[1]
-        and len(set(x)) == len(x)
-    )
+    if len(matrix) != 2 or summed not in matrix or len(set(x)) != len(x):
+        return ""
+    made = matrix.replace(summed, "", 1)
+    if made in x or result != x[:-1] + made:
+        return ""
+    return "in, out" if matrix[0] == summed else "out, in"
 
 
 def reference_of(func: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from neurochain.frontends.modules import _functions as functions
 from neurochain.frontends.modules._marks import mark, tracked, users_line, value_of
@@ -79,6 +80,8 @@ def _stop(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 
 def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    if name == "unfold" and func is functional.unfold:
+        return _patches(tracer, func, name, args, kwargs)
     source, rest = args[0], args[1:]
     by_value = tracked((rest, kwargs)) and not name.endswith("_as")  # x[mask]: depends on the data
     if by_value or not isinstance(source, torch.Tensor) or value_of(source) is None:
@@ -96,6 +99,18 @@ def _view(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
         return mark(results, view_of(value, indices, label))
     pairs = zip(results, indices, strict=True)
     return type(results)(mark(part, view_of(value, i, label)) for part, i in pairs)
+
+
+def _patches(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
+    """F.unfold: patches of an image side by side; what lies in the padding is 0."""
+    source, rest = args[0], args[1:]
+    result = func(*args, **kwargs)
+    index = 1.0 + torch.arange(source.numel(), dtype=torch.float64).reshape(source.shape)
+    places = func(index, *rest, **kwargs).round().to(torch.int64) - 1
+    places[places < 0] = source.numel()
+    parts = (tracer.operand(source), const(torch.zeros(1)))
+    joined = JoinValue(shape=(source.numel() + 1,), parts=parts)
+    return mark(result, view_of(joined, places, name))
 
 
 def _moved(func: Func, index: torch.Tensor, rest: Args, kwargs: Kwargs) -> Any:
@@ -178,7 +193,7 @@ def _join(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 
 def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Padding with a constant: the last element of the joined parts; other modes copy elements."""
+    """Padding: a constant stands behind the source, once a sample; other modes copy elements."""
     source, rest = args[0], args[1:]
     given = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
     result = func(*args, **kwargs)
@@ -187,9 +202,12 @@ def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
     if given.get("mode", "constant") != "constant":
         moved = func(index.to(torch.float64), *rest, **kwargs).round().to(torch.int64)
         return mark(result, view_of(value, moved, name))
-    filled = const(torch.tensor([float(given.get("value") or 0.0)]))
-    joined = JoinValue(shape=(source.numel() + 1,), parts=(value, filled))
-    return mark(result, view_of(joined, func(index, given["pad"], value=source.numel()), name))
+    rows = source.shape[0] if result.shape[:1] == source.shape[:1] else 1
+    filled = const(torch.full((rows,), float(given.get("value") or 0.0)))
+    joined = JoinValue(shape=(source.numel() + rows,), parts=(value, filled))
+    moved = func(index, given["pad"], value=-1)
+    own = source.numel() + torch.arange(rows).reshape(-1, *(1,) * (moved.dim() - 1))
+    return mark(result, view_of(joined, torch.where(moved < 0, own, moved), name))
 
 
 def _batch_norm(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:

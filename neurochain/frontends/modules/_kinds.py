@@ -79,6 +79,7 @@ _TRANSPARENT: tuple[type[nn.Module], ...] = (
     nn.ZeroPad2d,
     nn.ConstantPad1d,
     nn.ConstantPad2d,
+    nn.Unfold,
     nn.UpsamplingNearest2d,
     nn.Upsample,
 )

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["Net"]
 
 
-class Net(TorchDispatchMode):
+class Net(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what reaches the dispatcher while no torch function is being followed."""
 
     def __init__(self, tracer: Tracer) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tracer = tracer
 
     def __torch_dispatch__(

@@ -51,10 +51,10 @@ def opened() -> Iterator[None]:
         source = getattr(function, "_torchdynamo_inline", None)
         return compiled(function, *args, **kwargs) if source is None else source(*args, **kwargs)
 
-    Function.apply = classmethod(run)  # type: ignore[assignment]
+    setattr(Function, "apply", classmethod(run))  # noqa: B010 - a method is replaced
     script.__call__ = run_script
     try:
         yield
     finally:
-        Function.apply = apply
+        setattr(Function, "apply", apply)  # noqa: B010
         script.__call__ = compiled

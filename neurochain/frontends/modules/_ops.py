@@ -90,7 +90,7 @@ def operate(
         )
         return True, tracer.unknown(result)
     tracer.keep(made, result)
-    if inplace and result is (args[0] if args else None):
+    if inplace and args and result is args[0]:
         _check_whole(tracer, result)
         return True, tracer.mark_record(result, made)
     return True, mark(result, made)

@@ -27,6 +27,7 @@ from neurochain.frontends.modules._scan import (
     neuron_features,
     notes,
     scan,
+    start_notes,
     unread_findings,
 )
 from neurochain.frontends.modules._series import gather_series, late_finding
@@ -81,6 +82,7 @@ class Reading:
         self._raise()
         self._raise_broken(builder)
         self.findings += notes(self.module, self.trace, self.sample.was_training)
+        self.findings += start_notes(builder)
         self.findings += argument_notes(self.trace, self.sample, self._roots())
         result = self._assemble(builder, timing, steps, batched)
         return replace(result, encoder=encoder)

@@ -281,10 +281,14 @@ def _initial(work: _Assembly) -> dict[str, NDArray[np.float32]]:
 
 
 def _threshold(work: _Assembly, emit: str) -> tuple[str, str, str] | None:
-    """(value, limit, comparison) where what is emitted is a comparison with > or >=."""
-    step = next(s for s in work.body if s.out == emit)
-    if step.op is Op.COPY:
-        step = next((s for s in work.body if s.out == step.args[0]), step)
+    """(value, limit, comparison) where what is emitted is a comparison with > or >=.
+
+    Times a parameter it is a graded spike: decided by the same comparison.
+    """
+    by_out = {step.out: step for step in work.body}
+    step = by_out[emit]
+    if step.op is Op.COPY or (step.op is Op.MUL and step.args[1] in work.params):
+        step = by_out.get(step.args[0], step)
     if step.op not in _THRESHOLDS:
         return None
     return (step.args[0], step.args[1], _THRESHOLDS[step.op])

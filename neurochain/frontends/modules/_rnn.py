@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
+from neurochain.frontends.modules._functions import empty_layer
 from neurochain.frontends.modules._marks import mark
 from neurochain.frontends.modules._ops import Maker
 from neurochain.frontends.modules._values import LeafCall, LeafValue, SequenceValue, Value
@@ -61,7 +61,7 @@ def unrolled(tracer: Tracer, name: str, module: Any, source: torch.Tensor, resul
 
 def _linear(module: Any, kind: str) -> nn.Linear:
     weight = getattr(module, f"weight_{kind}_l0").detach()
-    layer: nn.Linear = skip_init(nn.Linear, weight.shape[1], weight.shape[0], bias=module.bias)
+    layer: nn.Linear = empty_layer(nn.Linear, weight.shape[1], weight.shape[0], bias=module.bias)
     layer.weight = nn.Parameter(weight.clone(), requires_grad=False)
     if module.bias:
         bias = getattr(module, f"bias_{kind}_l0").detach()

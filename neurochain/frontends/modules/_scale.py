@@ -33,7 +33,8 @@ class ScaleShift(nn.Module):
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ScaleShift:
         """From the arguments of F.batch_norm."""
-        mean, var, weight = (given.get(k) for k in ("running_mean", "running_var", "weight"))
+        mean, var = given["running_mean"], given["running_var"]
+        weight = given.get("weight")
         eps = float(given.get("eps", 1e-5))
         zero, one = torch.zeros(1, len(mean)), torch.ones(1, len(mean))
         scale = functional.batch_norm(

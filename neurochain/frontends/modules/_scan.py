@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from neurochain.errors import Finding, Severity
+from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace
 from neurochain.frontends.modules._kinds import (
     IGNORED,
@@ -20,8 +21,9 @@ from neurochain.frontends.modules._neurons import feature_findings
 from neurochain.frontends.modules._stubs import refusal
 from neurochain.frontends.modules._time import reachable
 from neurochain.frontends.modules._values import ConstValue, LeafValue, Value
+from neurochain.graph import Custom
 
-__all__ = ["dropped_findings", "neuron_features", "notes", "scan", "unread_findings"]
+__all__ = ["dropped_findings", "neuron_features", "notes", "scan", "start_notes", "unread_findings"]
 
 
 def scan(module: nn.Module, known: list[Finding]) -> list[Finding]:
@@ -89,6 +91,26 @@ def unread_findings(trace: Trace, read: set[str]) -> list[Finding]:
         for module, name in trace.tracer.entered.items()
         if name not in read
     ]
+
+
+def start_notes(builder: Builder) -> list[Finding]:
+    """States that start from the values they hold now: a module that has run is not at rest."""
+    return [
+        Finding(
+            where=f"{name} ({type(node).__name__ if not node.kind else node.kind})",
+            what=f"its state starts from values that are not 0 (the first is {_first(node):.6g}), "
+            "as in the module.",
+            fix="Reset the module before compiling, where it is meant to start from rest.",
+            severity=Severity.INFO,
+        )
+        for name, node in builder.nodes.items()
+        if isinstance(node, Custom) and node.initial
+    ]
+
+
+def _first(node: Custom) -> float:
+    values = next(iter(node.initial.values())).reshape(-1)
+    return float(values[values != 0][0])
 
 
 def notes(module: nn.Module, trace: Trace, was_training: bool) -> list[Finding]:

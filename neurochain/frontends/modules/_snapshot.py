@@ -73,7 +73,21 @@ def at_rest(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
                 rest = torch.zeros(0)
                 setattr(rest, REST_MARK, True)
                 setattr(part, state, rest)
+            if type(part) not in NEURON_STATES:
+                _put_to_rest(part)
         yield
+
+
+def _put_to_rest(part: nn.Module) -> None:
+    """The libraries' own ways of starting anew; a neuron of the user's keeps what it holds."""
+    library = type(part).__module__.partition(".")[0]
+    if isinstance(part, SpikingNeuron):
+        for name in part._non_persistent_buffers_set:
+            setattr(part, name, torch.zeros_like(getattr(part, name)))
+    elif library == "spikingjelly" and callable(getattr(part, "reset", None)):
+        part.reset()
+    elif library == "sinabs" and callable(getattr(part, "reset_states", None)):
+        part.reset_states()
 
 
 def _make_weights(module: nn.Module) -> None:

@@ -23,6 +23,7 @@ from neurochain.frontends.modules._kinds import (
 )
 from neurochain.frontends.modules._marks import REST_MARK, mark, tracked, value_of
 from neurochain.frontends.modules._rnn import is_simple, unrolled
+from neurochain.frontends.modules._scale import ScaleShift
 from neurochain.frontends.modules._steps import steps_of
 from neurochain.frontends.modules._values import (
     LeafCall,
@@ -84,7 +85,14 @@ def _stand_in(
         if value_of(source) is None:  # silence before the first step goes through like a value
             source = mark(source.clone(), tracer.operand(source))
         made = module not in tracer.names and isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))
-        key = weight_key(module) if made else ()
+        if made and any(value_of(p) is not None for p in module.parameters()):
+            tracer.refuse(
+                label_of(name, module),
+                "is made inside forward with weights that are drawn or computed there.",
+                "Make it in __init__ and assign it to an attribute.",
+            )
+        with tracer.asleep():
+            key = weight_key(module) if made else ()
         return stateless(tracer, original, name, module, source, key)
     if not tracked((args, kwargs)):
         with tracer.asleep():
@@ -209,13 +217,13 @@ def refusal(module: nn.Module) -> tuple[str, str]:
     """Reason and way out for a module that is not supported."""
     kind = type(module).__name__
     if isinstance(module, SpikingNeuron):
-        known = ", ".join(k.__name__ for k in NEURON_STATES)
         return (
-            f"{kind} neurons are not supported.",
-            f"Supported: {known} (the classes themselves, not subclasses).",
+            f"{kind} neurons are not supported: what they compute is no arithmetic of one step.",
+            "Use Leaky, RLeaky, Synaptic, RSynaptic, Lapicque or Alpha.",
         )
-    known = ", ".join(k.__name__ for k in (*LAYERS, nn.Flatten, nn.Identity, nn.Dropout))
-    return f"{kind} layers are not supported.", f"Supported: {known} and neurons."
+    more = (nn.BatchNorm2d, nn.ReLU, nn.Flatten, nn.Dropout)
+    known = ", ".join(k.__name__ for k in (*LAYERS, *more) if k is not ScaleShift)
+    return f"{kind} layers are not supported.", f"Supported: {known}, arithmetic and neurons."
 
 
 def _neuron(

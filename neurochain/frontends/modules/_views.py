@@ -144,6 +144,8 @@ def _rows(base: LeafValue, flat: Index, shape: Shape, label: str) -> Value | Non
         return None
     blocks = flat.reshape(-1, size)
     rows = blocks[:, 0] // size
+    if np.unique(rows).size != rows.size:
+        return None  # one value spread to many is no choice of rows
     if not bool((blocks == rows[:, None] * size + np.arange(size)).all()):
         return None
     argument = base.call.argument
