@@ -58,11 +58,8 @@ def test_neuron_features(name):
 
 LAYERS = {
     "layer_norm": nn.LayerNorm(4),
-<<<<<<< HEAD
-=======
     "state_leaky": snn.StateLeaky(beta=0.5, channels=4),
     "tanh": nn.Tanh(),
->>>>>>> main
 }
 
 
@@ -92,11 +89,7 @@ FORWARDS = {
     "random_dropout": (lambda s, x: s.lif(functional.dropout(s.fc(x))), "at random"),
     "softmax": (lambda s, x: torch.softmax(s.lif(s.fc(x)), 1), "softmax"),
     "double": (lambda s, x: s.lif(s.fc(x).double()), "float64"),
-<<<<<<< HEAD
-    "made_inside": (lambda s, x: s.lif(nn.Linear(4, 4)(x)), "looks at a value"),
-=======
     "made_inside": (lambda s, x: s.lif(nn.Linear(4, 4)(x)), "made inside forward"),
->>>>>>> main
     "nothing": (lambda s, x: (s.lif(s.fc(x)), None)[1], "returns nothing|reach no output"),
 }
 
@@ -157,22 +150,13 @@ def test_a_loop_needs_two_steps():
 
 def test_all_findings_at_once():
     module = nn.Sequential(
-<<<<<<< HEAD
-        nn.Linear(4, 4), nn.LayerNorm(4), leaky(inhibition=True), nn.Softmax(1),
-        nn.Linear(4, 4), leaky(state_quant=quantised),
-=======
         nn.Linear(4, 4), nn.LayerNorm(4), leaky(state_quant=quantised), nn.Tanh(),
         nn.Linear(4, 4), leaky(),
->>>>>>> main
     )  # fmt: skip
     with pytest.raises(UnsupportedError) as caught:
         to_graph(module.eval(), np.zeros((1, 4)))
     text = str(caught.value)
-<<<<<<< HEAD
-    for part in ("1 (LayerNorm)", "3 (Softmax)"):
-=======
     for part in ("1 (LayerNorm)", "2 (Leaky)", "3 (Tanh)"):
->>>>>>> main
         assert part in text
     assert caught.value.exit_code == 4
 
@@ -264,9 +248,3 @@ def test_a_refused_layer_does_not_hide_a_refused_neuron():
         "1 (LayerNorm)",
         "2 (Leaky)",
     ]
-
-
-def test_a_layer_that_takes_the_batch_for_a_sequence():
-    layer = snn.LeakyParallel(input_size=4, hidden_size=4)
-    with pytest.raises(UnsupportedError, match=r"middle.rnn.ih \(Linear\) sees none"):
-        to_graph(Step(layer).eval(), np.zeros((1, 4)))
