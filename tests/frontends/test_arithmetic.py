@@ -32,7 +32,9 @@ def on(middle):
 
 
 TERNARY = {
-    "where": lambda f, x: f(x > 0.5, x, -x),
+    "where": lambda f, x: torch.where(x > 0.5, x, -x),
+    "maximum": lambda f, x: f(x, x.flip(1)),
+    "minimum": lambda f, x: f(x, x.flip(1)),
     "masked_fill": lambda f, x: f(x, x > 1, 0.25),
     "masked_fill_": lambda f, x: f(x.clone(), x > 1, 0.25),
     "threshold": lambda f, x: f(x, 0.5, -1.0),

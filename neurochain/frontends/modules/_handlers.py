@@ -193,7 +193,7 @@ def _join(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> 
 
 
 def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Padding with a constant: the last element of the joined parts; other modes copy elements."""
+    """Padding: a constant stands behind the source, once a sample; other modes copy elements."""
     source, rest = args[0], args[1:]
     given = dict(zip(("pad", "mode", "value"), rest, strict=False)) | kwargs
     result = func(*args, **kwargs)
@@ -202,9 +202,12 @@ def _pad(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> A
     if given.get("mode", "constant") != "constant":
         moved = func(index.to(torch.float64), *rest, **kwargs).round().to(torch.int64)
         return mark(result, view_of(value, moved, name))
-    filled = const(torch.tensor([float(given.get("value") or 0.0)]))
-    joined = JoinValue(shape=(source.numel() + 1,), parts=(value, filled))
-    return mark(result, view_of(joined, func(index, given["pad"], value=source.numel()), name))
+    rows = source.shape[0] if result.shape[:1] == source.shape[:1] else 1
+    filled = const(torch.full((rows,), float(given.get("value") or 0.0)))
+    joined = JoinValue(shape=(source.numel() + rows,), parts=(value, filled))
+    moved = func(index, given["pad"], value=-1)
+    own = source.numel() + torch.arange(rows).reshape(-1, *(1,) * (moved.dim() - 1))
+    return mark(result, view_of(joined, torch.where(moved < 0, own, moved), name))
 
 
 def _batch_norm(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
