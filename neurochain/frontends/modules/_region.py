@@ -273,6 +273,8 @@ def _initial(work: _Assembly) -> dict[str, NDArray[np.float32]]:
         if data is None or not data.any():
             continue
         if data.ndim and work.batched:
+            if not bool((data == data[:1]).all()):
+                work.problems.append("starts from values that differ between samples of the batch.")
             data = data[0]
         found[state] = np.asarray(data, dtype=np.float32)
     return found
