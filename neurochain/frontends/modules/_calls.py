@@ -173,9 +173,10 @@ def follow(
                     before, hidden = numbers(module), None if live else reach(module)
                 _call(result, module, frame, _next_arguments(result, marked))
                 with tracer.asleep():
-                    counted = counter_findings(tracer.names, before, module)
-                    if hidden is not None and not counted:
-                        counted = hidden_findings(hidden, module)
+                    found = counter_findings(tracer.names, before, module)
+                    if hidden is not None and not found:
+                        found = hidden_findings(hidden, module)
+                    counted = found or counted
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
         tracer.findings += generator_findings(chance)
         unseen = not tracer.draws and tracer.encoding is None
