@@ -19,6 +19,7 @@ from neurochain.frontends.modules._changes import (
     parameter_findings,
     parameters,
 )
+from neurochain.frontends.modules._hidden import hidden_findings, reach
 from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._marks import value_of
 from neurochain.frontends.modules._sample import Sample, extra_arguments, pack, top
@@ -168,9 +169,14 @@ def follow(
                 result.threaded = _threads(result.whole, names, arguments)
                 result.slots = [] if result.threaded else result.slots
             for frame in frames[1:] if result.one_step else ():
-                before = numbers(module)
+                with tracer.asleep():
+                    before, hidden = numbers(module), None if live else reach(module)
                 _call(result, module, frame, _next_arguments(result, marked))
-                counted = counter_findings(tracer.names, before, module)
+                with tracer.asleep():
+                    found = counter_findings(tracer.names, before, module)
+                    if hidden is not None and not found:
+                        found = hidden_findings(hidden, module)
+                    counted = found or counted
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
         tracer.findings += generator_findings(chance)
         unseen = not tracer.draws and tracer.encoding is None

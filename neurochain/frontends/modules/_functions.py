@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
+from neurochain.frontends.modules._marks import tracked
+
 __all__ = [
     "CASTS",
     "FRESH",
@@ -201,6 +203,8 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
     else:
         x, matrix = args
     if not isinstance(x, torch.Tensor) or not isinstance(matrix, torch.Tensor) or matrix.dim() != 2:
+        return None
+    if tracked(matrix):  # asked here: a detached copy carries no mark
         return None
     return x, matrix.detach().t().contiguous()
 

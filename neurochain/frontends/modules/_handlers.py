@@ -252,7 +252,7 @@ def _weighted(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs)
 def _product(tracer: Tracer, func: Func, name: str, args: Args, kwargs: Kwargs) -> Any:
     """x @ W with constant weights is a linear layer on the last axis of x."""
     found = functions.product(name, args) if not kwargs else None
-    if found is None or tracked(found[1]):
+    if found is None:
         return _unknown(tracer, func, name, args, kwargs)
     source, weight = found
     layer = functions.weighted("linear", (source, weight), {})

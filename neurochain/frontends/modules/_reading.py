@@ -12,6 +12,7 @@ from neurochain.frontends.modules._arguments import argument_notes, check_argume
 from neurochain.frontends.modules._batch import is_batched
 from neurochain.frontends.modules._build import Builder
 from neurochain.frontends.modules._calls import Trace, flat
+from neurochain.frontends.modules._cycles import cycle_findings
 from neurochain.frontends.modules._encoders import encoder_fact, encoder_findings
 from neurochain.frontends.modules._fold import (
     Expressions,
@@ -192,6 +193,7 @@ class Reading:
             builder.add_output(output)
         self.findings += builder.findings
         self.findings += builder.loose_ends()
+        self.findings += cycle_findings(builder.edges)
         self.findings += unread_findings(self.trace, {f.module for f in builder.populations})
         if not builder.populations and not self.findings:
             self.findings.append(

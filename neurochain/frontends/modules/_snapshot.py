@@ -15,6 +15,7 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from neurochain.frontends.modules._hidden import reach
 from neurochain.frontends.modules._kinds import NEURON_STATES, SpikingNeuron
 from neurochain.frontends.modules._marks import REST_MARK
 
@@ -36,6 +37,7 @@ def preserved(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     instances = SpikingNeuron.instances
     listed = list(instances)
     modules = list({id(m): m for m in [*module.modules(), *_neurons(listed)]}.values())
+    reached = reach(module)
     saved = [(m, _attributes(m)) for m in modules]
     tensors = [
         (t, t.detach().clone())
@@ -50,6 +52,7 @@ def preserved(module: nn.Module, *, weights: bool = True) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+        reached.restore()
         for owner, attributes in saved:
             _restore(owner, attributes)
         with torch.no_grad():
