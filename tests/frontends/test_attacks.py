@@ -188,3 +188,30 @@ def swapped(net, x):
 def test_neurons_that_share_a_state_within_a_step_are_refused(body):
     with pytest.raises(UnsupportedError, match="state"):
         to_graph(Shared(body).eval(), torch.ones(2, 4))
+
+
+def warmed(thresholds):
+    """A loop whose threshold is another one from the tenth step on."""
+
+    class Warm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x):
+            mem, record = torch.zeros(x.shape[1], 4), []
+            for t in range(x.shape[0]):
+                mem = 0.5 * mem + self.fc(x[t])
+                record.append((mem > thresholds(t, x.shape[0])).float())
+            return torch.stack(record)
+
+    return Warm().eval()
+
+
+@pytest.mark.parametrize(
+    "thresholds", [lambda t, steps: 0.25 if t < 10 else 0.5, lambda t, steps: 1.0 / steps]
+)
+def test_a_loop_that_depends_on_the_step_or_the_length_is_refused(thresholds):
+    with pytest.raises(UnsupportedError):
+        to_graph(warmed(thresholds), torch.zeros(6, 1, 4))
+    assert to_graph(warmed(lambda t, steps: 0.25), torch.zeros(6, 1, 4)).steps == 6

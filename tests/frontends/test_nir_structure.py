@@ -134,15 +134,15 @@ class TestNames:
     def test_any_name_will_do(self, entries, save, name):
         nodes = {
             name: entries.lif(2),
-            "ende": entries.port("Output", 3),
+            "schluss": entries.port("Output", 3),
             "anfang": entries.port("Input", 2),
             "naht": entries.affine(),
             "neuron": entries.lif(),
         }
-        edges = [("anfang", name), (name, "naht"), ("naht", "neuron"), ("neuron", "ende")]
+        edges = [("anfang", name), (name, "naht"), ("naht", "neuron"), ("neuron", "schluss")]
         graph = read_nir(save(nodes, edges)).graph
-        assert list(graph.nodes) == ["anfang", name, "naht", "neuron", "ende"]
-        assert (lower(graph).sources[0].name, lower(graph).outputs[0].name) == ("anfang", "ende")
+        assert list(graph.nodes) == ["anfang", name, "naht", "neuron", "schluss"]
+        assert (lower(graph).sources[0].name, lower(graph).outputs[0].name) == ("anfang", "schluss")
 
     def test_every_order_in_the_file_gives_the_same(self, entries, save):
         """HDF5 can keep the order of creation; it is not looked at."""

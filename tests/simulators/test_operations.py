@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neurochain.network import _ARITY, Instruction, Op, PortKind, Program
+from neurochain.program import _ARITY, Instruction, Op, PortKind, Program
 from neurochain.programs import evaluate
 from neurochain.programs.evaluate import OPERATIONS
 from neurochain.simulators.event.kernel import Memory

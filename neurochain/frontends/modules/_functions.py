@@ -210,7 +210,7 @@ def product(name: str, args: tuple[Any, ...]) -> tuple[torch.Tensor, torch.Tenso
 
 
 def _over_last_axis(equation: str) -> str:
-    """Order of the matrix in "abc,cd->abd" ("in, out") and "ab,cb->ac" ("out, in"); else ""."""
+    """Order of the matrix in "xyz,zw->xyw" ("in, out") and "xy,wy->xw" ("out, in"); else ""."""
     left, _, result = equation.replace(" ", "").partition("->")
     x, _, matrix = left.partition(",")
     summed = x[-1:]

@@ -13,6 +13,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Reached:
 
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
-        self.undo: list[Callable[[], None]] = []
+        self.undo: list[Callable[[], Any]] = []
         self._seen: dict[int, Any] = {}  # holds the objects too: no id is used twice
 
     def restore(self) -> None:
@@ -221,7 +222,7 @@ class Reached:
         if isinstance(item, torch.Generator):
             state: Any = item.get_state()
             self.facts[path] = _digest(state)
-            self.undo.append(lambda: item.set_state(state) and None)
+            self.undo.append(partial(item.set_state, state))
         elif isinstance(item, random.Random):
             state = item.getstate()
             self.facts[path] = state
@@ -247,7 +248,7 @@ class Reached:
         for name in (names,) if isinstance(names, str) else tuple(names):
             if hasattr(item, name):
                 value = getattr(item, name)
-                self.undo.append(lambda name=name, value=value: setattr(item, name, value))
+                self.undo.append(partial(setattr, item, name, value))
                 self.visit(f"{path}.{name}", value)
 
 

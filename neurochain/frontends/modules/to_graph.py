@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from neurochain.errors import Finding, InputError, InternalError, Severity, Unsu
 from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import Trace, trace
 from neurochain.frontends.modules._kinds import NEURON_STATES
+from neurochain.frontends.modules._longer import longer, same_network
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
 from neurochain.frontends.modules._snapshot import at_rest
@@ -107,12 +109,33 @@ def _read_with(
                 step = given.one_step(time_axis)
                 seen = follow(step, one_step=True if forced else None)
             try:
-                return replace(Reading(module, step, seen, step_s).result(), inside=inside)
+                result = replace(Reading(module, step, seen, step_s).result(), inside=inside)
+                if not forced:
+                    _check_length(module, step, result, step_s, follow)
+                return result
             except UnsupportedError as error:
                 failure = failure or error
             except InputError as error:
                 raise failure or error from None
     raise failure or InternalError("a module was read in no way.")
+
+
+def _check_length(
+    module: nn.Module,
+    given: Sample,
+    result: FrontendResult,
+    step_s: float,
+    follow: Callable[..., Trace],
+) -> None:
+    """Errors: UnsupportedError where a longer sequence is read as another network."""
+    sample = longer(result, given)
+    followed = None if sample is None else follow(sample)
+    if sample is None or followed is None or followed.failure is not None:
+        return  # forward takes no other length, so it is used with this one
+    again = replace(Reading(module, sample, followed, step_s).result(), inside=result.inside)
+    findings = same_network(result, again)
+    if findings:
+        raise UnsupportedError(*findings)
 
 
 def _repeats(found: Trace) -> bool:
