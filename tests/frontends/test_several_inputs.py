@@ -191,7 +191,8 @@ class Fed(nn.Module):
 
 def test_names_say_that_an_argument_is_an_input():
     a, b = draw(0, B, N), draw(1, B, N)
-    state = neurochain.compile(Fed().eval(), (a, b))
+    start = np.repeat(b[:1], B, axis=0)  # a first state is the same for every sample of a batch
+    state = neurochain.compile(Fed().eval(), (a, start))
     assert names(state) == [("input", (N,))]
     assert any(f.where == "argument b" and "taken for a state" in f.what for f in state.findings)
     art = neurochain.compile(Fed().eval(), {"a": a, "b": b})

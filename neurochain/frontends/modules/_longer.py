@@ -53,5 +53,8 @@ def same_network(short: FrontendResult, long: FrontendResult) -> list[Finding]:
 
 def _digest(result: FrontendResult) -> str:
     """The network and its outputs, without what follows from the sample's length."""
-    plain = replace(result, steps=None, sample_shape=(), findings=(), first_arguments={})
+    outputs = tuple(replace(output, returned=k) for k, output in enumerate(result.outputs))
+    plain = replace(
+        result, steps=None, sample_shape=(), findings=(), first_arguments={}, outputs=outputs
+    )
     return plain_digest(encode(plain, {}))
