@@ -52,4 +52,5 @@ def steps_by_visits(values: Iterable[Value], visits: Mapping[tuple[Any, ...], in
     """Steps of a loop, by how often most of its operations were visited; 1 where none repeats."""
     sites = {value.call.site for value in values if isinstance(value, OpValue) and value.call}
     counts = Counter(visits[site] for site in sites if visits[site] > 1)
-    return counts.most_common(1)[0][0] if counts else 1
+    # the smaller of equally frequent numbers: sites come in no order of their own
+    return max(counts, key=lambda count: (counts[count], -count)) if counts else 1

@@ -101,6 +101,7 @@ def _read_with(
         follow = partial(trace, module, inputs=inputs, inside=inside)
         found = follow(given)
         ways = [(found, False)]
+        further: FurtherInputs | None = None
         if not found.one_step and not found.tracer.neuron_calls and not _repeats(found):
             ways.append((follow(given, one_step=True), True))
         for way, forced in ways:
@@ -113,10 +114,14 @@ def _read_with(
                 if not forced:
                     _check_length(module, step, result, step_s, follow)
                 return result
+            except FurtherInputs as found_inputs:
+                further = further or found_inputs  # unless a step a call is meant: the next way
             except UnsupportedError as error:
                 failure = failure or error
             except InputError as error:
                 raise failure or error from None
+        if further is not None:
+            raise further
     raise failure or InternalError("a module was read in no way.")
 
 
