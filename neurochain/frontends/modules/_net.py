@@ -27,6 +27,11 @@ class Net(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.tracer = tracer
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: else torch would import its compiler, 70 MiB, to keep it out of this mode."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],

@@ -23,6 +23,7 @@ from neurochain.frontends.modules._fold import (
 from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._operations import Operations, steps_by_visits
 from neurochain.frontends.modules._outputs import DecodedOutput, decode, step_output
+from neurochain.frontends.modules._region import is_spike
 from neurochain.frontends.modules._sample import Sample
 from neurochain.frontends.modules._scan import (
     dropped_findings,
@@ -35,7 +36,7 @@ from neurochain.frontends.modules._scan import (
 from neurochain.frontends.modules._series import gather_series, late_finding
 from neurochain.frontends.modules._settle import settle
 from neurochain.frontends.modules._time import Timing, input_timing, reachable
-from neurochain.frontends.modules._values import InputValue, NeuronCall, Value
+from neurochain.frontends.modules._values import InputValue, NeuronCall, OpValue, Value
 from neurochain.frontends.result import EncoderFact, FrontendResult, InputFact, StateArgument, Style
 from neurochain.graph import Graph
 
@@ -336,9 +337,7 @@ def _spikes_first(expressions: Expressions, outputs: list[DecodedOutput]) -> lis
 
     def late(output: DecodedOutput) -> bool:
         form = expressions.forms[output.expression]
-        return form[0] == "state" or (form[0] == "op" and form[1] not in _FIRED)
+        value = expressions.values[output.expression]
+        return form[0] == "state" or (isinstance(value, OpValue) and not is_spike(value))
 
     return sorted(outputs, key=late)
-
-
-_FIRED = ("gt", "ge", "lt", "le", "eq", "ne")

@@ -18,7 +18,7 @@ from neurochain.frontends.modules._fold import Expressions
 from neurochain.frontends.modules._values import OpValue
 from neurochain.program import Instruction, Op, PortKind, Program
 
-__all__ = ["COMPARISONS", "Region", "assemble", "maker_of"]
+__all__ = ["COMPARISONS", "Region", "assemble", "is_spike", "maker_of"]
 
 _THRESHOLDS = {Op.GT: ">", Op.GE: ">="}
 COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
@@ -74,7 +74,7 @@ class _Assembly:
         owner = owner_of(value)
         if number == self.root or owner == self.owner or self.owner.startswith(f"{owner}."):
             return False
-        if not isinstance(value, OpValue) or not _is_spike(value):
+        if not isinstance(value, OpValue) or not is_spike(value):
             return False
         makers = {owner_of(part) for part in _compared(value) if isinstance(part, OpValue)}
         return owner in makers or any(m.startswith(f"{owner}.") for m in makers)
@@ -167,7 +167,7 @@ def maker_of(value: Any) -> tuple[str, str]:
     call = value.call if isinstance(value, OpValue) else None
     if call is None:
         return "", ""
-    if isinstance(value, OpValue) and _is_spike(value):
+    if isinstance(value, OpValue) and is_spike(value):
         for part in _compared(value):
             around = part.call if isinstance(part, OpValue) else None
             if around is not None and call.owner.startswith(f"{around.owner}."):
@@ -175,12 +175,12 @@ def maker_of(value: Any) -> tuple[str, str]:
     return call.owner, call.kind
 
 
-def _is_spike(value: OpValue) -> bool:
+def is_spike(value: OpValue) -> bool:
     """A comparison, or one times a constant."""
     if Op(value.op) in COMPARISONS:
         return True
     inner = [part for part in value.args if isinstance(part, OpValue) and not part.constant]
-    return value.op == "mul" and len(inner) == 1 and _is_spike(inner[0])
+    return value.op == "mul" and len(inner) == 1 and is_spike(inner[0])
 
 
 def _compared(value: OpValue) -> tuple[Any, ...]:

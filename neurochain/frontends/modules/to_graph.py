@@ -45,6 +45,7 @@ def to_graph(
     Errors: UnsupportedError with every finding; InputError for samples that do not fit and for
     weights that are not finite.
     """
+    _refuse_compiled(module)
     given = as_sample(module, sample)
     step_s = DEFAULT_DT_S if dt_s is None else dt_s
     if not step_s > 0:
@@ -65,6 +66,24 @@ def to_graph(
         severity=Severity.INFO,
     )
     return replace(result, findings=(*result.findings, note))
+
+
+def _refuse_compiled(module: nn.Module) -> None:
+    """torch.compile runs machine code in the module's place, which no trace follows.
+
+    Its class is known by name: importing it would import all of torch's compiler.
+    """
+    findings = [
+        Finding(
+            where=f"{name or 'the module itself'} (OptimizedModule)",
+            what="was made by torch.compile; what it runs cannot be followed.",
+            fix="Give the module it was made from, its attribute _orig_mod.",
+        )
+        for name, part in module.named_modules()
+        if type(part).__name__ == "OptimizedModule" and hasattr(part, "_orig_mod")
+    ]
+    if findings:
+        raise UnsupportedError(*findings)
 
 
 def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
