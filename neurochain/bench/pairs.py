@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["DifferentResultError", "Pairs", "time_pairs"]
+__all__ = ["DifferentResultError", "Pairs", "time_pairs", "time_rounds"]
 
 T = TypeVar("T")
 
@@ -78,17 +78,39 @@ def time_pairs(
     for who, got in (("mine", result), ("theirs", theirs())):
         if got != wanted:
             raise DifferentResultError(who, got)
-    seconds: dict[str, list[float]] = {"mine": [], "theirs": []}
-    order = [("mine", mine), ("theirs", theirs)]
+    timed = time_rounds(
+        {"mine": mine, "theirs": theirs},
+        {"mine": wanted, "theirs": wanted},
+        rounds=pairs,
+        budget_s=budget_s,
+    )
+    return Pairs(mine=timed["mine"], theirs=timed["theirs"], result=wanted)
+
+
+def time_rounds(
+    runs: Mapping[str, Callable[[], T]],
+    wanted: Mapping[str, T],
+    *,
+    rounds: int = 5,
+    budget_s: float = 60.0,
+) -> dict[str, tuple[float, ...]]:
+    """Seconds of each run in each round; the order is reversed from round to round.
+
+    What `time_pairs` says of pairs holds for rounds; the runs should be warm already.
+
+    Errors: DifferentResultError.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    order = list(runs.items())
     start = time.perf_counter()
-    for done in range(pairs):
+    for done in range(rounds):
         spent = time.perf_counter() - start
         if done and spent * (done + 1) / done > budget_s:
             break
         for who, run in order:
-            seconds[who].append(_seconds(who, run, wanted))
+            seconds[who].append(_seconds(who, run, wanted[who]))
         order.reverse()
-    return Pairs(mine=tuple(seconds["mine"]), theirs=tuple(seconds["theirs"]), result=wanted)
+    return {name: tuple(values) for name, values in seconds.items()}
 
 
 def _seconds(who: str, run: Callable[[], T], wanted: T) -> float:
