@@ -12,7 +12,15 @@ from neurochain.network import Network
 from neurochain.simulators.event import pack, pack_inputs, run_packed
 from neurochain.simulators.types import EngineResult, Record
 
-__all__ = ["DEFAULT_VARIANT", "Outcome", "Runner", "peer_runner", "spike_totals", "variant_of"]
+__all__ = [
+    "DEFAULT_VARIANT",
+    "Outcome",
+    "Runner",
+    "peer_runner",
+    "spike_totals",
+    "thread_note",
+    "variant_of",
+]
 
 DEFAULT_VARIANT: Mapping[str, str] = {"mlp": "i8", "conv": "f32", "rnn": "i8", "sparse": "i8"}
 """Arithmetic where none is asked for: that of the fastest plain C program that we compare with.
@@ -51,13 +59,18 @@ def peer_runner(workload: WorkloadLike, threads: int, variant: str | None = None
         raise InputError(Finding(where="threads", what=f"is {threads}; it must be 1 or more."))
     network = build_network(workload, chosen)
     packed, inputs = pack(network), pack_inputs(network, input_arrays(workload, network))
-    note = "the engine has one thread" if threads > 1 else None
+    note = thread_note(threads)
 
     def run() -> Outcome:
         result = run_packed(packed, inputs, record=_NOTHING)  # threads go here
         return {"spikes": spike_totals(network, result), "note": note}
 
     return run
+
+
+def thread_note(threads: int) -> str | None:
+    """What is to be said where more threads are asked for than the engine has."""
+    return f"the event engine ran in 1 thread, not {threads}" if threads > 1 else None
 
 
 def variant_of(workload: WorkloadLike, variant: str | None) -> str:

@@ -80,6 +80,7 @@ def command(
     """
     from neurochain.bench.compare import compare
     from neurochain.bench.opponents import OPPONENTS
+    from neurochain.bench.peer import thread_note
     from neurochain.bench.workloads import choose, make
     from neurochain.cli.output import emit, note
 
@@ -96,8 +97,9 @@ def command(
         ):
             rows.append(row)
             emit(_text(row))
-    if threads > 1:
-        note(f"the event engine ran in 1 thread, torch in {threads}")
+    remark = thread_note(threads)
+    if remark:
+        note(remark)
     if json_file is not None:
         _write(json_file, rows, threads)
 
