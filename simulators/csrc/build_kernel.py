@@ -30,8 +30,9 @@ ffibuilder.set_source(
     "neurochain.simulators._kernel",
     '#include "nc_driver.h"',
     sources=[(CSRC / path.name).as_posix() for path in sorted(CSRC.glob("nc_*.c"))],
-    depends=[(CSRC / name).as_posix() for name in HEADERS],
+    depends=[(CSRC / name).as_posix() for name in (*HEADERS, "nc_wide.h")],
     include_dirs=[CSRC.as_posix()],
-    extra_compile_args=FLAGS,
+    extra_compile_args=[*FLAGS, "-pthread"],
+    extra_link_args=["-pthread"],
     py_limited_api=True,
 )

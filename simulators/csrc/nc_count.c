@@ -1,8 +1,6 @@
 /* Counting events and their fan-out, in 64-bit integers, where they arrive. */
 #include "nc_kernel.h"
 
-#include <string.h>
-
 static int64_t fan_sum(const nc_fanout *table, const uint32_t *idx, size_t count) {
     if (table->fan == NULL) return table->each * (int64_t)count;
     int64_t total = 0;
@@ -13,10 +11,14 @@ static int64_t fan_sum(const nc_fanout *table, const uint32_t *idx, size_t count
 /* Columns 2 c (unit) and 2 c + 1 (other), c = 0 for the events themselves, then the tables. */
 void nc_count_events(const nc_fanout tables[3], const uint32_t *restrict idx,
                      const float *restrict val, size_t count, int64_t *restrict row) {
-    memset(row, 0, 8 * sizeof *row);
     if (val == NULL) {
-        row[0] = (int64_t)count;
-        for (size_t c = 0; c < 3; c++) row[2 * c + 2] = fan_sum(&tables[c], idx, count);
+        row[0] += (int64_t)count;
+        int64_t sums[3];
+        for (size_t c = 0; c < 3; c++) {
+            const int same = c > 0 && tables[c].fan != NULL && tables[c].fan == tables[c - 1].fan;
+            sums[c] = same ? sums[c - 1] : fan_sum(&tables[c], idx, count);
+            row[2 * c + 2] += sums[c];
+        }
         return;
     }
     for (size_t k = 0; k < count; k++) {

@@ -1,4 +1,4 @@
-/* Compressed sparse rows, stored by source: acc[targets[k]] += weights[k] * val. */
+/* Compressed sparse rows, stored by source, one block of targets: acc[targets[k]] += weights[k] * val. */
 #include "nc_kernel.h"
 
 #if defined(__GNUC__)
@@ -6,29 +6,57 @@
 #else
 #define NC_PREFETCH(address) ((void)0)
 #endif
-enum { ROWS_AHEAD = 8 };
+enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
 
 /* The first lines of a row to come are fetched while this one is added: rows lie far apart. */
-#define NC_CSR(NAME, W, A)                                                                       \
-    void NAME(const int64_t *restrict indptr, const int32_t *restrict targets,                   \
-              const W *restrict weights, const uint32_t *restrict idx, const float *restrict val, \
-              size_t count, A *restrict acc) {                                                   \
+#define NC_AHEAD(W)                                                                              \
+    if (k + STARTS_AHEAD < count) {                                                              \
+        NC_PREFETCH(m->begin + idx[k + STARTS_AHEAD]);                                           \
+        if (m->end != m->begin + 1) NC_PREFETCH(m->end + idx[k + STARTS_AHEAD]);                 \
+    }                                                                                            \
+    if (k + ROWS_AHEAD < count) {                                                                \
+        const int64_t ahead = m->begin[idx[k + ROWS_AHEAD]];                                     \
+        NC_PREFETCH(targets + ahead);                                                            \
+        NC_PREFETCH(targets + ahead + 32);                                                       \
+        NC_PREFETCH(weights + ahead);                                                            \
+        if (sizeof(W) > 1) NC_PREFETCH((const char *)(weights + ahead) + 64);                    \
+    }
+
+/* ADD adds weight p of the row to its target; targets of a row differ. */
+#define NC_ROWS(W, ADD)                                                                          \
+    do {                                                                                         \
+        const uint16_t *restrict targets = m->targets;                                           \
+        const W *restrict weights = m->weights;                                                  \
+        const uint32_t *restrict idx = span->idx;                                                \
+        const size_t count = span->count;                                                        \
         for (size_t k = 0; k < count; k++) {                                                     \
-            if (k + ROWS_AHEAD < count) {                                                        \
-                const int64_t ahead = indptr[idx[k + ROWS_AHEAD]];                               \
-                NC_PREFETCH(targets + ahead);                                                    \
-                NC_PREFETCH(weights + ahead);                                                    \
+            NC_AHEAD(W)                                                                          \
+            const int64_t end = m->end[idx[k]];                                                  \
+            int64_t p = m->begin[idx[k]];                                                        \
+            for (; p + 4 <= end; p += 4) {                                                       \
+                ADD(p);                                                                          \
+                ADD(p + 1);                                                                      \
+                ADD(p + 2);                                                                      \
+                ADD(p + 3);                                                                      \
             }                                                                                    \
-            const int64_t end = indptr[(size_t)idx[k] + 1];                                      \
-            if (val == NULL) {                                                                   \
-                for (int64_t p = indptr[idx[k]]; p < end; p++) acc[targets[p]] += (A)weights[p]; \
-            } else {                                                                             \
-                const A x = (A)val[k];                                                           \
-                for (int64_t p = indptr[idx[k]]; p < end; p++)                                   \
-                    acc[targets[p]] += (A)weights[p] * x;                                        \
-            }                                                                                    \
+            for (; p < end; p++) ADD(p);                                                         \
+        }                                                                                        \
+    } while (0)
+
+#define NC_CSR(NAME, W, A)                                                                       \
+    void NAME(const nc_csr *m, const nc_span *span, A *restrict acc) {                           \
+        if (span->val == NULL) {                                                                 \
+            NC_ROWS(W, NC_ADD_ONE_##A);                                                          \
+        } else {                                                                                 \
+            NC_ROWS(W, NC_ADD_VALUE_##A);                                                        \
         }                                                                                        \
     }
+#define NC_ADD_ONE_float(p) acc[targets[p]] += (float)weights[p]
+#define NC_ADD_ONE_int32_t(p) acc[targets[p]] += (int32_t)weights[p]
+#define NC_ADD_ONE_int64_t(p) acc[targets[p]] += (int64_t)weights[p]
+#define NC_ADD_VALUE_float(p) acc[targets[p]] += (float)weights[p] * span->val[k]
+#define NC_ADD_VALUE_int32_t(p) acc[targets[p]] += (int32_t)weights[p] * (int32_t)span->val[k]
+#define NC_ADD_VALUE_int64_t(p) acc[targets[p]] += (int64_t)weights[p] * (int64_t)span->val[k]
 NC_CSR(nc_csr_f32, float, float)
 NC_CSR(nc_csr_i8_i32, int8_t, int32_t)
 NC_CSR(nc_csr_i16_i32, int16_t, int32_t)
@@ -36,6 +64,40 @@ NC_CSR(nc_csr_i8_i64, int8_t, int64_t)
 NC_CSR(nc_csr_i16_i64, int16_t, int64_t)
 NC_CSR(nc_csr_i8_f32, int8_t, float)
 NC_CSR(nc_csr_i16_f32, int16_t, float)
+
+#define NC_ADD_PACKED(p) acc[targets[p]] += (int32_t)weights[p] * unit + 1
+void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *restrict acc) {
+    const int32_t unit = (int32_t)1 << shift;
+    NC_ROWS(int8_t, NC_ADD_PACKED);
+}
+void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *restrict acc) {
+    const int32_t unit = (int32_t)1 << shift;
+    NC_ROWS(int16_t, NC_ADD_PACKED);
+}
+
+void nc_csr_touch(const nc_csr *m, int32_t type, const nc_span *span, uint8_t *restrict touched) {
+    for (size_t k = 0; k < span->count; k++) {
+        const int64_t end = m->end[span->idx[k]];
+        for (int64_t p = m->begin[span->idx[k]]; p < end; p++) {
+            const int live = type == NC_F32  ? ((const float *)m->weights)[p] != 0.0f
+                             : type == NC_I8 ? ((const int8_t *)m->weights)[p] != 0
+                                             : ((const int16_t *)m->weights)[p] != 0;
+            touched[m->targets[p]] |= (uint8_t)live;
+        }
+    }
+}
+
+void nc_csr_cut(const nc_csr *m, size_t n_in, uint32_t target, int64_t *restrict cut) {
+    for (size_t i = 0; i < n_in; i++) {
+        int64_t low = m->begin[i], high = m->end[i];
+        while (low < high) {
+            const int64_t middle = low + (high - low) / 2;
+            if (m->targets[middle] < target) low = middle + 1;
+            else high = middle;
+        }
+        cut[i] = low;
+    }
+}
 
 void nc_route_f32(const int64_t *restrict indptr, const int32_t *restrict targets,
                   const uint32_t *restrict idx, const float *restrict val, size_t count,
@@ -47,15 +109,10 @@ void nc_route_f32(const int64_t *restrict indptr, const int32_t *restrict target
     }
 }
 
-void nc_csr_touch(const int64_t *restrict indptr, const int32_t *restrict targets,
-                  const uint8_t *restrict nonzero, const uint32_t *restrict idx, size_t count,
-                  uint8_t *restrict touched) {
+void nc_route_touch(const int64_t *restrict indptr, const int32_t *restrict targets,
+                    const uint32_t *restrict idx, size_t count, uint8_t *restrict touched) {
     for (size_t k = 0; k < count; k++) {
         const int64_t end = indptr[(size_t)idx[k] + 1];
-        if (nonzero == NULL) {
-            for (int64_t p = indptr[idx[k]]; p < end; p++) touched[targets[p]] = 1;
-        } else {
-            for (int64_t p = indptr[idx[k]]; p < end; p++) touched[targets[p]] |= nonzero[p];
-        }
+        for (int64_t p = indptr[idx[k]]; p < end; p++) touched[targets[p]] = 1;
     }
 }

@@ -2,7 +2,14 @@
  *
  * nc_network is the packed network: shared, read-only. nc_run is one run: the caller's buffers,
  * zeroed where it says scratch. `places` of a node: 0 .. n_sources - 1 are sources, then populations
- * in execution order. Shapes name batch B, steps T; all arrays are contiguous, row-major.
+ * in execution order. Shapes name batch B, steps T, chunk K, workers W; all arrays are contiguous,
+ * row-major. Buffers that hold n of something per neuron are padded to whole blocks of 64.
+ *
+ * Samples are shared out among teams. A team takes its samples one after the other, K steps at a time,
+ * unit by unit: a unit is a population, all K steps of it before the next one, or populations that
+ * form a loop, step by step. Within a team each of W workers has a range of every population's neurons
+ * and a segment of every event list; they wait for each other after each unit or step. No result
+ * depends on teams, workers or K: a neuron's inputs come in the same order.
  */
 #ifndef NC_DRIVER_H
 #define NC_DRIVER_H
@@ -12,37 +19,40 @@
 /* cdef begin */
 typedef enum {
     NC_OK = 0,
-    NC_TOO_LARGE = 1, /* a value times the integer weights of run->at_projection passes 63 bits */
-    NC_BAD_KIND = 2   /* the packed network holds an operator that this kernel does not know */
+    NC_TOO_LARGE = 1, /* a value times the integer weights of team->at_projection passes 63 bits */
+    NC_BAD_KIND = 2,  /* the packed network holds an operator that this kernel does not know */
+    NC_NO_THREAD = 3  /* the system gives no further thread */
 } nc_status;
 
 enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY, NC_ROUTE };
-enum { NC_F32, NC_I8, NC_I16 };
 
 typedef struct {
     int32_t kind;
     int32_t weight_type; /* NC_F32 also where there are no weights */
-    int32_t exact;       /* integer weights fed by whole numbers: integer accumulators */
+    int32_t exact;       /* integer weights fed by whole numbers: sums are exact */
     uint32_t source;     /* node */
     uint32_t delay;
-    size_t n_out;
+    size_t n_in, n_out;
     float scale;         /* of integer weights, else 1 */
-    float limit_i32;     /* largest |value| for which int32 accumulators are exact; likewise int64 */
+    float limit_f32;     /* largest |value| for which float sums are exact; likewise int32, int64 */
+    float limit_i32;
     float limit_i64;
-    const void *weights; /* dense [n_in][stride], CSR [nnz], diagonal [n], conv: see nc_conv_* */
-    size_t stride;       /* dense: elements a row */
-    const int64_t *indptr;
+    nc_dense dense;
+    const void *weights; /* CSR [nnz], diagonal [n], convolution: see nc_window */
+    size_t csr_blocks;
+    const int64_t *rows; /* CSR [csr_blocks][n_in + 1]: rows of a block follow one another */
+    const uint16_t *local; /* CSR [nnz]: target within its block */
+    int32_t no_zero;     /* CSR: no stored weight is 0 */
+    uint32_t shift;      /* CSR: bits that hold any number of events; 0: sums and numbers do not fit */
+    const int64_t *indptr; /* route [n_in + 1] */
     const int32_t *targets;
     const nc_window *window;
     uint32_t pool_stride[2], pool_padding[2], pool_dilation[2]; /* max pool */
     float divisor;       /* average pool: kernel elements; 0 for a sum or where there are divisors */
     const float *divisors; /* average pool: [oh * ow], or NULL */
-    const uint8_t *nonzero;  /* flags in the layout of the weights; NULL: every weight is nonzero */
-    const uint8_t *row_full; /* dense: [n_in], and the rows' bits [n_in][words] */
-    const uint64_t *mask;
-    size_t words;
+    const uint8_t *nonzero;  /* diagonal [n]: flags of the weights; NULL: every weight is nonzero */
     nc_fanout fan[3];    /* nominal, effective, model */
-    const float *bias;   /* [n_out] or NULL */
+    const float *bias;   /* [n_out, padded] or NULL */
     int32_t bias_full;   /* every bias is nonzero */
     const uint8_t *bias_nonzero; /* [n_out] */
 } nc_projection;
@@ -55,18 +65,23 @@ typedef struct {
     uint32_t n_registers;
     const uint8_t *step;   /* [n_registers], see nc_program */
     const uint32_t *port;  /* [n_ports] register of each port */
-    int32_t form;          /* hot form, or NC_FORM_NONE */
-    int32_t per_neuron;
-    const float *param[3]; /* hot form: its parameters in the order of the function's arguments */
+    int32_t is_hot;        /* 1: `hot` is its program */
+    nc_hot hot;
     int32_t binary;        /* emits nothing but 0 and 1 */
     int32_t always_full;   /* every neuron has a nonzero leak */
     const uint8_t *always; /* [n] 1 where it has; NULL: none */
+    int32_t split;         /* workers may share it: every projection is one by targets */
+    int32_t fused;         /* hot, and fed by one dense projection of binary events alone */
+    const uint64_t *always_bits, *biased_bits; /* fused: see nc_dense_run */
 } nc_population;
 
 typedef struct {
-    uint32_t n_sources, n_populations;
+    uint32_t n_sources, n_populations, n_units;
     const nc_population *population;
     const nc_projection *projection;
+    const uint32_t *unit;   /* [n_units + 1]: members unit[u] .. unit[u + 1] */
+    const uint32_t *member; /* [n_populations], in execution order within a unit */
+    const uint8_t *loops;   /* [n_units]: 1 where the unit reads its own emissions */
 } nc_network;
 
 /* Events of many frames: frame f has idx and val from start[f] to start[f + 1]. start NULL: silence.
@@ -78,66 +93,112 @@ typedef struct {
     const float *dense;
 } nc_frames;
 
-/* What a node emitted. Sources read `fed` (B T frames); populations keep a ring of the last
- * depth + 1 steps (scratch): idx[depth + 1][n + 1], count[depth + 1] and, unless the population is
- * binary, val like idx and dense[depth + 1][n]. `past` has B depth frames from before step 0. */
+/* A worker's part of a population's event lists: depth + K frames, the first depth from before. */
+typedef struct {
+    uint32_t *idx;  /* [(depth + K) n] scratch */
+    float *val;     /* likewise; NULL for binary populations */
+    size_t *start;  /* [depth + K + 1] scratch */
+} nc_segment;
+
+/* What a node emitted. Sources read `fed` (B T frames), and `past`, B depth frames from before
+ * step 0; populations have segments. */
 typedef struct {
     size_t n;
     uint32_t depth;
     nc_frames fed, past;
-    uint32_t *idx;
-    float *val;
-    float *dense;
-    size_t *count;
+    nc_segment *segment; /* [W] */
+    float *dense;        /* [depth + K][n] scratch, populations that are not binary */
 } nc_node;
 
+/* ---- results, shared by all teams ---- */
 typedef struct {
-    float **base;          /* [n_registers]; the driver sets those of the states */
     float *const *state;   /* [n_states]: (B, n), initial in, final out */
-    float *const *buffer;  /* [n_ports]: scratch, n_out of the widest padded projection each */
     float *const *current; /* [n_ports]: (B, T, n) out, each may be NULL */
-    uint8_t *touched;      /* [n] scratch */
-    uint8_t *fired;        /* [n] scratch */
     uint8_t *spikes;       /* (B, T, n) out, binary populations, or NULL */
     float *values;         /* (B, T, n) out, the others, or NULL */
     float *membrane;       /* (B, T, n) out or NULL */
-    uint32_t membrane_state; /* hot forms: the state that is the membrane */
-    float *history;        /* (B, depth, n) out: emissions of the last steps, or NULL */
-    int64_t *counts;       /* (B, T, 3) out */
+    uint32_t membrane_state; /* hot: the state that is the membrane */
+    float *history;        /* (B, depth, n) out, zeroed: emissions of the last steps, or NULL */
+    int64_t *counts;       /* (W, B, T, 3) out, zeroed: to be added up over W */
 } nc_population_run;
 
 typedef struct {
-    void *acc;       /* convolution: scratch accumulators, as nc_conv_* wants them */
-    uint8_t *dirty;
     const uint32_t *bias_from; /* [B]: the sample's first step with the bias; NULL: 0 */
-    int64_t *counts; /* (B, T, 8) out */
+    const int64_t *cut;        /* CSR: [W - 1][n_in], see nc_csr_cut: where worker 1, 2, ... begins */
+    int64_t *counts;           /* (B, T, 8) out, zeroed */
 } nc_projection_run;
 
+/* ---- scratch of a team ---- */
 typedef struct {
-    size_t batch, steps;
-    size_t at_sample, at_step; /* where the next call goes on; 0, 0 at first */
+    float **base;       /* [W][n_registers], from the worker's first neuron on; the driver sets states */
+    float *const *buffer; /* [n_ports]: [n, or the widest projection, padded] */
+    uint8_t *touched;   /* [n] */
+    uint8_t *fired;     /* [n] */
+    uint64_t *bits;     /* [K if fused, else 1][n / 64, rounded up] */
+    uint32_t *tally;    /* [W][K][2] fused */
+    uint8_t *quiet;     /* [W]: the last step had no event and changed nothing */
+} nc_population_scratch;
+
+typedef struct {
+    void *acc;       /* convolution: NC_UNTOUCHED floats, room for 64-bit integers */
+    uint32_t *dirty; /* convolution: [oh][2], each (ow, 0) */
+} nc_projection_scratch;
+
+typedef struct {
+    size_t first_sample, end_sample;
+    size_t at_sample, at_step; /* where the next call goes on; first_sample, 0 at first */
+    nc_status status;
     uint32_t at_projection;    /* out, where the status is not NC_OK */
     nc_node *node;
+    nc_population_scratch *population;
+    nc_projection_scratch *projection;
+    float *part;     /* [widest n_out, padded] */
+    int64_t *exact;  /* likewise */
+    nc_span *span;   /* [W][K][W] */
+    uint32_t arrived, round; /* of the workers' waiting: zero at first */
+    int32_t stop;
+} nc_team;
+
+typedef struct {
+    size_t batch, steps, chunk;
+    uint32_t teams, workers;
+    uint32_t version;          /* of the wide loops */
+    int64_t frames_done;       /* out: (sample, step) pairs finished by all teams, this call included */
+    nc_team *team;
     nc_population_run *population;
     nc_projection_run *projection;
-    float *part;     /* scratch, [widest n_out, padded] */
-    int64_t *exact;  /* scratch, likewise */
-    uint64_t *hit;   /* scratch, [most words] */
 } nc_run;
 
-/* Runs up to `frames` (sample, step) pairs; done when run->at_sample == run->batch. */
-nc_status nc_advance(const nc_network *network, nc_run *run, size_t frames);
+/* Runs until everything is done (every team's at_sample == end_sample) or, looking after every chunk,
+ * `seconds` are over; 0: one chunk a team. */
+nc_status nc_advance(const nc_network *network, nc_run *run, double seconds);
+/* The best version of the wide loops that this processor runs. */
+uint32_t nc_best_version(void);
 /* cdef end */
 
-/* One projection in one step (nc_projection.c): its contribution to `out`, every element written.
- * touched may be NULL; returns NC_OK, and in *all 1 where every target was touched. */
+/* ---- nc_project.c, nc_step.c ---- */
 typedef struct {
-    const uint32_t *idx;
-    const float *val;   /* NULL: ones */
-    size_t count;
-    const float *dense; /* all elements where val is not NULL */
-} nc_events;
-nc_status nc_project(const nc_projection *p, const nc_projection_run *at, nc_events events,
-                     nc_run *run, float *out, uint8_t *touched, int *all);
+    const nc_network *network;
+    nc_run *run;
+    nc_team *team;
+    const nc_wide *wide;
+    uint32_t me;              /* which worker */
+    void (*wait)(nc_team *, uint32_t workers); /* NULL: the only worker */
+} nc_worker;
+typedef struct {
+    size_t first, end; /* neurons; first is a multiple of 64 */
+} nc_range;
+/* Where a projection's sums say which targets were touched. */
+typedef enum { NC_TOUCH_NONE, NC_TOUCH_ALL, NC_TOUCH_MARKS, NC_TOUCH_FLAGS } nc_touch;
+
+nc_range nc_range_of(const nc_population *p, uint32_t worker, uint32_t workers);
+/* One projection in one step: targets in `range` of `out`. With `track`, says in *touch how touched
+ * targets are marked; NC_TOUCH_MARKS: sums that are NC_UNTOUCHED may stand in `out` (always to be
+ * unmarked). `dense` holds all elements of the source where its events have values. */
+nc_status nc_project(const nc_worker *w, uint32_t index, const nc_span *span, const float *dense,
+                     nc_range range, int track, float *out, uint8_t *touched, nc_touch *touch);
+/* The next chunk of the team's sample. */
+void nc_run_chunk(const nc_worker *w, size_t sample, size_t first, size_t end);
+void nc_begin_sample(const nc_worker *w, size_t sample);
 
 #endif

@@ -1,13 +1,16 @@
-/* The event kernel: what one projection and one neuron program do in one step.
+/* The event kernel: what one projection and one neuron program do in one step, or in many.
  *
- * C11, freestanding: no allocation, no I/O, no globals, nothing from libc but memcpy and memset.
- * All buffers belong to the caller, who checks their sizes; nothing here can fail.
+ * C11 with the vector extensions of gcc and clang, freestanding: no allocation, no I/O, no globals but
+ * constant tables, nothing from libc but memcpy and memset; little-endian. All buffers belong to the
+ * caller, who checks their sizes; nothing here can fail.
  *
  * Words used below
  *   events     idx[count] ascending source indices, each < n_in; val[count] their values, nonzero;
  *              val == NULL means that every value is 1
  *   acc        one accumulator per target, read and written; sources are added in ascending order,
  *              one rounding per addition (compile with -ffp-contract=off)
+ *   untouched  a sum is NC_UNTOUCHED (-0) where no event arrived through a nonzero weight: no sum of
+ *              floats that starts at -0 and is given anything but -0 ends there
  *   touched    one byte per target, set to 1 where an event arrived through a nonzero weight
  * Suffixes name weights, then accumulators: _f32; _i8_i32, _i16_i32 (exact while the caller keeps
  * count * |w| * |val| below 2^31); _i8_i64, _i16_i64 (below 2^63); _i8_f32, _i16_f32 (each weight is
@@ -20,57 +23,74 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NC_UNTOUCHED (-0.0f)
+#define NC_TINY_BITS 0x0D800000 /* of 2^-100: a membrane below it may decay to a subnormal */
+
 /* cdef begin */
-#define NC_BLOCK 128      /* neurons the interpreter takes at once */
-#define NC_ROW_MULTIPLE 16 /* dense rows and their accumulators are padded to this many elements */
+#define NC_BLOCK 128       /* neurons the interpreter takes at once */
+#define NC_COLUMNS 64      /* columns of a block of a dense matrix, neurons of a block of flags */
+#define NC_CSR_BLOCK 65536 /* targets of a block of a sparse matrix */
 
-/* ---- dense: weights[n_in][stride], stored by source; stride a multiple of NC_ROW_MULTIPLE.
- * acc[stride] in and out. The columns beyond n_out are padding (weights 0). ---- */
-void nc_dense_f32(const float *weights, size_t stride, const uint32_t *idx, const float *val,
-                  size_t count, float *acc);
-void nc_dense_i8_i32(const int8_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                     size_t count, int32_t *acc);
-void nc_dense_i16_i32(const int16_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                      size_t count, int32_t *acc);
-void nc_dense_i8_i64(const int8_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                     size_t count, int64_t *acc);
-void nc_dense_i16_i64(const int16_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                      size_t count, int64_t *acc);
-void nc_dense_i8_f32(const int8_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                     size_t count, float *acc);
-void nc_dense_i16_f32(const int16_t *weights, size_t stride, const uint32_t *idx, const float *val,
-                      size_t count, float *acc);
-/* nc_dense_f32 row by row: the plain statement of what its blocks must give. */
-void nc_dense_naive_f32(const float *weights, size_t stride, const uint32_t *idx, const float *val,
-                        size_t count, float *acc);
-/* row_full[n_in]: 1 where every weight of the row is nonzero; mask[n_in][words]: bit j of a row is
- * set where weight j is nonzero; hit[words] scratch. Adds to touched[n_out].
- * Returns 1 where every target was touched (touched is then left as it was), else 0. */
-int nc_dense_touch(const uint8_t *row_full, const uint64_t *mask, size_t words, const uint32_t *idx,
-                   size_t count, size_t n_out, uint64_t *hit, uint8_t *touched);
+enum { NC_F32, NC_I8, NC_I16 };
 
-/* ---- CSR: targets[k] < n_out and weights[k] for k in indptr[i] .. indptr[i + 1] ---- */
-void nc_csr_f32(const int64_t *indptr, const int32_t *targets, const float *weights,
-                const uint32_t *idx, const float *val, size_t count, float *acc);
-void nc_csr_i8_i32(const int64_t *indptr, const int32_t *targets, const int8_t *weights,
-                   const uint32_t *idx, const float *val, size_t count, int32_t *acc);
-void nc_csr_i16_i32(const int64_t *indptr, const int32_t *targets, const int16_t *weights,
-                    const uint32_t *idx, const float *val, size_t count, int32_t *acc);
-void nc_csr_i8_i64(const int64_t *indptr, const int32_t *targets, const int8_t *weights,
-                   const uint32_t *idx, const float *val, size_t count, int64_t *acc);
-void nc_csr_i16_i64(const int64_t *indptr, const int32_t *targets, const int16_t *weights,
-                    const uint32_t *idx, const float *val, size_t count, int64_t *acc);
-void nc_csr_i8_f32(const int64_t *indptr, const int32_t *targets, const int8_t *weights,
-                   const uint32_t *idx, const float *val, size_t count, float *acc);
-void nc_csr_i16_f32(const int64_t *indptr, const int32_t *targets, const int16_t *weights,
-                    const uint32_t *idx, const float *val, size_t count, float *acc);
-/* nonzero[nnz]: 1 where the weight is not zero; NULL where none is zero. Adds to touched[n_out]. */
-void nc_csr_touch(const int64_t *indptr, const int32_t *targets, const uint8_t *nonzero,
-                  const uint32_t *idx, size_t count, uint8_t *touched);
+typedef struct {
+    const uint32_t *idx;
+    const float *val; /* NULL: ones */
+    size_t count;
+} nc_span;
 
-/* acc[targets[k]] = val, for zeroed acc[n_out]: every target has one source or none. */
+/* ---- dense: blocks of 64 columns, in each the rows of all sources: weights[block][n_in][64]; the
+ * columns beyond n_out have weight 0. float32: column after column. int8: 32 words of 16 bits, word k
+ * holds the weight of column k plus 128 in its low byte and that of column 32 + k in its high byte;
+ * int16: likewise, 32 words of 32 bits, 32768. ---- */
+typedef struct {
+    int32_t type;
+    size_t n_in, n_out, blocks;
+    float scale;          /* of integer weights, else 1 */
+    const void *weights;
+    const uint64_t *mask; /* [blocks][n_in] bit k: weight of column k is not 0; NULL: see weights */
+} nc_dense;
+/* The bits of one row of one block, from the weights. */
+uint64_t nc_dense_nonzero(const nc_dense *d, size_t block, size_t source);
+/* The plain loops: acc[blocks * 64] += weights * val, natural order of columns. */
+void nc_dense_f32(const nc_dense *d, const nc_span *span, float *acc);
+void nc_dense_i8_i32(const nc_dense *d, const nc_span *span, int32_t *acc);
+void nc_dense_i16_i32(const nc_dense *d, const nc_span *span, int32_t *acc);
+void nc_dense_i8_i64(const nc_dense *d, const nc_span *span, int64_t *acc);
+void nc_dense_i16_i64(const nc_dense *d, const nc_span *span, int64_t *acc);
+void nc_dense_i8_f32(const nc_dense *d, const nc_span *span, float *acc);
+void nc_dense_i16_f32(const nc_dense *d, const nc_span *span, float *acc);
+/* Bits of the columns of a block that a nonzero weight of some event reaches. */
+uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, size_t spans);
+
+/* ---- CSR, one block of targets: row i is targets[k], weights[k], k in begin[i] .. end[i];
+ * acc[0] is the block's first target. ---- */
+typedef struct {
+    const int64_t *begin, *end;
+    const uint16_t *targets;
+    const void *weights;
+} nc_csr;
+void nc_csr_f32(const nc_csr *m, const nc_span *span, float *acc);
+void nc_csr_i8_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
+void nc_csr_i16_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
+void nc_csr_i8_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
+void nc_csr_i16_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
+void nc_csr_i8_f32(const nc_csr *m, const nc_span *span, float *acc);
+void nc_csr_i16_f32(const nc_csr *m, const nc_span *span, float *acc);
+/* Every value 1, no weight 0: acc += (weight << shift) + 1, sum and number of events in one word. */
+void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *acc);
+void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *acc);
+/* Sets touched[] of the targets of nonzero weights of this type. */
+void nc_csr_touch(const nc_csr *m, int32_t type, const nc_span *span, uint8_t *touched);
+/* cut[i]: the first k of row i whose target is not below `target`. */
+void nc_csr_cut(const nc_csr *m, size_t n_in, uint32_t target, int64_t *cut);
+
+/* ---- routes: acc[targets[k]] = val, k in indptr[i] .. indptr[i + 1], for zeroed acc[n_out]: every
+ * target has one source or none ---- */
 void nc_route_f32(const int64_t *indptr, const int32_t *targets, const uint32_t *idx,
                   const float *val, size_t count, float *acc);
+void nc_route_touch(const int64_t *indptr, const int32_t *targets, const uint32_t *idx,
+                    size_t count, uint8_t *touched);
 
 /* ---- diagonal: weights[n], acc[n] ---- */
 void nc_diagonal_f32(const float *weights, const uint32_t *idx, const float *val, size_t count,
@@ -94,48 +114,46 @@ void nc_identity_touch(const uint8_t *nonzero, const uint32_t *idx, size_t count
 
 /* ---- sliding windows over (channels, h, w) -> (channels_out, oh, ow); one axis has h = 1.
  * Input row y is read by taps row_tap[k] of output rows row_out[k], k in row_start[y] ..
- * row_start[y + 1], ascending; columns likewise. So stride, padding, dilation and borders are in
- * these tables: (h + 1) and (w + 1) starts, at most h * kh and w * kw entries. ---- */
+ * row_start[y + 1], outputs ascending; columns likewise. So stride, padding, dilation and borders are
+ * in these tables: (h + 1) and (w + 1) starts, at most h * kh and w * kw entries. ---- */
+typedef struct {
+    uint32_t c, y, x;
+} nc_place;
 typedef struct {
     uint32_t c_in, h, w, c_out, oh, ow, kh, kw;
     uint32_t groups;       /* c_in and c_out are multiples of it */
-    uint32_t out_stride;   /* elements of one (position, group) row: >= c_out / groups */
+    uint32_t out_stride;   /* elements of one (position, group) row: >= c_out / groups, 4 divides it */
+    uint32_t runs;         /* 1: one group, and the columns an input reaches follow one another, as do
+                              their taps, which are numbered from the right (kw - 1 - tap) */
     const uint32_t *row_start, *row_tap, *row_out;
     const uint32_t *col_start, *col_tap, *col_out;
+    const nc_place *place; /* [c_in * h * w] */
 } nc_window;
 
-/* ---- convolution: weights[c_in][kh][kw][out_stride] (channel c of group g holds the weights
- * to the outputs of g); acc[oh * ow][groups][out_stride] and dirty[oh * ow][groups] in and out:
- * position-major, zero before the first call of a step; nc_conv_flush_* empties them again. ---- */
-void nc_conv_f32(const nc_window *g, const float *weights, const uint32_t *idx, const float *val,
-                 size_t count, float *acc, uint8_t *dirty);
-void nc_conv_i8_i32(const nc_window *g, const int8_t *weights, const uint32_t *idx,
-                    const float *val, size_t count, int32_t *acc, uint8_t *dirty);
-void nc_conv_i16_i32(const nc_window *g, const int16_t *weights, const uint32_t *idx,
-                     const float *val, size_t count, int32_t *acc, uint8_t *dirty);
-void nc_conv_i8_i64(const nc_window *g, const int8_t *weights, const uint32_t *idx,
-                    const float *val, size_t count, int64_t *acc, uint8_t *dirty);
-void nc_conv_i16_i64(const nc_window *g, const int16_t *weights, const uint32_t *idx,
-                     const float *val, size_t count, int64_t *acc, uint8_t *dirty);
-void nc_conv_i8_f32(const nc_window *g, const int8_t *weights, const uint32_t *idx,
-                    const float *val, size_t count, float *acc, uint8_t *dirty);
-void nc_conv_i16_f32(const nc_window *g, const int16_t *weights, const uint32_t *idx,
-                     const float *val, size_t count, float *acc, uint8_t *dirty);
-/* out[c_out][oh * ow] = (float)acc * scale, every element; acc and dirty become zero. */
-void nc_conv_flush_f32(const nc_window *g, float scale, float *acc, uint8_t *dirty, float *out);
-void nc_conv_flush_i32(const nc_window *g, float scale, int32_t *acc, uint8_t *dirty, float *out);
-void nc_conv_flush_i64(const nc_window *g, float scale, int64_t *acc, uint8_t *dirty, float *out);
-/* Every weight nonzero: dirty positions are touched. Call it before the flush. */
-void nc_conv_touch_dirty(const nc_window *g, const uint8_t *dirty, uint8_t *touched);
-/* Some weight zero: nonzero[c_in][kh][kw][out_stride] says which; works from the events. */
-void nc_conv_touch(const nc_window *g, const uint8_t *nonzero, const uint32_t *idx, size_t count,
+/* ---- convolution: weights[c_in][kh][kw][out_stride], columns of taps from the right (channel c of
+ * group g holds the weights to the outputs of g); acc[oh * ow][groups][out_stride] and
+ * dirty[oh][2] in and out: position-major; before the first call of a step acc is NC_UNTOUCHED (or 0
+ * for integers) and dirty (ow, 0): no column. A flush empties them again. ----
+ * Integer accumulators are the plain loops, for sums that float32 does not hold; so is _naive_f32.
+ * Zero weights are -0, so that they leave a sum untouched. */
+void nc_conv_naive_f32(const nc_window *g, const float *weights, const nc_span *span, float *acc,
+                       uint32_t *dirty);
+void nc_conv_i32(const nc_window *g, const float *weights, const nc_span *span, int32_t *acc,
+                 uint32_t *dirty);
+void nc_conv_i64(const nc_window *g, const float *weights, const nc_span *span, int64_t *acc,
+                 uint32_t *dirty);
+/* out[c_out][oh * ow] = (float)acc * scale, every element; acc and dirty become empty. */
+void nc_conv_flush_i32(const nc_window *g, float scale, int32_t *acc, uint32_t *dirty, float *out);
+void nc_conv_flush_i64(const nc_window *g, float scale, int64_t *acc, uint32_t *dirty, float *out);
+/* touched[c_out][oh * ow], from the events. */
+void nc_conv_touch(const nc_window *g, const float *weights, const uint32_t *idx, size_t count,
                    uint8_t *touched);
 
 /* ---- pooling: c_out == c_in; acc, out, touched [c_out][oh * ow] ---- */
 void nc_pool_sum_f32(const nc_window *g, const uint32_t *idx, const float *val, size_t count,
                      float *acc);
 void nc_pool_touch(const nc_window *g, const uint32_t *idx, size_t count, uint8_t *touched);
-/* Binary events: out is 1 where a window holds one, else 0. */
+/* Binary events: zeroed out becomes 1 where a window holds one. */
 void nc_max_pool_events(const nc_window *g, const uint32_t *idx, size_t count, float *out);
 /* Any values x[c_in][h][w]: the first of equals is kept, padding never wins. */
 void nc_max_pool_f32(const nc_window *g, const uint32_t *stride, const uint32_t *padding,
@@ -153,6 +171,10 @@ size_t nc_count_u8(size_t n, const uint8_t *flags);                     /* how m
 int nc_within_f32(size_t n, const float *val, float limit); /* 1 where every |val| <= limit */
 
 /* ---- event lists: idx[n], val[n] out; returns the count ---- */
+/* The places of the set bits of flags[words], plus 64 `first`. */
+size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *flags, uint32_t *idx);
+/* One byte, 0 or 1, for each of n bits. */
+void nc_bytes_of_bits(size_t n, const uint64_t *flags, uint8_t *bytes);
 size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
 size_t nc_events_of_f32(size_t n, const float *dense, uint32_t *idx, float *val);
 
@@ -161,7 +183,7 @@ typedef struct {
     const int64_t *fan;
     int64_t each;
 } nc_fanout;
-/* row[8] out: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */
+/* Adds to row[8]: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */
 void nc_count_events(const nc_fanout tables[3], const uint32_t *idx, const float *val, size_t count,
                      int64_t *row);
 
@@ -194,23 +216,76 @@ size_t nc_first_largest_f32(size_t n, const float *values);
 size_t nc_program_step(const nc_program *program, float *const *base, const uint8_t *step, size_t n,
                        float *emitted, uint8_t *fired, float *membrane);
 
-/* Hot programs, hand-written; the same bits as the interpreter. The parameters are one float each
- * (per_neuron == 0) or n (per_neuron == 1). Port x[n]; v[n], i[n] in and out; fired[n] out. */
-enum {
-    NC_FORM_NONE, /* not hot: use the interpreter */
-    NC_LIF_ZERO_NEXT,
-    NC_LIF_SUBTRACT_NEXT,
-    NC_LIF_ZERO_SAME,
-    NC_LIF_SUBTRACT_SAME,
-    NC_CUBA_SUBTRACT_NEXT,
-    NC_CUBA_ZERO_NEXT_DISCARD,
-    NC_CUBA_ZERO_SAME
+/* ---- hot programs: the membrane neurons that are met most, the same bits as the interpreter ---- */
+enum { /* how the membrane is reset: one of these, plus the options below */
+    NC_NO_RESET,
+    NC_ZERO_SAME,     /* in the step of the spike */
+    NC_SUBTRACT_SAME,
+    NC_ZERO_NEXT,     /* one step later, before the decay */
+    NC_SUBTRACT_NEXT,
+    NC_ZERO_DISCARD,  /* one step later, with all that arrives then */
+    NC_HOT_RESET = 7,
+    NC_HOT_CURRENT = 8, /* a synaptic current before the membrane */
+    NC_HOT_LEAK = 16,   /* a constant is added every step */
+    NC_HOT_EQUAL = 32   /* fires at the threshold too */
 };
-size_t nc_lif_step(int32_t form, int32_t per_neuron, size_t n, const float *beta,
-                   const float *theta, const float *x, float *v, uint8_t *fired);
-size_t nc_cuba_step(int32_t form, int32_t per_neuron, size_t n, const float *alpha,
-                    const float *beta, const float *theta, const float *x, float *i, float *v,
-                    uint8_t *fired);
+/* Parameters are one element each, or (per_neuron == 1) one a neuron, padded to whole blocks of 64.
+ * still_*: bits of the largest magnitude up to which decay * v is v for every v. */
+typedef struct {
+    int32_t form;
+    int32_t per_neuron;
+    const float *alpha, *beta, *theta, *leak;
+    const int32_t *still_alpha, *still_beta;
+} nc_hot;
+/* The largest m <= 2^23 for which decay * (k 2^-149) is k 2^-149 for every k <= m; 0 if there is none. */
+int32_t nc_still(float decay);
+
+/* A population of hot neurons, fed by one dense projection, over many frames. */
+typedef struct {
+    const nc_dense *dense;
+    const nc_hot *hot;
+    size_t n, first, end;      /* neurons; blocks first .. end - 1 of them are run */
+    size_t frames, spans;
+    const nc_span *span;       /* [frames][spans], all values 1 */
+    const float *bias;         /* [blocks * 64] or NULL */
+    size_t bias_from;          /* first frame that adds it */
+    const uint64_t *always, *always_biased; /* [blocks]: bits of neurons updated whatever arrives,
+                                  without and with the bias; NULL: none */
+    float *v, *i;              /* [n] */
+    uint64_t *fired;           /* [frames][stride] out */
+    size_t stride;
+    uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
+} nc_dense_run;
+
+/* ---- the loops that come in versions for several instruction sets, all giving the same bits ---- */
+typedef struct {
+    const char *name; /* NULL: not compiled for this processor family */
+    void (*dense_sum)(const nc_dense *d, const nc_span *span, size_t spans, size_t first, size_t end,
+                      float *out); /* blocks first .. end - 1 of out[blocks * 64] = scale * sums */
+    void (*dense_run)(const nc_dense_run *run);
+    /* Neurons first .. end - 1, first a multiple of 64; x[padded to 64], v[], i[] and fired[] start at
+     * neuron 0. Returns how many have a state whose bits changed. */
+    size_t (*hot_step)(const nc_hot *hot, size_t first, size_t end, const float *x, float *v, float *i,
+                       uint64_t *fired);
+    void (*conv_sum)(const nc_window *g, const float *weights, const nc_span *span, float *acc,
+                     uint32_t *dirty);
+    void (*conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty, float *out);
+    /* Untouched sums become +0; returns how many were touched, and sets touched[] unless NULL. */
+    size_t (*unmark)(size_t n, float *x, uint8_t *touched);
+    /* Packed sums: out = (acc >> shift) * scale, or NC_UNTOUCHED where the low bits are 0. */
+    void (*scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc, float *out);
+} nc_wide;
+/* Version 0 is portable; higher ones need more of the processor. NULL: there is none. */
+const nc_wide *nc_wide_version(uint32_t version);
 /* cdef end */
+
+extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
+#define NC_WIDE_TABLE(NAME, SUFFIX)                                                              \
+    {                                                                                            \
+        .name = (NAME), .dense_sum = nc_dense_sum_##SUFFIX, .dense_run = nc_dense_run_##SUFFIX,  \
+        .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
+        .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
+        .scale_packed = nc_scale_packed_##SUFFIX,                                                \
+    }
 
 #endif

@@ -6,11 +6,10 @@
 /* Runs BODY for every window that holds event i; `j` is the window's flat output index. */
 #define NC_FOR_WINDOWS(g, i, BODY)                                                               \
     do {                                                                                         \
-        const uint32_t plane = (g)->h * (g)->w, inside = (i) % plane;                            \
-        const uint32_t y = inside / (g)->w, x = inside % (g)->w;                                 \
-        const size_t first = (size_t)((i) / plane) * (g)->oh;                                    \
-        for (uint32_t r = (g)->row_start[y]; r < (g)->row_start[y + 1]; r++) {                   \
-            for (uint32_t q = (g)->col_start[x]; q < (g)->col_start[x + 1]; q++) {               \
+        const nc_place at = (g)->place[i];                                                       \
+        const size_t first = (size_t)at.c * (g)->oh;                                             \
+        for (uint32_t r = (g)->row_start[at.y]; r < (g)->row_start[at.y + 1]; r++) {             \
+            for (uint32_t q = (g)->col_start[at.x]; q < (g)->col_start[at.x + 1]; q++) {         \
                 const size_t j = (first + (g)->row_out[r]) * (g)->ow + (g)->col_out[q];          \
                 BODY                                                                             \
             }                                                                                    \
@@ -32,7 +31,6 @@ void nc_pool_touch(const nc_window *restrict g, const uint32_t *restrict idx, si
 
 void nc_max_pool_events(const nc_window *restrict g, const uint32_t *restrict idx, size_t count,
                         float *restrict out) {
-    memset(out, 0, (size_t)g->c_out * g->oh * g->ow * sizeof *out);
     for (size_t k = 0; k < count; k++) NC_FOR_WINDOWS(g, idx[k], { out[j] = 1.0f; });
 }
 

@@ -3,211 +3,397 @@
 
 #include <string.h>
 
-#define EV events.idx, events.val, events.count
+typedef struct {
+    const nc_projection *p;
+    const nc_worker *w;
+    uint32_t index;
+    const nc_span *span;
+    size_t spans;
+    nc_range range;
+    int track;
+    float *out;
+    uint8_t *touched;
+} job;
 
-static void linear_float(const nc_projection *p, nc_events events, float *acc) {
-    const void *w = p->weights;
-    switch (p->kind * 3 + p->weight_type) {
-    case NC_DENSE * 3 + NC_F32:
-        nc_dense_f32(w, p->stride, EV, acc);
-        break;
-    case NC_DENSE * 3 + NC_I8:
-        nc_dense_i8_f32(w, p->stride, EV, acc);
-        break;
-    case NC_DENSE * 3 + NC_I16:
-        nc_dense_i16_f32(w, p->stride, EV, acc);
-        break;
-    case NC_CSR * 3 + NC_F32:
-        nc_csr_f32(p->indptr, p->targets, w, EV, acc);
-        break;
-    case NC_CSR * 3 + NC_I8:
-        nc_csr_i8_f32(p->indptr, p->targets, w, EV, acc);
-        break;
-    case NC_CSR * 3 + NC_I16:
-        nc_csr_i16_f32(p->indptr, p->targets, w, EV, acc);
-        break;
-    case NC_DIAGONAL * 3 + NC_F32:
-        nc_diagonal_f32(w, EV, acc);
-        break;
-    case NC_DIAGONAL * 3 + NC_I8:
-        nc_diagonal_i8_f32(w, EV, acc);
-        break;
-    default:
-        nc_diagonal_i16_f32(w, EV, acc);
-        break;
-    }
+static int is_binary(const job *j) {
+    for (size_t s = 0; s < j->spans; s++)
+        if (j->span[s].val != NULL) return 0;
+    return 1;
 }
 
-static void linear_i32(const nc_projection *p, nc_events events, int32_t *acc) {
-    const void *w = p->weights;
-    const int wide = p->weight_type == NC_I16;
-    if (p->kind == NC_DENSE) {
-        if (wide) nc_dense_i16_i32(w, p->stride, EV, acc);
-        else nc_dense_i8_i32(w, p->stride, EV, acc);
-    } else if (p->kind == NC_CSR) {
-        if (wide) nc_csr_i16_i32(p->indptr, p->targets, w, EV, acc);
-        else nc_csr_i8_i32(p->indptr, p->targets, w, EV, acc);
-    } else {
-        if (wide) nc_diagonal_i16_i32(w, EV, acc);
-        else nc_diagonal_i8_i32(w, EV, acc);
-    }
+static int is_silent(const job *j) {
+    for (size_t s = 0; s < j->spans; s++)
+        if (j->span[s].count != 0) return 0;
+    return 1;
 }
 
-static void linear_i64(const nc_projection *p, nc_events events, int64_t *acc) {
-    const void *w = p->weights;
-    const int wide = p->weight_type == NC_I16;
-    if (p->kind == NC_DENSE) {
-        if (wide) nc_dense_i16_i64(w, p->stride, EV, acc);
-        else nc_dense_i8_i64(w, p->stride, EV, acc);
-    } else if (p->kind == NC_CSR) {
-        if (wide) nc_csr_i16_i64(p->indptr, p->targets, w, EV, acc);
-        else nc_csr_i8_i64(p->indptr, p->targets, w, EV, acc);
-    } else {
-        if (wide) nc_diagonal_i16_i64(w, EV, acc);
-        else nc_diagonal_i8_i64(w, EV, acc);
-    }
+static int within(const job *j, float limit) {
+    if (!(limit >= 1.0f)) return 0;
+    for (size_t s = 0; s < j->spans; s++)
+        if (j->span[s].val != NULL && !nc_within_f32(j->span[s].count, j->span[s].val, limit))
+            return 0;
+    return 1;
+}
+
+/* 1 where no value has a fraction; an integer accumulator would drop it. Values are within int32. */
+static int whole(const job *j) {
+    for (size_t s = 0; s < j->spans; s++)
+        for (size_t k = 0; j->span[s].val != NULL && k < j->span[s].count; k++)
+            if ((float)(int32_t)j->span[s].val[k] != j->span[s].val[k]) return 0;
+    return 1;
+}
+
+/* 1 where sums of the integer weights are exact: as integers, or as floats that hold them. */
+static int is_exact(const job *j) {
+    return j->p->exact || (j->p->weight_type != NC_F32 && is_binary(j) && j->p->limit_f32 >= 1.0f);
 }
 
 /* The accumulators an integer projection needs for these values: 32 or 64 bits, 0 for more. */
-static int bits_needed(const nc_projection *p, nc_events events) {
-    if (events.val == NULL) return p->limit_i32 >= 1.0f ? 32 : p->limit_i64 >= 1.0f ? 64 : 0;
-    if (nc_within_f32(events.count, events.val, p->limit_i32)) return 32;
-    return nc_within_f32(events.count, events.val, p->limit_i64) ? 64 : 0;
+static int bits_needed(const job *j) {
+    if (within(j, j->p->limit_i32)) return 32;
+    return within(j, j->p->limit_i64) ? 64 : 0;
 }
 
-static size_t padded_out(const nc_projection *p) {
-    return p->kind == NC_DENSE ? p->stride : p->n_out;
+/* The events whose index lies in the range, of a list that ascends. */
+static nc_span clip(const nc_span *span, nc_range range) {
+    size_t first = 0, end = span->count;
+    while (first < span->count && span->idx[first] < range.first) first++;
+    while (end > first && span->idx[end - 1] >= range.end) end--;
+    return (nc_span){.idx = span->idx + first,
+                     .val = span->val == NULL ? NULL : span->val + first,
+                     .count = end - first};
 }
 
-/* Dense, CSR and diagonal. */
-static nc_status linear(const nc_projection *p, nc_events events, nc_run *run, float *out) {
-    const size_t n = padded_out(p);
-    if (!p->exact) {
+/* ---- dense ---- */
+
+static nc_dense blocks_of(const nc_dense *d, size_t first, size_t end) {
+    static const size_t width[] = {[NC_F32] = 4, [NC_I8] = 1, [NC_I16] = 2};
+    nc_dense part = *d;
+    part.weights = (const char *)d->weights + first * d->n_in * NC_COLUMNS * width[d->type];
+    part.blocks = end - first;
+    if (d->mask != NULL) part.mask = d->mask + first * d->n_in;
+    return part;
+}
+
+static void dense_float(const nc_dense *d, const nc_span *span, float *acc) {
+    if (d->type == NC_F32) nc_dense_f32(d, span, acc);
+    else if (d->type == NC_I8) nc_dense_i8_f32(d, span, acc);
+    else nc_dense_i16_f32(d, span, acc);
+}
+
+/* Values other than 1, or sums that may pass 32 bits: the plain loops. */
+static nc_status dense_plain(const job *j, const nc_dense *d, float *out) {
+    const size_t n = d->blocks * NC_COLUMNS, first = (size_t)(out - j->out);
+    if (!j->p->exact) {
         memset(out, 0, n * sizeof *out);
-        linear_float(p, events, out);
-        if (p->weight_type != NC_F32) nc_scale_f32(p->n_out, p->scale, out);
+        for (size_t s = 0; s < j->spans; s++) dense_float(d, j->span + s, out);
+        if (d->type != NC_F32) nc_scale_f32(n, d->scale, out);
         return NC_OK;
     }
-    const int bits = bits_needed(p, events);
+    const int bits = bits_needed(j);
     if (bits == 0) return NC_TOO_LARGE;
+    int64_t *wide = j->w->team->exact + first;
+    memset(wide, 0, n * sizeof *wide);
     if (bits == 32) {
-        int32_t *acc = (int32_t *)run->exact;
-        memset(acc, 0, n * sizeof *acc);
-        linear_i32(p, events, acc);
-        nc_scale_i32(p->n_out, p->scale, acc, out);
+        int32_t *acc = (int32_t *)wide;
+        for (size_t s = 0; s < j->spans; s++) {
+            if (d->type == NC_I8) nc_dense_i8_i32(d, j->span + s, acc);
+            else nc_dense_i16_i32(d, j->span + s, acc);
+        }
+        nc_scale_i32(n, d->scale, acc, out);
+        return NC_OK;
+    }
+    for (size_t s = 0; s < j->spans; s++) {
+        if (d->type == NC_I8) nc_dense_i8_i64(d, j->span + s, wide);
+        else nc_dense_i16_i64(d, j->span + s, wide);
+    }
+    nc_scale_i64(n, d->scale, wide, out);
+    return NC_OK;
+}
+
+static nc_status dense(const job *j, nc_touch *touch) {
+    const nc_dense *d = &j->p->dense;
+    const size_t first = j->range.first / NC_COLUMNS;
+    const size_t end = (j->range.end + NC_COLUMNS - 1) / NC_COLUMNS;
+    if (is_binary(j) && (d->type == NC_F32 || (is_exact(j) && j->p->limit_i32 >= 1.0f))) {
+        j->w->wide->dense_sum(d, j->span, j->spans, first, end, j->out);
     } else {
-        memset(run->exact, 0, n * sizeof *run->exact);
-        linear_i64(p, events, run->exact);
-        nc_scale_i64(p->n_out, p->scale, run->exact, out);
+        const nc_dense part = blocks_of(d, first, end);
+        const nc_status status = dense_plain(j, &part, j->out + first * NC_COLUMNS);
+        if (status != NC_OK) return status;
+    }
+    if (!j->track) return NC_OK;
+    *touch = NC_TOUCH_ALL;
+    for (size_t b = first; b < end; b++) {
+        const size_t left = j->range.end - b * NC_COLUMNS;
+        const uint64_t there = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+        const uint64_t hit = nc_dense_reached(d, b, j->span, j->spans);
+        if ((hit & there) == there) continue;
+        *touch = NC_TOUCH_MARKS;
+        for (size_t k = 0; k < 64; k++)
+            if ((hit >> k & 1) == 0) j->out[b * NC_COLUMNS + k] = NC_UNTOUCHED;
     }
     return NC_OK;
 }
 
-static void conv_touch(const nc_projection *p, const nc_projection_run *at, nc_events events,
-                       uint8_t *touched) {
-    if (touched == NULL) return;
-    if (p->nonzero == NULL) nc_conv_touch_dirty(p->window, at->dirty, touched);
-    else nc_conv_touch(p->window, p->nonzero, events.idx, events.count, touched);
+/* ---- sparse rows ---- */
+
+/* The rows of one block of targets, cut to the worker's range; its first target in *base. */
+static nc_csr rows_of(const job *j, size_t block, size_t *base) {
+    const nc_projection *p = j->p;
+    const int64_t *rows = p->rows + block * (p->n_in + 1);
+    const int64_t *cut = j->w->run->projection[j->index].cut;
+    const uint32_t me = j->w->me;
+    nc_csr m = {.begin = rows, .end = rows + 1, .targets = p->local, .weights = p->weights};
+    *base = block * NC_CSR_BLOCK;
+    if (j->range.first > *base) m.begin = cut + (size_t)(me - 1) * p->n_in;
+    if (j->range.end < p->n_out && j->range.end <= *base + NC_CSR_BLOCK - 1)
+        m.end = cut + (size_t)me * p->n_in;
+    return m;
 }
 
-static void conv_float(const nc_projection *p, const nc_projection_run *at, nc_events events) {
-    const nc_window *g = p->window;
-    if (p->weight_type == NC_F32) nc_conv_f32(g, p->weights, EV, at->acc, at->dirty);
-    else if (p->weight_type == NC_I8) nc_conv_i8_f32(g, p->weights, EV, at->acc, at->dirty);
-    else nc_conv_i16_f32(g, p->weights, EV, at->acc, at->dirty);
+static void csr_float(const nc_csr *m, int32_t type, const nc_span *span, float *acc) {
+    if (type == NC_F32) nc_csr_f32(m, span, acc);
+    else if (type == NC_I8) nc_csr_i8_f32(m, span, acc);
+    else nc_csr_i16_f32(m, span, acc);
 }
 
-static nc_status conv(const nc_projection *p, const nc_projection_run *at, nc_events events,
-                      float *out, uint8_t *touched) {
-    const nc_window *g = p->window;
-    const int wide = p->weight_type == NC_I16;
-    if (!p->exact) {
-        conv_float(p, at, events);
-        conv_touch(p, at, events, touched);
-        nc_conv_flush_f32(g, p->scale, at->acc, at->dirty, out);
-        return NC_OK;
+static void csr_i32(const nc_csr *m, int32_t type, const nc_span *span, int32_t *acc) {
+    if (type == NC_I8) nc_csr_i8_i32(m, span, acc);
+    else nc_csr_i16_i32(m, span, acc);
+}
+
+static void csr_i64(const nc_csr *m, int32_t type, const nc_span *span, int64_t *acc) {
+    if (type == NC_I8) nc_csr_i8_i64(m, span, acc);
+    else nc_csr_i16_i64(m, span, acc);
+}
+
+static void csr_packed(const nc_csr *m, int32_t type, uint32_t shift, const nc_span *span,
+                       int32_t *acc) {
+    if (type == NC_I8) nc_csr_i8_packed(m, span, shift, acc);
+    else nc_csr_i16_packed(m, span, shift, acc);
+}
+
+enum { CSR_FLOAT, CSR_I32, CSR_I64, CSR_PACKED };
+
+static void csr_sums(const job *j, int how, size_t base, const nc_csr *m) {
+    const nc_projection *p = j->p;
+    int32_t *narrow = (int32_t *)j->w->team->exact;
+    for (size_t s = 0; s < j->spans; s++) {
+        const nc_span *span = j->span + s;
+        if (how == CSR_FLOAT) csr_float(m, p->weight_type, span, j->out + base);
+        else if (how == CSR_I32) csr_i32(m, p->weight_type, span, narrow + base);
+        else if (how == CSR_I64) csr_i64(m, p->weight_type, span, j->w->team->exact + base);
+        else csr_packed(m, p->weight_type, p->shift, span, narrow + base);
     }
-    const int bits = bits_needed(p, events);
-    if (bits == 0) return NC_TOO_LARGE;
-    if (bits == 32) {
-        if (wide) nc_conv_i16_i32(g, p->weights, EV, at->acc, at->dirty);
-        else nc_conv_i8_i32(g, p->weights, EV, at->acc, at->dirty);
-        conv_touch(p, at, events, touched);
-        nc_conv_flush_i32(g, p->scale, at->acc, at->dirty, out);
-    } else {
-        if (wide) nc_conv_i16_i64(g, p->weights, EV, at->acc, at->dirty);
-        else nc_conv_i8_i64(g, p->weights, EV, at->acc, at->dirty);
-        conv_touch(p, at, events, touched);
-        nc_conv_flush_i64(g, p->scale, at->acc, at->dirty, out);
+}
+
+static void csr_scale(const job *j, int how) {
+    const nc_projection *p = j->p;
+    const size_t first = j->range.first, n = j->range.end - first;
+    const int32_t *narrow = (const int32_t *)j->w->team->exact + first;
+    float *out = j->out + first;
+    if (how == CSR_I32) nc_scale_i32(n, p->scale, narrow, out);
+    else if (how == CSR_I64) nc_scale_i64(n, p->scale, j->w->team->exact + first, out);
+    else if (how == CSR_PACKED) j->w->wide->scale_packed(n, p->scale, p->shift, narrow, out);
+    else if (p->weight_type != NC_F32) nc_scale_f32(n, p->scale, out);
+}
+
+static nc_status csr(const job *j, nc_touch *touch) {
+    const nc_projection *p = j->p;
+    const size_t first = j->range.first, end = j->range.end, n = end - first;
+    const int plain = is_binary(j) && p->no_zero;
+    int how = CSR_FLOAT;
+    if (is_exact(j)) {
+        const int bits = bits_needed(j);
+        if (bits == 0) return NC_TOO_LARGE;
+        how = bits == 64 ? CSR_I64 : CSR_I32;
+        if (j->track && plain && p->shift != 0) how = CSR_PACKED;
     }
+    const int marks = j->track && plain && (how == CSR_PACKED || p->weight_type == NC_F32);
+    if (how == CSR_I64) memset(j->w->team->exact + first, 0, n * sizeof(int64_t));
+    else if (how != CSR_FLOAT) memset((int32_t *)j->w->team->exact + first, 0, n * sizeof(int32_t));
+    else
+        for (size_t k = first; k < end; k++) j->out[k] = marks ? NC_UNTOUCHED : 0.0f;
+    if (j->track) *touch = marks ? NC_TOUCH_MARKS : NC_TOUCH_FLAGS;
+    for (size_t b = first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < end; b++) {
+        size_t base;
+        const nc_csr m = rows_of(j, b, &base);
+        csr_sums(j, how, base, &m);
+        for (size_t s = 0; s < j->spans && j->track && !marks; s++)
+            nc_csr_touch(&m, p->weight_type, j->span + s, j->touched + base);
+    }
+    csr_scale(j, how);
     return NC_OK;
 }
 
-static void pool(const nc_projection *p, nc_events events, float *out) {
-    memset(out, 0, p->n_out * sizeof *out);
-    nc_pool_sum_f32(p->window, EV, out);
+/* ---- one to one ---- */
+
+static nc_status diagonal(const job *j) {
+    const nc_projection *p = j->p;
+    const void *w = p->weights;
+    const size_t first = j->range.first, n = j->range.end - first;
+    const int bits = p->exact ? bits_needed(j) : 0, wide = p->weight_type == NC_I16;
+    if (p->exact && bits == 0) return NC_TOO_LARGE;
+    int32_t *narrow = (int32_t *)j->w->team->exact;
+    int64_t *large = j->w->team->exact;
+    if (!p->exact) memset(j->out + first, 0, n * sizeof *j->out);
+    else if (bits == 32) memset(narrow + first, 0, n * sizeof *narrow);
+    else memset(large + first, 0, n * sizeof *large);
+    for (size_t s = 0; s < j->spans; s++) {
+        const nc_span e = clip(j->span + s, j->range);
+        if (p->weight_type == NC_F32) nc_diagonal_f32(w, e.idx, e.val, e.count, j->out);
+        else if (!p->exact && wide) nc_diagonal_i16_f32(w, e.idx, e.val, e.count, j->out);
+        else if (!p->exact) nc_diagonal_i8_f32(w, e.idx, e.val, e.count, j->out);
+        else if (bits == 32 && wide) nc_diagonal_i16_i32(w, e.idx, e.val, e.count, narrow);
+        else if (bits == 32) nc_diagonal_i8_i32(w, e.idx, e.val, e.count, narrow);
+        else if (wide) nc_diagonal_i16_i64(w, e.idx, e.val, e.count, large);
+        else nc_diagonal_i8_i64(w, e.idx, e.val, e.count, large);
+    }
+    if (p->weight_type == NC_F32) return NC_OK;
+    if (!p->exact) nc_scale_f32(n, p->scale, j->out + first);
+    else if (bits == 32) nc_scale_i32(n, p->scale, narrow + first, j->out + first);
+    else nc_scale_i64(n, p->scale, large + first, j->out + first);
+    return NC_OK;
+}
+
+static void one_to_one_touch(const job *j) {
+    for (size_t s = 0; s < j->spans; s++) {
+        const nc_span e = clip(j->span + s, j->range);
+        nc_identity_touch(j->p->nonzero, e.idx, e.count, j->touched);
+    }
+}
+
+static void identity(const job *j) {
+    const size_t n = j->range.end - j->range.first;
+    memset(j->out + j->range.first, 0, n * sizeof *j->out);
+    for (size_t s = 0; s < j->spans; s++) {
+        const nc_span e = clip(j->span + s, j->range);
+        nc_identity_f32(e.idx, e.val, e.count, j->out);
+    }
+}
+
+static void route(const job *j) {
+    const nc_projection *p = j->p;
+    memset(j->out, 0, p->n_out * sizeof *j->out);
+    for (size_t s = 0; s < j->spans; s++) {
+        const nc_span *e = j->span + s;
+        nc_route_f32(p->indptr, p->targets, e->idx, e->val, e->count, j->out);
+        if (j->track) nc_route_touch(p->indptr, p->targets, e->idx, e->count, j->touched);
+    }
+}
+
+/* ---- windows: never shared out, so one worker has all targets ---- */
+
+static void empty(const nc_window *g, float *acc) {
+    const size_t n = (size_t)g->oh * g->ow * g->groups * g->out_stride;
+    for (size_t k = 0; k < n; k++) acc[k] = NC_UNTOUCHED;
+}
+
+/* Sums that float32 does not hold exactly: integer accumulators in the same memory. */
+static nc_status conv_integer(const job *j, float *acc, uint32_t *dirty) {
+    const nc_window *g = j->p->window;
+    const size_t n = (size_t)g->oh * g->ow * g->groups * g->out_stride;
+    const int bits = bits_needed(j);
+    if (bits == 0) return NC_TOO_LARGE;
+    memset(acc, 0, n * sizeof(int64_t));
+    for (size_t s = 0; s < j->spans; s++) {
+        if (bits == 32) nc_conv_i32(g, j->p->weights, j->span + s, (int32_t *)acc, dirty);
+        else nc_conv_i64(g, j->p->weights, j->span + s, (int64_t *)acc, dirty);
+    }
+    if (bits == 32) nc_conv_flush_i32(g, j->p->scale, (int32_t *)acc, dirty, j->out);
+    else nc_conv_flush_i64(g, j->p->scale, (int64_t *)acc, dirty, j->out);
+    empty(g, acc);
+    return NC_OK;
+}
+
+static nc_status conv(const job *j, nc_touch *touch) {
+    const nc_projection *p = j->p;
+    const nc_projection_scratch *at = j->w->team->projection + j->index;
+    const int floats = !p->exact || (within(j, p->limit_f32) && whole(j));
+    const int marks = floats && is_binary(j);
+    *touch = marks ? NC_TOUCH_MARKS : j->track ? NC_TOUCH_FLAGS : NC_TOUCH_NONE;
+    if (floats) {
+        for (size_t s = 0; s < j->spans; s++)
+            j->w->wide->conv_sum(p->window, p->weights, j->span + s, at->acc, at->dirty);
+        j->w->wide->conv_flush(p->window, p->scale, at->acc, at->dirty, j->out);
+    } else {
+        const nc_status status = conv_integer(j, at->acc, at->dirty);
+        if (status != NC_OK) return status;
+    }
+    if (floats && !marks) j->w->wide->unmark(p->n_out, j->out, NULL);
+    for (size_t s = 0; s < j->spans && j->track && !marks; s++)
+        nc_conv_touch(p->window, p->weights, j->span[s].idx, j->span[s].count, j->touched);
+    return NC_OK;
+}
+
+static void pool(const job *j) {
+    const nc_projection *p = j->p;
+    memset(j->out, 0, p->n_out * sizeof *j->out);
+    for (size_t s = 0; s < j->spans; s++)
+        nc_pool_sum_f32(p->window, j->span[s].idx, j->span[s].val, j->span[s].count, j->out);
     if (p->divisors != NULL) {
         const size_t positions = (size_t)p->window->oh * p->window->ow;
-        nc_divide_planes_f32(p->window->c_out, positions, p->divisors, out);
-    } else if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, out);
+        nc_divide_planes_f32(p->window->c_out, positions, p->divisors, j->out);
+    } else if (p->divisor != 0.0f) nc_divide_f32(p->n_out, p->divisor, j->out);
 }
 
-static void max_pool(const nc_projection *p, nc_events events, float *out) {
-    if (events.val == NULL)
-        nc_max_pool_events(p->window, events.idx, events.count, out);
-    else
-        nc_max_pool_f32(p->window, p->pool_stride, p->pool_padding, p->pool_dilation,
-                        events.dense, out);
-}
-
-static int touch(const nc_projection *p, nc_events events, nc_run *run, uint8_t *touched) {
-    switch (p->kind) {
-    case NC_DENSE:
-        return nc_dense_touch(p->row_full, p->mask, p->words, events.idx, events.count, p->n_out,
-                              run->hit, touched);
-    case NC_CSR:
-    case NC_ROUTE:
-        nc_csr_touch(p->indptr, p->targets, p->nonzero, events.idx, events.count, touched);
-        return 0;
-    case NC_POOL:
-    case NC_MAX_POOL:
-        nc_pool_touch(p->window, events.idx, events.count, touched);
-        return 0;
-    default: /* diagonal, identity */
-        nc_identity_touch(p->nonzero, events.idx, events.count, touched);
-        return 0;
+static void max_pool(const job *j, const float *dense) {
+    const nc_projection *p = j->p;
+    if (!is_binary(j)) {
+        nc_max_pool_f32(p->window, p->pool_stride, p->pool_padding, p->pool_dilation, dense, j->out);
+        return;
     }
+    memset(j->out, 0, p->n_out * sizeof *j->out);
+    for (size_t s = 0; s < j->spans; s++)
+        nc_max_pool_events(p->window, j->span[s].idx, j->span[s].count, j->out);
 }
 
-nc_status nc_project(const nc_projection *p, const nc_projection_run *at, nc_events events,
-                     nc_run *run, float *out, uint8_t *touched, int *all) {
+static void window_touch(const job *j) {
+    for (size_t s = 0; s < j->spans; s++)
+        nc_pool_touch(j->p->window, j->span[s].idx, j->span[s].count, j->touched);
+}
+
+nc_status nc_project(const nc_worker *w, uint32_t index, const nc_span *span, const float *dense_in,
+                     nc_range range, int track, float *out, uint8_t *touched, nc_touch *touch) {
+    const nc_projection *p = w->network->projection + index;
+    const job j = {.p = p, .w = w, .index = index, .span = span, .spans = w->run->workers,
+                   .range = range, .track = track, .out = out, .touched = touched};
+    *touch = NC_TOUCH_NONE;
+    if (is_silent(&j) && p->kind != NC_MAX_POOL) { /* +0 whatever the weights; nothing is touched */
+        memset(out + range.first, 0, (range.end - range.first) * sizeof *out);
+        return NC_OK;
+    }
     nc_status status = NC_OK;
-    *all = 0;
     switch (p->kind) {
     case NC_DENSE:
+        return dense(&j, touch);
     case NC_CSR:
-    case NC_DIAGONAL:
-        status = linear(p, events, run, out);
-        break;
+        return csr(&j, touch);
     case NC_CONV:
-        return conv(p, at, events, out, touched);
-    case NC_POOL:
-        pool(p, events, out);
-        break;
-    case NC_MAX_POOL:
-        max_pool(p, events, out);
+        return conv(&j, touch);
+    case NC_DIAGONAL:
+        status = diagonal(&j);
+        if (track && status == NC_OK) one_to_one_touch(&j);
         break;
     case NC_IDENTITY:
-        memset(out, 0, p->n_out * sizeof *out);
-        nc_identity_f32(EV, out);
+        identity(&j);
+        if (track) one_to_one_touch(&j);
         break;
     case NC_ROUTE:
-        memset(out, 0, p->n_out * sizeof *out);
-        nc_route_f32(p->indptr, p->targets, EV, out);
+        route(&j);
+        break;
+    case NC_POOL:
+        pool(&j);
+        if (track) window_touch(&j);
+        break;
+    case NC_MAX_POOL:
+        max_pool(&j, dense_in);
+        if (track) window_touch(&j);
         break;
     default:
         return NC_BAD_KIND;
     }
-    if (touched != NULL && status == NC_OK) *all = touch(p, events, run, touched);
+    if (track) *touch = NC_TOUCH_FLAGS;
     return status;
 }

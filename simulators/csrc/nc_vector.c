@@ -50,6 +50,19 @@ int nc_within_f32(size_t n, const float *restrict val, float limit) {
     return within;
 }
 
+size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *restrict flags,
+                         uint32_t *restrict idx) {
+    size_t count = 0;
+    for (size_t w = 0; w < words; w++)
+        for (uint64_t left = flags[w]; left != 0; left &= left - 1)
+            idx[count++] = (uint32_t)((first + w) * 64) + (uint32_t)__builtin_ctzll(left);
+    return count;
+}
+
+void nc_bytes_of_bits(size_t n, const uint64_t *restrict flags, uint8_t *restrict bytes) {
+    for (size_t j = 0; j < n; j++) bytes[j] = (uint8_t)(flags[j / 64] >> (j % 64) & 1);
+}
+
 size_t nc_events_of_u8(size_t n, const uint8_t *restrict fired, uint32_t *restrict idx) {
     size_t count = 0, j = 0;
     for (; j + 8 <= n; j += 8) {

@@ -25,12 +25,25 @@ from neurochain.simulators.types import (
     emission_dtype,
     grow_old,
     initial_state_of,
+    rest_state,
 )
 
-__all__ = ["FRAME_WORK", "PackedInputs", "pack_inputs", "run_event", "run_packed"]
+__all__ = [
+    "CALL_SECONDS",
+    "PackedInputs",
+    "pack_inputs",
+    "prepare",
+    "run_event",
+    "run_packed",
+]
 
-FRAME_WORK = 50_000_000
-"""Neuron updates in one call of the kernel; between calls Python can handle Ctrl-C."""
+CALL_SECONDS = 0.05
+"""Time in one call of the kernel; between calls Python can handle Ctrl-C."""
+
+
+CHUNK_STEPS = 128
+CHUNK_BYTES = 1 << 26
+MOST_THREADS = 256  # of nc_driver.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,14 +87,22 @@ def run_event(
     *,
     initial_state: State | None = None,
     record: Record | None = None,
+    threads: int = 1,
 ) -> EngineResult:
     """Run every step of every sample in the C kernel; arguments and result as `run_reference`.
+
+    threads   share out the samples, and where there are fewer samples the neurons of each; the
+              result is the same for any number
 
     Errors: UnsupportedError for an operator, operation or dtype the kernel does not have, or whole
     numbers too large for 64-bit sums; InputError for inputs or states of the wrong shape.
     """
     return run_packed(
-        pack(network), pack_inputs(network, inputs), initial_state=initial_state, record=record
+        pack(network),
+        pack_inputs(network, inputs),
+        initial_state=initial_state,
+        record=record,
+        threads=threads,
     )
 
 
@@ -91,14 +112,64 @@ def run_packed(
     *,
     initial_state: State | None = None,
     record: Record | None = None,
+    threads: int = 1,
+    version: int | None = None,
+    chunk: int | None = None,
 ) -> EngineResult:
-    """The same on what `pack` and `pack_inputs` have prepared."""
-    record = record or Record()
-    _check_record(packed.network, record)
-    state = initial_state_of(packed.network, inputs.batch, initial_state)
-    run = _Run(packed, inputs, state, record, fresh=not initial_state)
+    """The same on what `pack` and `pack_inputs` have prepared; further arguments as `prepare`."""
+    run = prepare(
+        packed,
+        inputs,
+        initial_state=initial_state,
+        record=record,
+        threads=threads,
+        version=version,
+        chunk=chunk,
+    )
     run.advance()
     return run.result()
+
+
+def prepare(
+    packed: PackedNetwork,
+    inputs: PackedInputs,
+    *,
+    initial_state: State | None = None,
+    record: Record | None = None,
+    threads: int = 1,
+    version: int | None = None,
+    chunk: int | None = None,
+) -> PreparedRun:
+    """Everything that a run needs, allocated; `advance` runs it, `rewind` makes it ready again.
+
+    version   of the loops: 0 portable, 1 AVX2, 2 AVX-512; None: the best this processor has
+    chunk     steps of a population before the next one's turn; None: what fits the caches
+
+    Errors: InputError for a thread count below 1, a version that the processor lacks, names that
+    cannot be recorded or states that do not fit.
+    """
+    record = record or Record()
+    _check_record(packed.network, record)
+    best = packed.memory.lib.nc_best_version()
+    if threads < 1 or threads > MOST_THREADS:
+        raise InputError(
+            Finding(where="threads", what=f"is {threads}; it must be 1 to {MOST_THREADS}.")
+        )
+    if version is not None and not 0 <= version <= best:
+        raise InputError(
+            Finding(where="version", what=f"is {version}; this processor runs 0 to {best}.")
+        )
+    state = initial_state_of(packed.network, inputs.batch, initial_state)
+    return PreparedRun(
+        packed,
+        inputs,
+        state,
+        record,
+        fresh=not initial_state,
+        threads=threads,
+        version=best if version is None else version,
+        chunk=chunk,
+    )
 
 
 def _check_record(network: Network, record: Record) -> None:
@@ -113,8 +184,11 @@ def _check_record(network: Network, record: Record) -> None:
         raise InputError(Finding(where="record", what=f"{unknown} cannot be recorded."))
 
 
-class _Run:
-    """Buffers of one run and the nc_run that points at them."""
+class PreparedRun:
+    """Buffers of one run and the nc_run that points at them.
+
+    Results lie in these buffers: after `rewind`, the next run writes over them.
+    """
 
     def __init__(
         self,
@@ -124,6 +198,9 @@ class _Run:
         record: Record,
         *,
         fresh: bool,
+        threads: int,
+        version: int,
+        chunk: int | None,
     ) -> None:
         self.packed, self.inputs, self.state, self.record = packed, inputs, state, record
         self.network, self.memory = packed.network, Memory()
@@ -138,44 +215,42 @@ class _Run:
         self.population_counts: dict[str, I64] = {}
         self.projection_counts: dict[str, I64] = {}
         self.bias_starts = bias_starts(self.network, state)
+        self.teams = max(1, min(threads, inputs.batch))
+        self.workers = max(1, threads // self.teams)
         self.struct = self.memory.structs("nc_run", 1)
+        run = self.struct[0]
+        run.batch, run.steps, run.version = inputs.batch, inputs.steps, version
+        run.teams, run.workers = self.teams, self.workers
+        run.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
         self._fill(fresh)
+
+    def _chunk(self) -> int:
+        """Steps whose events a team's lists can hold in `CHUNK_BYTES`, `CHUNK_STEPS` at most."""
+        bytes_a_step = sum(
+            p.n * (4 if self.packed.populations[k].binary else 12)
+            for k, p in enumerate(self.network.populations)
+        )
+        return max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(bytes_a_step, 1)))
 
     def _fill(self, fresh: bool) -> None:
         memory, run = self.memory, self.struct[0]
-        run.batch, run.steps = self.inputs.batch, self.inputs.steps
-        run.node = memory.structs("nc_node", len(self.packed.nodes))
-        for k, node in enumerate(self.packed.nodes):
-            self._node(run.node[k], node, fresh)
         run.population = memory.structs("nc_population_run", len(self.network.populations))
         for k, population in enumerate(self.network.populations):
             self._population(run.population[k], k, population)
         run.projection = memory.structs("nc_projection_run", len(self.packed.projections))
         for k in range(len(self.packed.projections)):
             self._projection(run.projection[k], k)
-        run.part = memory.scratch("float", self.packed.widest)
-        run.exact = memory.scratch("int64_t", self.packed.widest)
-        run.hit = memory.scratch("uint64_t", self.packed.words)
+        given = {
+            name: Frames.of(entries[HISTORY])
+            for name, entries in self.state.items()
+            if HISTORY in entries and not fresh
+        }
+        run.team = memory.structs("nc_team", self.teams)
+        for k in range(self.teams):
+            share = self.inputs.batch * k // self.teams, self.inputs.batch * (k + 1) // self.teams
+            self._team(run.team[k], share, given)
 
-    def _node(self, into: Any, node: Any, fresh: bool) -> None:
-        """Where a node's emissions of this step and of earlier ones are found."""
-        memory, n = self.memory, prod(node.shape)
-        into.n, into.depth = n, self.packed.depths[node.name]
-        if into.depth and not fresh:
-            Frames.of(self.state[node.name][HISTORY]).pack(memory, into.past)
-        if not isinstance(node, Population):
-            self.inputs.frames[node.name].pack(memory, into.fed)
-            return
-        slots = into.depth + 1
-        into.idx = memory.scratch("uint32_t", slots * (n + 1))
-        into.count = memory.scratch("size_t", slots)
-        if not self.packed.populations[self.packed.index[node.name] - self._sources].binary:
-            into.val = memory.scratch("float", slots * (n + 1))
-            into.dense = memory.scratch("float", slots * n)
-
-    @property
-    def _sources(self) -> int:
-        return len(self.network.sources)
+    # --- results, shared by all teams -------------------------------------------------------------
 
     def _frames_of(self, ctype: str, dtype: type[np.generic], width: int) -> tuple[Any, Any]:
         """A zeroed array (batch, step, width) and the pointer to it."""
@@ -185,24 +260,11 @@ class _Run:
     def _population(self, into: Any, k: int, population: Population) -> None:
         memory, packed = self.memory, self.packed.populations[k]
         name, program, n = population.name, population.program, population.n
-        registers = self.packed.registers[k]
-        bases = dict(registers.fixed)
-        if packed.form == memory.lib.NC_FORM_NONE:
-            block = memory.lib.NC_BLOCK
-            bases.update((name, memory.scratch("float", block)) for name in registers.temporaries)
         states = [self.state[name][s] for s in program.states]
-        buffers = [memory.scratch("float", width) for width in self.packed.widths[name]]
-        bases.update(zip(program.ports, buffers, strict=True))
-        into.base = memory.new(
-            "float *[]", (bases.get(r, memory.ffi.NULL) for r in registers.number)
-        )
         into.state = memory.new("float *[]", (memory.writable("float", s) for s in states))
-        into.buffer = memory.new("float *[]", buffers)
         into.current = memory.new(
             "float *[]", (self._current(population, p) for p in program.ports)
         )
-        into.touched = memory.scratch("uint8_t", n)
-        into.fired = memory.scratch("uint8_t", n)
         if name in self.emissions:
             if packed.binary:
                 self.emissions[name], into.spikes = self._frames_of("uint8_t", np.uint8, n)
@@ -215,8 +277,9 @@ class _Run:
         if depth:
             self.history[name] = np.zeros((self.inputs.batch, depth, n), dtype=np.float32)
             into.history = memory.writable("float", self.history[name])
-        columns = len(POPULATION_COLUMNS)
-        self.population_counts[name], into.counts = self._frames_of("int64_t", np.int64, columns)
+        shape = (self.workers, self.inputs.batch, self.inputs.steps, len(POPULATION_COLUMNS))
+        self.population_counts[name] = np.zeros(shape, dtype=np.int64)
+        into.counts = memory.writable("int64_t", self.population_counts[name])
 
     def _current(self, population: Population, port: str) -> Any:
         key = (population.name, port)
@@ -227,45 +290,169 @@ class _Run:
 
     def _projection(self, into: Any, k: int) -> None:
         edge, projection = self.packed.edges[k], self.packed.projections[k]
-        if edge.kind == self.memory.lib.NC_CONV:
-            g = edge.window
-            slots = g.oh * g.ow * g.groups
-            width = "int64_t" if edge.exact else "int32_t"
-            into.acc = self.memory.scratch(width, slots * g.out_stride)
-            into.dirty = self.memory.scratch("uint8_t", slots)
         starts = self.bias_starts.get(projection.name)
         if starts is not None:
             into.bias_from = self.memory.view("uint32_t", starts.astype(np.uint32))
+        if edge.kind == self.memory.lib.NC_CSR and self.workers > 1:
+            into.cut = self._cuts(edge, self.network.node(projection.target))
         columns = len(PROJECTION_COLUMNS)
         counts, into.counts = self._frames_of("int64_t", np.int64, columns)
         self.projection_counts[projection.name] = counts
 
+    def _cuts(self, edge: Any, target: Any) -> Any:
+        """Where in every row the second, third, ... worker's targets begin."""
+        cuts = np.zeros((self.workers - 1, edge.n_in), dtype=np.int64)
+        for k in range(1, self.workers):
+            first = self._first_neuron(target.n, k)
+            block, local = divmod(min(first, target.n - 1), self.memory.lib.NC_CSR_BLOCK)
+            rows = edge.rows + block * (edge.n_in + 1)
+            m = self.memory.structs("nc_csr", 1)
+            m[0].begin, m[0].end, m[0].targets = rows, rows + 1, edge.local
+            into = self.memory.writable("int64_t", cuts[k - 1])
+            self.memory.lib.nc_csr_cut(m, edge.n_in, local, into)
+        return self.memory.writable("int64_t", cuts.reshape(-1))
+
+    def _first_neuron(self, n: int, worker: int) -> int:
+        """As nc_range_of has it."""
+        columns = self.memory.lib.NC_COLUMNS
+        return min(-(-n // columns) * worker // self.workers * columns, n)
+
+    # --- scratch of a team ------------------------------------------------------------------------
+
+    def _team(self, into: Any, share: tuple[int, int], given: Mapping[str, Frames]) -> None:
+        memory, chunk = self.memory, self.struct[0].chunk
+        into.first_sample, into.end_sample = share
+        into.at_sample = share[0]
+        into.node = memory.structs("nc_node", len(self.packed.nodes))
+        for k, node in enumerate(self.packed.nodes):
+            self._node(into.node[k], node, given)
+        into.population = memory.structs(
+            "nc_population_scratch", len(self.network.populations)
+        )
+        for k, population in enumerate(self.network.populations):
+            self._population_scratch(into.population[k], k, population)
+        into.projection = memory.structs("nc_projection_scratch", len(self.packed.projections))
+        for k in range(len(self.packed.projections)):
+            self._projection_scratch(into.projection[k], k)
+        into.part = memory.zeros("float", self.packed.widest)
+        into.exact = memory.zeros("int64_t", self.packed.widest)
+        into.span = memory.structs("nc_span", self.workers * chunk * self.workers)
+
+    def _node(self, into: Any, node: Any, given: Mapping[str, Frames]) -> None:
+        """Where a node's emissions of this step and of earlier ones are found."""
+        memory, n = self.memory, prod(node.shape)
+        into.n, into.depth = n, self.packed.depths[node.name]
+        if node.name in given:
+            given[node.name].pack(memory, into.past)
+        if not isinstance(node, Population):
+            self.inputs.frames[node.name].pack(memory, into.fed)
+            return
+        slots = into.depth + self.struct[0].chunk
+        binary = self.packed.populations[self.packed.index[node.name] - self._sources].binary
+        into.segment = memory.structs("nc_segment", self.workers)
+        for worker in range(self.workers):
+            segment = into.segment[worker]
+            segment.idx = memory.zeros("uint32_t", slots * n)
+            segment.start = memory.zeros("size_t", slots + 1)
+            if not binary:
+                segment.val = memory.zeros("float", slots * n)
+        if not binary:
+            into.dense = memory.zeros("float", slots * n)
+
+    @property
+    def _sources(self) -> int:
+        return len(self.network.sources)
+
+    def _population_scratch(self, into: Any, k: int, population: Population) -> None:
+        memory, packed, chunk = self.memory, self.packed.populations[k], self.struct[0].chunk
+        n, program = population.n, population.program
+        buffers = [memory.zeros("float", width) for width in self.packed.widths[population.name]]
+        into.buffer = memory.new("float *[]", buffers)
+        into.touched = memory.zeros("uint8_t", n)
+        into.fired = memory.zeros("uint8_t", n)
+        into.quiet = memory.zeros("uint8_t", self.workers)
+        into.bits = memory.zeros("uint64_t", (chunk if packed.fused else 1) * -(-n // 64))
+        if packed.fused:
+            into.tally = memory.zeros("uint32_t", self.workers * chunk * 2)
+        registers = self.packed.registers[k]
+        moving = dict(zip(program.ports, buffers, strict=True))
+        moving |= {
+            name: pointer
+            for name, pointer in registers.fixed.items()
+            if packed.step[registers.number[name]]
+        }
+        base: list[Any] = []
+        for worker in range(self.workers):
+            first = self._first_neuron(n, worker) if packed.split else 0
+            bases = dict(registers.fixed)
+            bases |= {name: pointer + min(first, n) for name, pointer in moving.items()}
+            if not packed.is_hot:
+                block = memory.lib.NC_BLOCK
+                bases |= {name: memory.zeros("float", block) for name in registers.temporaries}
+            base += [bases.get(r, memory.ffi.NULL) for r in registers.number]
+        into.base = memory.new("float *[]", base)
+
+    def _projection_scratch(self, into: Any, k: int) -> None:
+        edge = self.packed.edges[k]
+        if edge.kind != self.memory.lib.NC_CONV:
+            return
+        g = edge.window
+        slots = g.oh * g.ow * g.groups * g.out_stride
+        acc = np.full(2 * slots, -0.0, dtype=np.float32)  # room for 64-bit integers
+        into.acc = self.memory.writable("float", acc)
+        dirty = np.zeros((g.oh, 2), dtype=np.uint32)
+        dirty[:, 0] = g.ow
+        into.dirty = self.memory.writable("uint32_t", dirty.reshape(-1))
+
+    # --- running ----------------------------------------------------------------------------------
+
     def advance(self) -> None:
-        """Run to the end, a bounded amount of work a call."""
+        """Run to the end; between calls of the kernel Python sees signals.
+
+        Errors: UnsupportedError for whole numbers whose integer sums could pass 64 bits.
+        """
         lib, run = self.memory.lib, self.struct[0]
-        work = sum(prod(node.shape) for node in self.packed.nodes)
-        frames = max(1, FRAME_WORK // max(work, 1))
-        while run.at_sample < run.batch and run.steps > 0:
-            status = lib.nc_advance(self.packed.struct, self.struct, frames)
+        wanted = self.inputs.batch * self.inputs.steps
+        while run.frames_done < wanted:
+            status = lib.nc_advance(self.packed.struct, self.struct, CALL_SECONDS)
             if status == lib.NC_TOO_LARGE:
-                name = self.packed.projections[run.at_projection].name
-                raise UnsupportedError(
-                    Finding(
-                        where=f"projection {name}",
-                        what="receives whole numbers so large that its integer sums could pass "
-                        f"64 bits (sample {run.at_sample}, step {run.at_step}).",
-                        fix="Scale the input, or use float32 weights.",
-                    )
-                )
+                raise self._too_large()
             if status != lib.NC_OK:
                 raise InternalError(f"the kernel returned status {status}.")
+
+    def _too_large(self) -> UnsupportedError:
+        run = self.struct[0]
+        team = next(run.team[k] for k in range(self.teams) if run.team[k].status)
+        name = self.packed.projections[team.at_projection].name
+        return UnsupportedError(
+            Finding(
+                where=f"projection {name}",
+                what="receives whole numbers so large that its integer sums could pass 64 bits.",
+                fix="Scale the input, or use float32 weights.",
+            )
+        )
+
+    def rewind(self) -> None:
+        """Back to rest, to run again. Only for runs that started at rest and record nothing."""
+        for name, entries in rest_state(self.network, self.inputs.batch).items():
+            for key, value in entries.items():
+                self.state[name][key][...] = value
+        for counts in (*self.population_counts.values(), *self.projection_counts.values()):
+            counts[...] = 0
+        for history in self.history.values():
+            history[...] = 0
+        run = self.struct[0]
+        run.frames_done = 0
+        for k in range(self.teams):
+            team = run.team[k]
+            team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
 
     def _final_history(self, name: str) -> F32:
         """The last emissions of a node, oldest first; what is older than the run comes before."""
         past = self.state[name][HISTORY]
         depth, steps = past.shape[1], self.inputs.steps
         if name in self.inputs.arrays:
-            fed = self.inputs.arrays[name]
+            fed = self.inputs.arrays[name][:, -depth:]
             return np.ascontiguousarray(np.concatenate([past, fed], axis=1)[:, -depth:])
         final = self.history[name]
         if steps < depth:
@@ -290,11 +477,16 @@ class _Run:
             membranes=self.membranes,
             currents=self.currents,
             final_state=self.state,
-            counts=RawCounts(
-                projections={
-                    p.name: self.projection_counts[p.name] for p in self.network.projections
-                },
-                populations=self.population_counts,
-                bias_from=self.bias_starts,
-            ),
+            counts=self.counts(),
+        )
+
+    def counts(self) -> RawCounts:
+        """The raw counts; workers' parts are added up."""
+        populations = {
+            name: counts[0] if self.workers == 1 else counts.sum(axis=0)
+            for name, counts in self.population_counts.items()
+        }
+        projections = {p.name: self.projection_counts[p.name] for p in self.network.projections}
+        return RawCounts(
+            projections=projections, populations=populations, bias_from=self.bias_starts
         )

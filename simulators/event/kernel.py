@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 __all__ = ["Memory", "kernel"]
 
 
+_DTYPES = {
+    "float": np.float32,
+    "int64_t": np.int64,
+    "size_t": np.uintp,
+    "uint8_t": np.uint8,
+    "uint32_t": np.uint32,
+    "uint64_t": np.uint64,
+}
+
+
 @cache
 def kernel() -> tuple[Any, Any]:
     """(ffi, lib). Raises ImportError where the extension was not built."""
@@ -43,6 +53,10 @@ class Memory:
     def scratch(self, ctype: str, count: int) -> Any:
         """Pointer to `count` zeroed elements (at least one is allocated)."""
         return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+    def zeros(self, ctype: str, count: int) -> Any:
+        """The same; of large ones the system gives only the pages that are written."""
+        return self.writable(ctype, np.zeros(max(count, 1), dtype=_DTYPES[ctype]))
 
     def _keep(self, owner: Any) -> Any:
         self._kept.append(owner)  # it holds its array in turn

@@ -14,17 +14,31 @@ from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, 
 from neurochain.simulators.event.kernel import Memory
 from neurochain.simulators.event.windows import pack_window
 
-__all__ = ["PACKERS", "out_elements", "pack_projection"]
+__all__ = ["PACKERS", "block_major", "out_elements", "padded", "pack_projection"]
 
 _WEIGHT_TYPES = {"float32": "NC_F32", "int8": "NC_I8", "int16": "NC_I16"}
+_BIAS = {"int8": 128, "int16": 32768}
+_COLUMNS = 64
+_CSR_BLOCK = 65536
+_MASKED_BYTES = 1 << 28
+"""Dense weights up to this size get a table of which are nonzero; larger ones are looked at."""
+_EXACT_F32 = 2**24
 _MAX_I32 = 2**31 - 1
 _MAX_I64 = 2**63 - 1
 
 
 def pack_projection(
-    memory: Memory, into: Any, projection: Projection, source: int, kind: PortKind
+    memory: Memory,
+    into: Any,
+    projection: Projection,
+    source: int,
+    kind: PortKind,
+    *,
+    finite: bool,
 ) -> None:
     """Fill one nc_projection. `source` is the index of the source node, `kind` what it emits.
+
+    finite   what it emits is finite for certain
 
     Errors: UnsupportedError for an operator the kernel does not have.
     """
@@ -38,7 +52,8 @@ def pack_projection(
                 fix="Use engine='reference'.",
             )
         )
-    into.source, into.delay, into.n_out = source, projection.delay, operator.n_out
+    into.source, into.delay = source, projection.delay
+    into.n_in, into.n_out = operator.n_in, operator.n_out
     weights = operator.weight
     dtype = "float32" if weights is None else weights.dtype.name
     into.weight_type = getattr(memory.lib, _WEIGHT_TYPES[dtype])
@@ -46,50 +61,53 @@ def pack_projection(
     if into.weight_type != memory.lib.NC_F32:
         into.exact = kind is not PortKind.ANALOG
         into.scale = 1.0 if projection.scale is None else float(projection.scale)
-    packer(memory, into, operator)
+    packer(memory, into, operator, finite)
     _pack_fanouts(memory, into, projection)
     _pack_bias(memory, into, projection)
 
 
 def out_elements(projection: Projection) -> int:
-    """Elements of a buffer that holds the projection's accumulators."""
-    n = projection.operator.n_out
-    return _padded(n) if isinstance(projection.operator, Dense) else n
+    """Elements of a buffer that holds the projection's sums: whole blocks of columns."""
+    return padded(projection.operator.n_out)
 
 
-def _padded(n: int) -> int:
-    return -(-n // 16) * 16  # NC_ROW_MULTIPLE
+def padded(n: int) -> int:
+    """`n` neurons in whole blocks of 64."""
+    return -(-n // _COLUMNS) * _COLUMNS
 
 
 def _pack_fanouts(memory: Memory, into: Any, projection: Projection) -> None:
-    effective = projection.operator.fanout(nonzero=True)
-    model = effective if projection.model_fanout is None else projection.model_fanout
-    for k, fan in enumerate((projection.operator.fanout(nonzero=False), effective, model)):
-        if fan.size and (fan == fan[0]).all():
-            into.fan[k].each = int(fan[0])
-        else:
-            into.fan[k].fan = memory.view("int64_t", fan.astype(np.int64))
+    operator = projection.operator
+    tables = [operator.fanout(nonzero=False), operator.fanout(nonzero=True)]
+    model = projection.model_fanout
+    tables.append(tables[1] if model is None else model)
+    kept: list[tuple[I64, Any]] = []
+    for k, table in enumerate(tables):
+        first = int(table[0]) if table.size else 0
+        if (table == first).all():
+            into.fan[k].each = first
+            continue
+        known = [pointer for seen, pointer in kept if np.array_equal(seen, table)]
+        pointer = known[0] if known else memory.view("int64_t", table.astype(np.int64))
+        kept.append((table, pointer))  # equal tables share memory, and are summed once
+        into.fan[k].fan = pointer
 
 
 def _pack_bias(memory: Memory, into: Any, projection: Projection) -> None:
-    if projection.bias is None:
+    bias = projection.bias
+    if bias is None:
         return
-    nonzero = projection.bias != 0
-    into.bias = memory.view("float", projection.bias)
+    flat = np.zeros(padded(projection.operator.n_out), dtype=np.float32)
+    flat[: projection.operator.n_out] = np.broadcast_to(bias, (projection.operator.n_out,))
+    into.bias = memory.view("float", flat)
+    nonzero = flat[: projection.operator.n_out] != 0
     into.bias_full = bool(nonzero.all())
     into.bias_nonzero = memory.view("uint8_t", nonzero)
 
 
-def _pack_weights(memory: Memory, into: Any, stored: NDArray[Any]) -> None:
-    """Weights in the order the kernel reads them, and flags where some of them are zero."""
-    into.weights = memory.view("void", stored)
-    nonzero = stored != 0
-    if not nonzero.all():
-        into.nonzero = memory.view("uint8_t", nonzero)
-
-
 def _pack_limits(into: Any, worst: int) -> None:
-    """The largest values for which integer sums of at most `worst` weights stay exact."""
+    """The largest values for which sums of at most `worst` weights stay exact."""
+    into.limit_f32 = _float_below(_EXACT_F32 // max(worst, 1))
     into.limit_i32 = _float_below(_MAX_I32 // max(worst, 1))
     into.limit_i64 = _float_below(_MAX_I64 // max(worst, 1))
 
@@ -107,57 +125,130 @@ def _magnitude(weights: NDArray[Any]) -> I64:
     return np.abs(weights.astype(np.int64))
 
 
-def _pack_dense(memory: Memory, into: Any, operator: Operator) -> None:
-    weights = operator.weight
-    if weights is None:
-        raise TypeError("dense operators have weights")
+def block_major(weights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint64], int]:
+    """Weights (n_out, n_in) as nc_dense holds them, the bits of the nonzero ones, the largest sum.
+
+    The sum is that of the magnitudes of the integer weights that reach one target. One block of 64
+    targets at a time, so that large matrices need little more than their copy; the bits are empty
+    where a table of them would be too large.
+    """
     n_out, n_in = weights.shape
-    stride = _padded(n_out)
-    rows = np.zeros((n_in, stride), dtype=weights.dtype)
-    rows[:, :n_out] = weights.T
-    nonzero = rows[:, :n_out] != 0
-    full = nonzero.all(axis=1)
-    into.kind, into.stride = memory.lib.NC_DENSE, stride
-    into.weights = memory.view("void", rows)
-    into.row_full = memory.view("uint8_t", full)
-    if not full.all():
-        into.words = -(-n_out // 64)
-        bits = np.zeros((n_in, into.words * 8), dtype=np.uint8)
-        packed = np.packbits(nonzero, axis=1, bitorder="little")
-        bits[:, : packed.shape[1]] = packed
-        into.mask = memory.view("uint64_t", bits.view("<u8").astype(np.uint64))
-    _pack_limits(into, int(_magnitude(weights).sum(axis=1).max(initial=0)))
+    blocks, dtype = -(-n_out // _COLUMNS), weights.dtype
+    masked = weights.nbytes <= _MASKED_BYTES
+    packed = np.empty((blocks, n_in, _COLUMNS), dtype=dtype)
+    mask = np.zeros((blocks, n_in) if masked else (0, 0), dtype=np.uint64)
+    worst = 0
+    for b in range(blocks):
+        part = np.zeros((n_in, _COLUMNS), dtype=dtype)
+        rows = weights[b * _COLUMNS : (b + 1) * _COLUMNS]
+        part[:, : rows.shape[0]] = rows.T
+        if masked:
+            bits = np.packbits(part != 0, axis=1, bitorder="little")
+            mask[b] = bits.view("<u8")[:, 0]
+        if dtype == np.float32:
+            packed[b] = part
+            continue
+        for r in rows:  # a row at a time: |w| in 64 bits is eight times as large
+            worst = max(worst, int(np.abs(r, dtype=np.int64).sum()))
+        half = _COLUMNS // 2
+        packed[b, :, 1::2] = part[:, half:]
+        lifted = part[:, :half].astype(np.int32) + _BIAS[dtype.name]
+        packed[b, :, 0::2] = lifted.astype(dtype.name.replace("int", "uint")).view(dtype)
+    return packed, mask, worst
 
 
-def _pack_csr(memory: Memory, into: Any, operator: Csr) -> None:
-    into.kind = memory.lib.NC_CSR
-    into.indptr = memory.view("int64_t", operator.indptr.astype(np.int64))
-    into.targets = memory.view("int32_t", operator.targets.astype(np.int32))
-    _pack_weights(memory, into, operator.weights)
-    worst = np.zeros(operator.n_out, dtype=np.int64)
-    np.add.at(worst, operator.targets, _magnitude(operator.weights))
-    _pack_limits(into, int(worst.max(initial=0)))
+def _pack_dense(memory: Memory, into: Any, operator: Dense, finite: bool) -> None:
+    packed, mask, worst = block_major(operator.weights)
+    into.kind = memory.lib.NC_DENSE
+    d = into.dense
+    d.type, d.scale = into.weight_type, into.scale
+    d.n_out, d.n_in = operator.weights.shape
+    d.blocks = packed.shape[0]
+    d.weights = memory.view("void", packed)
+    if mask.size:
+        d.mask = memory.view("uint64_t", mask)
+    _pack_limits(into, worst)
 
 
-def _pack_diagonal(memory: Memory, into: Any, operator: Diagonal) -> None:
+def _pack_csr(memory: Memory, into: Any, operator: Csr, finite: bool) -> None:
+    """Rows in blocks of 65,536 targets, with targets of 16 bits.
+
+    Zero weights change no sum of finite values and touch no target, so they are left out (their
+    number is in the fan-outs).
+    """
+    indptr, targets, weights = operator.indptr, operator.targets, operator.weights
+    n_in, blocks = operator.n_in, max(-(-operator.n_out // _CSR_BLOCK), 1)
+    if finite and not weights.all():
+        live = weights != 0
+        running = np.concatenate([[0], np.cumsum(live)])
+        indptr, targets, weights = running[indptr], targets[live], weights[live]
+    rows = np.empty((blocks, n_in + 1), dtype=np.int64)
+    if blocks == 1:
+        rows[0] = indptr
+        local = targets.astype(np.uint16)
+    else:
+        block = (targets >> 16).astype(np.uint8 if blocks <= 256 else np.uint32)
+        order = np.argsort(block, kind="stable")
+        source = np.repeat(np.arange(n_in, dtype=np.int32), np.diff(indptr))[order]
+        cuts = np.searchsorted(block[order], np.arange(blocks + 1))
+        for b in range(blocks):
+            counts = np.bincount(source[cuts[b] : cuts[b + 1]], minlength=n_in)
+            rows[b, 0] = cuts[b]
+            np.cumsum(counts, out=rows[b, 1:])
+            rows[b, 1:] += cuts[b]
+        local, weights = (targets & 0xFFFF).astype(np.uint16)[order], weights[order]
+    into.kind, into.csr_blocks = memory.lib.NC_CSR, blocks
+    into.rows, into.local = memory.view("int64_t", rows), memory.view("uint16_t", local)
+    into.weights = memory.view("void", weights)
+    into.no_zero = bool(weights.all())
+    if weights.dtype == np.float32:
+        _pack_limits(into, 0)
+        return
+    worst = _summed(operator.n_out, targets, weights)
+    most = int(np.bincount(targets, minlength=1).max(initial=0))
+    _pack_limits(into, worst)
+    shift = most.bit_length()
+    into.shift = shift if (worst + 1) << shift <= _MAX_I32 else 0
+
+
+def _summed(n_out: int, targets: NDArray[np.int32], weights: NDArray[Any]) -> int:
+    """The largest sum of magnitudes that reach one target; double is exact to 2^53."""
+    total = np.bincount(targets, weights=np.abs(weights, dtype=np.float32), minlength=n_out)
+    return int(total.max(initial=0))
+
+
+def _pack_diagonal(memory: Memory, into: Any, operator: Diagonal, finite: bool) -> None:
     into.kind = memory.lib.NC_DIAGONAL
-    _pack_weights(memory, into, operator.weights)
-    _pack_limits(into, int(_magnitude(operator.weights).max(initial=0)))
+    weights = np.ascontiguousarray(operator.weights)
+    into.weights = memory.view("void", weights)
+    nonzero = weights != 0
+    if not nonzero.all():
+        into.nonzero = memory.view("uint8_t", nonzero)
+    _pack_limits(into, int(_magnitude(weights).max(initial=0)))
 
 
-def _pack_conv(memory: Memory, into: Any, operator: Conv) -> None:
+def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
+    """Weights by source, as float32, which holds int8 and int16: (c_in, kh, kw from the right, row).
+
+    Zeros are -0: added to a sum that nothing has reached, which is -0, they leave it so.
+    """
     weights = operator.weights_2d
     c_out, c_group, kh, kw = weights.shape
     groups, per_group = operator.groups, c_out // operator.groups
     by_source = weights.reshape(groups, per_group, c_group, kh, kw).transpose(0, 2, 3, 4, 1)
+    rows = np.full((groups, c_group, kh, kw, -(-per_group // 4) * 4), -0.0, dtype=np.float32)
+    rows[..., :per_group] = by_source[..., ::-1, :]
+    rows[rows == 0] = -0.0
     into.kind = memory.lib.NC_CONV
-    _pack_weights(memory, into, np.ascontiguousarray(by_source))
+    into.weights = memory.view("void", rows)
     channels = (operator.in_shape[0], c_out)
-    into.window = pack_window(memory, operator.window, channels, groups, per_group)
+    into.window = pack_window(
+        memory, operator.window, channels, groups, rows.shape[-1], from_the_right=True
+    )
     _pack_limits(into, int(_magnitude(weights).reshape(c_out, -1).sum(axis=1).max(initial=0)))
 
 
-def _pack_pool(memory: Memory, into: Any, operator: Pool) -> None:
+def _pack_pool(memory: Memory, into: Any, operator: Pool, finite: bool) -> None:
     into.kind = memory.lib.NC_POOL
     channels = (operator.in_shape[0], operator.out_shape[0])
     into.window = pack_window(memory, operator.window, channels)
@@ -167,7 +258,7 @@ def _pack_pool(memory: Memory, into: Any, operator: Pool) -> None:
         into.divisor = float(operator.size)
 
 
-def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool) -> None:
+def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool, finite: bool) -> None:
     window = operator.window
     into.kind = memory.lib.NC_MAX_POOL
     into.window = pack_window(memory, window, (operator.in_shape[0], operator.out_shape[0]))
@@ -175,11 +266,11 @@ def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool) -> None:
     into.pool_dilation = window.dilation
 
 
-def _pack_identity(memory: Memory, into: Any, operator: Identity) -> None:
+def _pack_identity(memory: Memory, into: Any, operator: Identity, finite: bool) -> None:
     into.kind = memory.lib.NC_IDENTITY
 
 
-def _pack_route(memory: Memory, into: Any, operator: Route) -> None:
+def _pack_route(memory: Memory, into: Any, operator: Route, finite: bool) -> None:
     into.kind = memory.lib.NC_ROUTE
     by_source = np.argsort(operator.index, kind="stable")
     targets = by_source[operator.index[by_source] >= 0]
@@ -188,7 +279,7 @@ def _pack_route(memory: Memory, into: Any, operator: Route) -> None:
     into.targets = memory.view("int32_t", targets.astype(np.int32))
 
 
-PACKERS: dict[type[Operator], Callable[[Memory, Any, Any], None]] = {
+PACKERS: dict[type[Operator], Callable[[Memory, Any, Any, bool], None]] = {
     Dense: _pack_dense,
     Csr: _pack_csr,
     Diagonal: _pack_diagonal,

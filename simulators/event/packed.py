@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neurochain.network import Network, Population, Projection, Source
+from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.simulators.event.kernel import Memory
-from neurochain.simulators.event.operators import out_elements, pack_projection
+from neurochain.simulators.event.operators import out_elements, pack_projection, padded
 from neurochain.simulators.event.programs import Registers, pack_program
+from neurochain.simulators.event.units import units_of
 
 __all__ = ["PackedNetwork", "pack"]
 
@@ -22,7 +24,7 @@ class PackedNetwork:
     registers    register numbers of each population's program
     depths       node name -> past steps that are still read
     widths       node name -> elements of each port's buffer
-    widest       elements of a buffer that holds any projection's result; `words` likewise of bits
+    widest       elements of a buffer that holds any projection's result
     """
 
     def __init__(self, network: Network) -> None:
@@ -46,13 +48,13 @@ class PackedNetwork:
         self.depths = {node.name: network.history_depth(node.name) for node in self.nodes}
         self.widths = {p.name: self._port_widths(p) for p in network.populations}
         self.widest = max((out_elements(p) for p in self.projections), default=1)
-        self.words = max((self.edges[k].words for k in range(len(self.projections))), default=1)
+        self._pack_units()
 
     def _port_widths(self, population: Population) -> list[int]:
         """A port's first projection writes its padded rows right into the buffer."""
         name = population.name
         return [
-            max([population.n, *(out_elements(p) for p in self.network.incoming(name, port))])
+            max([padded(population.n), *map(out_elements, self.network.incoming(name, port))])
             for port in population.program.ports
         ]
 
@@ -61,7 +63,9 @@ class PackedNetwork:
         for k, projection in enumerate(self.projections):
             source = self.index[projection.source]
             kind = self.nodes[source].emits
-            pack_projection(self.memory, edges[k], projection, source, kind)
+            given = isinstance(self.nodes[source], Source)
+            finite = given or kind is not PortKind.ANALOG
+            pack_projection(self.memory, edges[k], projection, source, kind, finite=finite)
         return edges
 
     def _pack_populations(self) -> tuple[Any, list[Registers]]:
@@ -77,7 +81,50 @@ class PackedNetwork:
             packed[k].first = self.memory.new("uint32_t[]", starts)
             _pack_leak(self.memory, packed[k], population)
             registers.append(pack_program(self.memory, packed[k], population))
+            self._pack_ways(packed[k], population)
         return packed, registers
+
+    def _pack_ways(self, into: Any, population: Population) -> None:
+        """Whether workers may share the population, and whether it is run with its dense layer."""
+        lib = self.memory.lib
+        edges = [self.edges[k] for k in range(into.first[0], into.first[into.n_ports])]
+        by_targets = (lib.NC_DENSE, lib.NC_CSR, lib.NC_DIAGONAL, lib.NC_IDENTITY)
+        into.split = (
+            all(edge.kind in by_targets for edge in edges)
+            and bool(into.binary)
+            and not into.program.competes
+        )
+        if len(edges) != 1 or not into.is_hot or edges[0].kind != lib.NC_DENSE:
+            return
+        edge = edges[0]
+        into.fused = edge.weight_type == lib.NC_F32 or (
+            edge.limit_i32 >= 1 and bool(edge.exact or edge.limit_f32 >= 1)
+        )
+        always = np.zeros(population.n, dtype=bool)
+        if "leak" in population.params:
+            always |= population.params["leak"] != 0
+        into.always_bits = self._bits(always)
+        bias = self.projections[into.first[0]].bias
+        if bias is not None:
+            into.biased_bits = self._bits(always | (np.broadcast_to(bias, always.shape) != 0))
+
+    def _bits(self, flags: NDArray[np.bool_]) -> Any:
+        """64 flags a word, the first in the lowest bit; beyond the last neuron they are set."""
+        if not flags.any():
+            return self.memory.ffi.NULL
+        full = np.ones(padded(flags.size), dtype=bool)
+        full[: flags.size] = flags
+        words = np.packbits(full, bitorder="little").view("<u8").astype(np.uint64)
+        return self.memory.view("uint64_t", words)
+
+    def _pack_units(self) -> None:
+        """Populations that form a loop are run step by step, all others a chunk at a time."""
+        packed, units = self.struct[0], units_of(self.network)
+        packed.n_units = len(units)
+        starts = np.cumsum([0, *(len(unit.members) for unit in units)])
+        packed.unit = self.memory.view("uint32_t", starts.astype(np.uint32))
+        packed.member = self.memory.new("uint32_t[]", (k for unit in units for k in unit.members))
+        packed.loops = self.memory.new("uint8_t[]", (unit.loops for unit in units))
 
 
 def _pack_leak(memory: Memory, into: Any, population: Population) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from neurochain.errors import Finding, UnsupportedError
-from neurochain.graph import Reset, ResetKind, ResetTiming
+from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import F32, Instruction, Op, Population, Program
 from neurochain.programs import cuba_lif_program, lif_program
-from neurochain.simulators.event.kernel import Memory, kernel
+from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.operators import padded
 
-__all__ = ["OP_CODES", "HotForm", "Registers", "hot_forms", "is_binary", "pack_program"]
+__all__ = ["OP_CODES", "Registers", "hot_forms", "is_binary", "pack_program"]
 
 OP_CODES: dict[Op, str] = {
     Op.ADD: "NC_ADD",
@@ -40,33 +41,30 @@ OP_CODES: dict[Op, str] = {
 _COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HotForm:
-    """A program that the kernel has a fused loop for; parameters in the loop's order."""
-
-    name: str
-    params: tuple[str, ...]
+_RESETS: dict[tuple[ResetKind, ResetTiming], str] = {
+    (ResetKind.ZERO, ResetTiming.SAME_STEP): "NC_ZERO_SAME",
+    (ResetKind.SUBTRACT, ResetTiming.SAME_STEP): "NC_SUBTRACT_SAME",
+    (ResetKind.ZERO, ResetTiming.NEXT_STEP): "NC_ZERO_NEXT",
+    (ResetKind.SUBTRACT, ResetTiming.NEXT_STEP): "NC_SUBTRACT_NEXT",
+    (ResetKind.ZERO, ResetTiming.NEXT_STEP_DISCARD): "NC_ZERO_DISCARD",
+}
 
 
 @cache
-def hot_forms() -> dict[Program, HotForm]:
-    """Programs with a fused loop. Any other form (gain, leak, recurrent, >=) is interpreted."""
-    lif, cuba = ("beta", "theta"), ("alpha", "beta", "theta")
-    zero, subtract = ResetKind.ZERO, ResetKind.SUBTRACT
-    same, late = ResetTiming.SAME_STEP, ResetTiming.NEXT_STEP
-    discard = ResetTiming.NEXT_STEP_DISCARD
-    return {
-        program(Reset(kind=kind, timing=timing)): HotForm(name=name, params=params)
-        for program, params, kind, timing, name in (
-            (lif_program, lif, zero, late, "NC_LIF_ZERO_NEXT"),
-            (lif_program, lif, subtract, late, "NC_LIF_SUBTRACT_NEXT"),
-            (lif_program, lif, zero, same, "NC_LIF_ZERO_SAME"),
-            (lif_program, lif, subtract, same, "NC_LIF_SUBTRACT_SAME"),
-            (cuba_lif_program, cuba, subtract, late, "NC_CUBA_SUBTRACT_NEXT"),
-            (cuba_lif_program, cuba, zero, discard, "NC_CUBA_ZERO_NEXT_DISCARD"),
-            (cuba_lif_program, cuba, zero, same, "NC_CUBA_ZERO_SAME"),
-        )
-    }
+def hot_forms() -> dict[Program, tuple[str, ...]]:
+    """Programs with loops of their own -> the flags of nc_hot.form. All others are interpreted."""
+    forms: dict[Program, tuple[str, ...]] = {}
+    resets = [(Reset(kind=k, timing=t), (name,)) for (k, t), name in _RESETS.items()]
+    resets.append((Reset(kind=ResetKind.NONE), ()))
+    for reset, flags in resets:
+        for compare, leak in product(Compare, (False, True)):
+            options = (*flags, *(("NC_HOT_LEAK",) if leak else ()))
+            if compare is Compare.GREATER_EQUAL:
+                options = (*options, "NC_HOT_EQUAL")
+            forms[lif_program(reset, compare=compare, leak=leak)] = options
+            cuba = cuba_lif_program(reset, compare=compare, leak=leak)
+            forms[cuba] = (*options, "NC_HOT_CURRENT")
+    return forms
 
 
 def is_binary(program: Program) -> bool:
@@ -163,12 +161,19 @@ def _op_code(memory: Memory, population: Population, op: Op) -> int:
 
 
 def _pack_hot_form(memory: Memory, into: Any, population: Population) -> None:
-    form = hot_forms().get(population.program)
-    if form is None:
+    flags = hot_forms().get(population.program)
+    if flags is None:
         return
-    values = [population.params[name] for name in form.params]
-    into.form = getattr(kernel()[1], form.name)
-    into.per_neuron = any(v.ndim == 1 for v in values)
-    for k, value in enumerate(values):
-        full = np.broadcast_to(value, (population.n,)) if into.per_neuron else value.reshape(1)
-        into.param[k] = memory.view("float", full)
+    params = population.params
+    hot = into.hot
+    into.is_hot = 1
+    hot.form = sum(getattr(memory.lib, flag) for flag in flags)
+    hot.per_neuron = any(value.ndim == 1 for value in params.values())
+    width = padded(population.n) if hot.per_neuron else 1
+    for name, value in params.items():
+        full = np.zeros(width, dtype=np.float32)
+        full[: population.n] = value
+        setattr(hot, name, memory.view("float", full))
+        if name in ("alpha", "beta"):
+            still = np.array([memory.lib.nc_still(float(v)) for v in full], dtype=np.int32)
+            setattr(hot, f"still_{name}", memory.view("int32_t", still))

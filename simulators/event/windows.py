@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
+
+import numpy as np
 
 from neurochain.operators import Window
 from neurochain.simulators.event.kernel import Memory
@@ -26,9 +29,19 @@ def axis_table(
 
 
 def pack_window(
-    memory: Memory, window: Window, channels: tuple[int, int], groups: int = 1, out_stride: int = 1
+    memory: Memory,
+    window: Window,
+    channels: tuple[int, int],
+    groups: int = 1,
+    out_stride: int = 1,
+    *,
+    from_the_right: bool = False,
 ) -> Any:
-    """An nc_window for (c_in, c_out) channels."""
+    """An nc_window for (c_in, c_out) channels.
+
+    from_the_right   columns of taps are numbered from the right, as a convolution's weights are
+                     stored: what an input reaches in a row then lies side by side, as do its weights
+    """
     packed = memory.structs("nc_window", 1)
     g = packed[0]
     g.c_in, g.c_out = channels
@@ -37,17 +50,37 @@ def pack_window(
     g.kh, g.kw = window.kernel
     g.groups, g.out_stride = groups, out_stride
     rows, columns = (_axis_table(window, axis) for axis in (0, 1))
+    if from_the_right:
+        start, taps, outputs = columns
+        columns = (start, [window.kernel[1] - 1 - tap for tap in taps], outputs)
+        g.runs = groups == 1 and _follow_one_another(*columns)
     g.row_start, g.row_tap, g.row_out = (memory.new("uint32_t[]", t) for t in rows)
     g.col_start, g.col_tap, g.col_out = (memory.new("uint32_t[]", t) for t in columns)
+    places = np.stack(np.indices((channels[0], *window.size), dtype=np.uint32), axis=-1)
+    view = memory.view("uint32_t", places.reshape(-1, 3))
+    g.place = memory.ffi.cast("nc_place *", view)
     return packed
 
 
 def _axis_table(window: Window, axis: int) -> tuple[list[int], list[int], list[int]]:
-    return axis_table(
+    """The table of one axis, outputs ascending."""
+    start, taps, outputs = axis_table(
         window.size[axis],
         window.kernel[axis],
         window.stride[axis],
         window.padding[axis],
         window.dilation[axis],
         window.out[axis],
+    )
+    for first, end in itertools.pairwise(start):  # taps ascend, so outputs descend
+        taps[first:end] = taps[first:end][::-1]
+        outputs[first:end] = outputs[first:end][::-1]
+    return start, taps, outputs
+
+
+def _follow_one_another(start: list[int], taps: list[int], outputs: list[int]) -> bool:
+    return all(
+        taps[k + 1] - taps[k] == 1 and outputs[k + 1] - outputs[k] == 1
+        for first, end in itertools.pairwise(start)
+        for k in range(first, end - 1)
     )

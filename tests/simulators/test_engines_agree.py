@@ -21,7 +21,8 @@ from engine_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurochain.simulators.event import run_event
+from neurochain.simulators.event import pack, pack_inputs, run_event, run_packed
+from neurochain.simulators.reference import run_reference
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,5 +123,32 @@ def test_a_call_of_the_kernel_may_stop_anywhere(monkeypatch):
     network = random_network(rng, "float32")
     inputs, record = inputs_for(rng, network), everything(network)
     whole = run_event(network, inputs, record=record)
-    monkeypatch.setattr(engine, "FRAME_WORK", 1)
+    monkeypatch.setattr(engine, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "CHUNK_STEPS", 1)
     assert differences(whole, run_event(network, inputs, record=record)) == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_no_version_thread_or_chunk_matters(dtype, seed):
+    """Portable, AVX2 and AVX-512 loops (where this processor has them), 1 to 5 threads, any chunk."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, dtype)
+    batch = int(rng.integers(1, 4))
+    inputs = inputs_for(rng, network, batch=batch)
+    state = state_for(rng, network, batch) if rng.integers(2) else None
+    record = everything(network) if rng.integers(2) else None
+    packed, given_frames = pack(network), pack_inputs(network, inputs)
+    whole = run_reference(network, inputs, initial_state=state, record=record)
+    for version in range(packed.memory.lib.nc_best_version() + 1):
+        found = run_packed(
+            packed,
+            given_frames,
+            initial_state=state,
+            record=record,
+            version=version,
+            threads=int(rng.integers(1, 6)),
+            chunk=int(rng.integers(1, 9)),
+        )
+        assert differences(whole, found) == [], version

@@ -1,0 +1,426 @@
+/* Populations in one step or in a chunk of steps: what arrives, neurons, events, counts, records. */
+#include "nc_driver.h"
+
+#include <string.h>
+
+typedef struct {
+    size_t sample, step, frame; /* frame: sample * steps + step */
+    size_t base;                /* first step of the chunk */
+} moment;
+
+static moment moment_of(const nc_run *run, size_t sample, size_t step, size_t base) {
+    return (moment){sample, step, sample * run->steps + step, base};
+}
+
+nc_range nc_range_of(const nc_population *p, uint32_t worker, uint32_t workers) {
+    if (!p->split) return worker == 0 ? (nc_range){0, p->n} : (nc_range){p->n, p->n};
+    const size_t blocks = (p->n + NC_COLUMNS - 1) / NC_COLUMNS;
+    const size_t first = blocks * worker / workers * NC_COLUMNS;
+    const size_t end = blocks * (worker + 1) / workers * NC_COLUMNS;
+    return (nc_range){first < p->n ? first : p->n, end < p->n ? end : p->n};
+}
+
+static void wait_for_all(const nc_worker *w) {
+    if (w->wait != NULL) w->wait(w->team, w->run->workers);
+}
+
+/* ---- events ---- */
+
+static nc_span span_of(const nc_frames *frames, size_t f) {
+    if (frames->start == NULL) return (nc_span){NULL, NULL, 0};
+    const int64_t first = frames->start[f];
+    return (nc_span){.idx = frames->idx + first,
+                     .val = frames->val == NULL ? NULL : frames->val + first,
+                     .count = (size_t)(frames->start[f + 1] - first)};
+}
+
+/* What a node emitted `delay` steps before now: span[W]. Returns all its elements, where its events
+ * have values. */
+static const float *emitted(const nc_worker *w, uint32_t source, moment now, uint32_t delay,
+                            nc_span *span) {
+    const nc_node *node = w->team->node + source;
+    const uint32_t workers = w->run->workers;
+    if (node->segment == NULL) {
+        const int past = now.step < delay;
+        const nc_frames *frames = past ? &node->past : &node->fed;
+        const size_t f = past ? now.sample * node->depth + node->depth + now.step - delay
+                              : now.frame - delay;
+        for (uint32_t k = 1; k < workers; k++) span[k] = (nc_span){NULL, NULL, 0};
+        span[0] = span_of(frames, f);
+        return frames->dense == NULL ? NULL : frames->dense + f * node->n;
+    }
+    const size_t place = node->depth + now.step - now.base - delay;
+    for (uint32_t k = 0; k < workers; k++) {
+        const nc_segment *s = node->segment + k;
+        span[k] = (nc_span){.idx = s->idx + s->start[place],
+                            .val = s->val == NULL ? NULL : s->val + s->start[place],
+                            .count = s->start[place + 1] - s->start[place]};
+    }
+    return node->dense == NULL ? NULL : node->dense + place * node->n;
+}
+
+static size_t events_in(const nc_span *span, uint32_t workers) {
+    size_t count = 0;
+    for (uint32_t k = 0; k < workers; k++) count += span[k].count;
+    return count;
+}
+
+static void count_events(const nc_worker *w, uint32_t index, moment now, const nc_span *span) {
+    if (w->me != 0) return;
+    int64_t *row = w->run->projection[index].counts + now.frame * 8;
+    for (uint32_t k = 0; k < w->run->workers; k++)
+        nc_count_events(w->network->projection[index].fan, span[k].idx, span[k].val, span[k].count,
+                        row);
+}
+
+static int64_t *counts_of(const nc_worker *w, uint32_t index, size_t frame) {
+    const size_t frames = w->run->batch * w->run->steps;
+    return w->run->population[index].counts + (w->me * frames + frame) * 3;
+}
+
+/* ---- what arrives ---- */
+
+/* 1 where the projection adds its bias in this step. */
+static int biased(const nc_worker *w, uint32_t index, moment now) {
+    const uint32_t *from = w->run->projection[index].bias_from;
+    return w->network->projection[index].bias != NULL && (from == NULL || now.step >= from[now.sample]);
+}
+
+static void mark(nc_range range, const uint8_t *flags, int full, uint8_t *touched, int *all) {
+    if (full) *all = 1;
+    if (flags != NULL && !*all)
+        nc_or_u8(range.end - range.first, flags + range.first, touched + range.first);
+}
+
+/* Marks the neurons that are updated whatever arrives: those with a leak or a bias. *all becomes 1
+ * where that is all of them, *some where it may be some, so that flags are needed. */
+static void mark_always(const nc_worker *w, const nc_population *p, moment now, nc_range range,
+                        uint8_t *touched, int *all, int *some) {
+    *all = 0;
+    *some = p->always != NULL;
+    mark(range, p->always, p->always_full, touched, all);
+    for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
+        const nc_projection *edge = w->network->projection + k;
+        if (!biased(w, k, now)) continue;
+        if (!edge->bias_full) *some = 1;
+        mark(range, edge->bias_nonzero, edge->bias_full, touched, all);
+    }
+}
+
+typedef struct {
+    int all;        /* every neuron of the range is touched */
+    int flags;      /* touched[] says which; else `touched` says how many */
+    size_t touched;
+} arrival;
+
+static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t port, moment now,
+                        nc_range range, float *total, uint8_t *touched, arrival *so_far) {
+    const size_t n = range.end - range.first;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    if (p->first[port] == p->first[port + 1]) memset(total + range.first, 0, n * sizeof *total);
+    for (uint32_t k = p->first[port]; k < p->first[port + 1]; k++) {
+        const nc_projection *edge = w->network->projection + k;
+        const int first = k == p->first[port], track = !so_far->all;
+        float *out = first ? total : w->team->part;
+        nc_touch touch;
+        const float *dense = emitted(w, edge->source, now, edge->delay, span);
+        const nc_status status =
+            nc_project(w, k, span, dense, range, track, out, touched, &touch);
+        if (status != NC_OK) {
+            w->team->at_projection = k;
+            return status;
+        }
+        if (touch == NC_TOUCH_MARKS) {
+            uint8_t *flags = track && so_far->flags ? touched + range.first : NULL;
+            so_far->touched = w->wide->unmark(n, out + range.first, flags);
+        } else if (touch == NC_TOUCH_FLAGS && track && !so_far->flags) {
+            so_far->touched = nc_count_u8(n, touched + range.first);
+        }
+        if (touch == NC_TOUCH_ALL) so_far->all = 1;
+        if (!first) nc_add_f32(n, out + range.first, total + range.first);
+    }
+    for (uint32_t k = p->first[port]; k < p->first[port + 1]; k++)
+        if (biased(w, k, now))
+            nc_add_f32(n, w->network->projection[k].bias + range.first, total + range.first);
+    return NC_OK;
+}
+
+/* ---- neurons ---- */
+
+/* Runs the neuron program; returns the number of neurons whose state changed. */
+static size_t update(const nc_worker *w, uint32_t index, moment now, nc_range range, float *dense) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const size_t n = range.end - range.first, own = now.sample * p->n;
+    float *membrane =
+        at->membrane == NULL ? NULL : at->membrane + now.frame * p->n + range.first;
+    if (p->is_hot) {
+        float *v = at->state[(p->hot.form & NC_HOT_CURRENT) != 0 ? 1 : 0] + own;
+        float *i = (p->hot.form & NC_HOT_CURRENT) != 0 ? at->state[0] + own : NULL;
+        const size_t changed = w->wide->hot_step(&p->hot, range.first, range.end,
+                                                 scratch->buffer[0], v, i, scratch->bits);
+        if (membrane != NULL)
+            memcpy(membrane, at->state[at->membrane_state] + own + range.first,
+                   n * sizeof *membrane);
+        return changed;
+    }
+    float **base = scratch->base + w->me * p->n_registers;
+    for (uint32_t s = 0; s < p->program.n_states; s++)
+        base[p->program.state[s]] = at->state[s] + own + range.first;
+    return nc_program_step(&p->program, base, p->step, n,
+                           dense == NULL ? NULL : dense + range.first,
+                           p->binary ? scratch->fired + range.first : NULL, membrane);
+}
+
+/* Where the emissions of this step stand in the history that the next run starts from, or NULL. */
+static float *history_of(const nc_node *node, const nc_population_run *at, const nc_run *run,
+                         moment now) {
+    if (at->history == NULL || now.step + node->depth < run->steps) return NULL;
+    const size_t place = node->depth - (run->steps - now.step);
+    return at->history + (now.sample * node->depth + place) * node->n;
+}
+
+/* Records the events of this step that the worker's segment holds. */
+static void record(const nc_worker *w, uint32_t index, moment now, nc_range range,
+                   const nc_segment *s, size_t place, const uint64_t *bits, const float *dense) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const size_t n = range.end - range.first;
+    float *history = history_of(node, at, w->run, now);
+    if (p->binary) {
+        uint8_t *spikes = at->spikes == NULL ? NULL : at->spikes + now.frame * p->n + range.first;
+        if (spikes != NULL && bits != NULL) nc_bytes_of_bits(n, bits + range.first / 64, spikes);
+        else if (spikes != NULL) memcpy(spikes, scratch->fired + range.first, n);
+        for (size_t k = s->start[place]; k < s->start[place + 1] && history != NULL; k++)
+            history[s->idx[k]] = 1.0f;
+        return;
+    }
+    if (at->values != NULL)
+        memcpy(at->values + now.frame * p->n + range.first, dense + range.first, n * sizeof *dense);
+    if (history != NULL)
+        memcpy(history + range.first, dense + range.first, n * sizeof *dense);
+}
+
+/* Appends the events of this step to the worker's segment, and records them. */
+static size_t emit(const nc_worker *w, uint32_t index, moment now, nc_range range,
+                   const uint64_t *bits, const float *dense) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const nc_segment *s = node->segment + w->me;
+    const size_t place = node->depth + now.step - now.base, n = range.end - range.first;
+    uint32_t *idx = s->idx + s->start[place];
+    size_t count = 0;
+    if (bits != NULL) {
+        const size_t first = range.first / 64;
+        count = nc_events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
+    } else {
+        if (p->binary) count = nc_events_of_u8(n, scratch->fired + range.first, idx);
+        else count = nc_events_of_f32(n, dense + range.first, idx, s->val + s->start[place]);
+        for (size_t k = 0; k < count && range.first != 0; k++) idx[k] += (uint32_t)range.first;
+    }
+    s->start[place + 1] = s->start[place] + count;
+    record(w, index, now, range, s, place, bits, dense);
+    return count;
+}
+
+/* 1 where nothing arrives in this step that did not arrive in the last one. */
+static int is_silent(const nc_worker *w, const nc_population *p, moment now) {
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
+        const nc_projection *edge = w->network->projection + k;
+        const uint32_t *from = w->run->projection[k].bias_from;
+        if (from != NULL && now.step == from[now.sample]) return 0;
+        const float *dense = emitted(w, edge->source, now, edge->delay, span);
+        if (events_in(span, w->run->workers) != 0) return 0;
+        if (edge->kind == NC_MAX_POOL && dense != NULL) return 0; /* zeros may be of either sign */
+    }
+    return 1;
+}
+
+static int records_currents(const nc_population_run *at, uint32_t n_ports) {
+    for (uint32_t port = 0; port < n_ports; port++)
+        if (at->current[port] != NULL) return 1;
+    return 0;
+}
+
+static void step_population(const nc_worker *w, uint32_t index, moment now) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const size_t n = range.end - range.first, place = node->depth + now.step - now.base;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    if (w->me == 0) {
+        for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
+            emitted(w, w->network->projection[k].source, now, w->network->projection[k].delay, span);
+            count_events(w, k, now, span);
+        }
+    }
+    float *dense = node->dense == NULL ? NULL : node->dense + place * p->n;
+    if (n == 0) { /* the other workers have all of it */
+        node->segment[w->me].start[place + 1] = node->segment[w->me].start[place];
+        return;
+    }
+    int64_t *counts = counts_of(w, index, now.frame);
+    arrival so_far = {0, 0, 0};
+    if (p->n_ports != 0) {
+        if (p->first[p->n_ports] - p->first[0] != 1) so_far.flags = 1;
+        memset(scratch->touched + range.first, 0, n);
+        int some;
+        mark_always(w, p, now, range, scratch->touched, &so_far.all, &some);
+        so_far.flags |= some;
+    }
+    const int silent = p->binary && is_silent(w, p, now);
+    if (silent && scratch->quiet[w->me] && at->membrane == NULL &&
+        !records_currents(at, p->n_ports)) { /* the same state, the same input: the same again */
+        node->segment[w->me].start[place + 1] = node->segment[w->me].start[place];
+        counts[1] = (int64_t)(so_far.all     ? n
+                              : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
+                                             : 0);
+        return;
+    }
+    for (uint32_t port = 0; port < p->n_ports; port++) {
+        float *total = scratch->buffer[port];
+        const nc_status status =
+            gather(w, p, port, now, range, total, scratch->touched, &so_far);
+        if (status != NC_OK) { /* the others must not wait in vain: go on, the run is lost anyway */
+            w->team->status = status;
+            memset(total + range.first, 0, n * sizeof *total);
+        }
+        if (at->current[port] != NULL)
+            memcpy(at->current[port] + now.frame * p->n + range.first, total + range.first,
+                   n * sizeof *total);
+    }
+    counts[2] = (int64_t)update(w, index, now, range, dense);
+    counts[0] = (int64_t)emit(w, index, now, range, p->is_hot ? scratch->bits : NULL, dense);
+    counts[1] = (int64_t)(so_far.all     ? n
+                          : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
+                                         : so_far.touched);
+    scratch->quiet[w->me] = silent && counts[2] == 0 && counts[0] == 0;
+}
+
+/* ---- a dense projection and its neurons, all steps of a chunk at once ---- */
+
+static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const uint32_t k = p->first[0], workers = w->run->workers;
+    const nc_projection *edge = w->network->projection + k;
+    const uint32_t *from = w->run->projection[k].bias_from;
+    const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
+    nc_span *span = w->team->span + w->me * w->run->chunk * workers;
+    uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    for (size_t t = 0; t < frames; t++) {
+        const moment now = moment_of(w->run, sample, first + t, first);
+        emitted(w, edge->source, now, edge->delay, span + t * workers);
+        count_events(w, k, now, span + t * workers);
+    }
+    memset(tally, 0, frames * 2 * sizeof *tally);
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const nc_dense_run job = {
+        .dense = &edge->dense, .hot = &p->hot, .n = p->n,
+        .first = range.first / 64, .end = (range.end + 63) / 64,
+        .frames = frames, .spans = workers, .span = span, .bias = edge->bias,
+        .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
+        .always = p->always_bits,
+        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
+        .fired = scratch->bits, .stride = stride, .counts = tally,
+    };
+    if (range.first < range.end) w->wide->dense_run(&job);
+    for (size_t t = 0; t < frames; t++) {
+        const moment now = moment_of(w->run, sample, first + t, first);
+        int64_t *counts = counts_of(w, index, now.frame);
+        counts[0] = (int64_t)emit(w, index, now, range, scratch->bits + t * stride, NULL);
+        counts[1] = tally[2 * t];
+        counts[2] = tally[2 * t + 1];
+    }
+}
+
+/* 1 where nothing but ones reaches the projection in this run. */
+static int feeds_ones(const nc_worker *w, const nc_projection *edge) {
+    const nc_node *node = w->team->node + edge->source;
+    if (node->segment != NULL)
+        return w->network->population[edge->source - w->network->n_sources].binary;
+    return node->fed.val == NULL && node->past.val == NULL;
+}
+
+/* ---- chunks ---- */
+
+static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t first, size_t end) {
+    const uint32_t *member = w->network->member + w->network->unit[unit];
+    const uint32_t members = w->network->unit[unit + 1] - w->network->unit[unit];
+    if (!w->network->loops[unit]) {
+        const nc_population *p = w->network->population + member[0];
+        const nc_population_run *at = w->run->population + member[0];
+        if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
+            feeds_ones(w, w->network->projection + p->first[0]))
+            run_fused(w, member[0], sample, first, end);
+        else
+            for (size_t t = first; t < end; t++)
+                step_population(w, member[0], moment_of(w->run, sample, t, first));
+        wait_for_all(w);
+        return;
+    }
+    for (size_t t = first; t < end; t++) {
+        for (uint32_t k = 0; k < members; k++) {
+            step_population(w, member[k], moment_of(w->run, sample, t, first));
+            wait_for_all(w);
+        }
+    }
+}
+
+/* Brings the last `depth` frames to the front, where the next chunk looks for them. */
+static void keep_last(const nc_worker *w, nc_node *node, size_t frames) {
+    const nc_segment *s = node->segment + w->me;
+    const size_t base = s->start[frames], kept = s->start[frames + node->depth] - base;
+    memmove(s->idx, s->idx + base, kept * sizeof *s->idx);
+    if (s->val != NULL) memmove(s->val, s->val + base, kept * sizeof *s->val);
+    for (size_t k = 0; k <= node->depth; k++) s->start[k] = s->start[frames + k] - base;
+    if (node->dense != NULL && w->me == 0)
+        memmove(node->dense, node->dense + frames * node->n,
+                node->depth * node->n * sizeof *node->dense);
+}
+
+void nc_run_chunk(const nc_worker *w, size_t sample, size_t first, size_t end) {
+    for (uint32_t u = 0; u < w->network->n_units; u++) run_unit(w, u, sample, first, end);
+    for (uint32_t k = 0; k < w->network->n_populations; k++)
+        keep_last(w, w->team->node + w->network->n_sources + k, end - first);
+    wait_for_all(w);
+}
+
+/* Lists what was emitted before step 0; the first worker's segment holds all of it. */
+void nc_begin_sample(const nc_worker *w, size_t sample) {
+    for (uint32_t k = 0; k < w->network->n_populations; k++) {
+        const nc_node *node = w->team->node + w->network->n_sources + k;
+        const nc_segment *s = node->segment + w->me;
+        w->team->population[k].quiet[w->me] = 0;
+        s->start[0] = 0;
+        for (size_t place = 0; place < node->depth; place++) {
+            const size_t f = sample * node->depth + place;
+            nc_span past = {NULL, NULL, 0};
+            if (w->me == 0) past = span_of(&node->past, f);
+            for (size_t e = 0; e < past.count; e++) {
+                s->idx[s->start[place] + e] = past.idx[e];
+                if (s->val != NULL)
+                    s->val[s->start[place] + e] = past.val == NULL ? 1.0f : past.val[e];
+            }
+            s->start[place + 1] = s->start[place] + past.count;
+            if (node->dense == NULL || w->me != 0) continue;
+            float *row = node->dense + place * node->n;
+            memset(row, 0, node->n * sizeof *row);
+            if (node->past.dense != NULL)
+                memcpy(row, node->past.dense + f * node->n, node->n * sizeof *row);
+            else
+                for (size_t e = 0; e < past.count; e++) row[past.idx[e]] = 1.0f;
+        }
+    }
+    wait_for_all(w);
+}

@@ -1,0 +1,540 @@
+/* The loops that decide the speed, written once in vectors of NC_LANES floats and compiled once for
+ * each instruction set: a file nc_wide_*.c defines NC_LANES, NC_WIDE(name) (the suffix of its
+ * functions), NC_TARGET (the attribute that turns the instructions on) and NC_BITS (sign bits of a
+ * vector), then includes this. Every version gives the same bits: a target's additions come in the
+ * same order in all of them, and each is rounded once.
+ */
+#include "nc_kernel.h"
+
+#include <string.h>
+
+#define NC_INLINE static inline __attribute__((always_inline)) NC_TARGET
+#define NC_BYTES (4 * NC_LANES)
+enum { VECTORS = NC_COLUMNS / NC_LANES, BYTE_VECTORS = NC_COLUMNS / NC_BYTES };
+enum { MOST_I8 = 255, MOST_I16 = 32767 }; /* weights that a narrow sum holds for certain */
+
+typedef float vec_f __attribute__((vector_size(NC_BYTES)));
+typedef int32_t vec_i __attribute__((vector_size(NC_BYTES)));
+typedef uint32_t vec_u __attribute__((vector_size(NC_BYTES)));
+typedef int16_t vec_s __attribute__((vector_size(NC_BYTES)));
+typedef uint16_t vec_us __attribute__((vector_size(NC_BYTES)));
+typedef float any_f __attribute__((vector_size(NC_BYTES), aligned(4), may_alias));
+typedef int32_t any_i __attribute__((vector_size(NC_BYTES), aligned(4), may_alias));
+typedef int16_t any_s __attribute__((vector_size(NC_BYTES), aligned(1), may_alias));
+typedef float four_f __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t four_i __attribute__((vector_size(16), aligned(4), may_alias));
+
+NC_INLINE vec_f load_f(const float *p) {
+    return *(const any_f *)p;
+}
+NC_INLINE vec_i load_i(const int32_t *p) {
+    return *(const any_i *)p;
+}
+NC_INLINE void store_f(float *p, vec_f x) {
+    *(any_f *)p = x;
+}
+NC_INLINE vec_f all_f(float x) {
+    return x - (vec_f){0}; /* x - 0 is x, also for -0 */
+}
+NC_INLINE vec_i bits_of(vec_f x) {
+    return (vec_i)x;
+}
+NC_INLINE vec_f pick(vec_i mask, vec_f yes, vec_f no) {
+    return (vec_f)((mask & (vec_i)yes) | (~mask & (vec_i)no));
+}
+
+/* ---- a block of NC_COLUMNS columns of a dense matrix, all events of a step ---- */
+
+/* Adds the rows of int8 weights. A row is 64 bytes, read as 32 words of 16 bits: the low byte of
+ * word k is the weight of column k plus 128, the high byte the weight of column 32 + k. The words'
+ * sum and the high bytes' sum give both without widening a weight. */
+NC_INLINE void rows_i8(const void *block, const uint32_t *idx, size_t count, int32_t *sum) {
+    const uint8_t *rows = block;
+    for (size_t done = 0; done < count;) {
+        const size_t end = count - done < MOST_I8 ? count : done + MOST_I8;
+        vec_s total[BYTE_VECTORS] = {{0}}, high[BYTE_VECTORS] = {{0}};
+        for (size_t k = done; k < end; k++) {
+            const uint8_t *row = rows + (size_t)idx[k] * NC_COLUMNS;
+            for (int v = 0; v < BYTE_VECTORS; v++) {
+                const vec_s words = *(const any_s *)(row + v * NC_BYTES);
+                total[v] += words;
+                high[v] += words >> 8;
+            }
+        }
+        int16_t words[NC_COLUMNS] __attribute__((aligned(64)));
+        for (int v = 0; v < BYTE_VECTORS; v++) {
+            const vec_us low = (vec_us)total[v] - ((vec_us)high[v] << 8);
+            memcpy(words + v * 2 * NC_LANES, &low, sizeof low);
+            memcpy(words + 32 + v * 2 * NC_LANES, high + v, sizeof low);
+        }
+        const int32_t lift = 128 * (int32_t)(end - done);
+        for (int j = 0; j < 32; j++) sum[j] += (int32_t)(uint16_t)words[j] - lift;
+        for (int j = 32; j < 64; j++) sum[j] += words[j];
+        done = end;
+    }
+}
+
+/* The same for int16: 64 weights in 32 words of 32 bits, the low half plus 32768. */
+NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, int32_t *sum) {
+    enum { N = NC_COLUMNS / 2 / NC_LANES };
+    const uint32_t *rows = block;
+    for (size_t done = 0; done < count;) {
+        const size_t end = count - done < MOST_I16 ? count : done + MOST_I16;
+        vec_i total[N] = {{0}}, high[N] = {{0}};
+        for (size_t k = done; k < end; k++) {
+            const uint32_t *row = rows + (size_t)idx[k] * (NC_COLUMNS / 2);
+            for (int v = 0; v < N; v++) {
+                const vec_i words = *(const any_i *)(row + v * NC_LANES);
+                total[v] = (vec_i)((vec_u)total[v] + (vec_u)words);
+                high[v] += words >> 16;
+            }
+        }
+        const uint32_t lift = 32768u * (uint32_t)(end - done);
+        for (int v = 0; v < N; v++) {
+            const vec_u low = (vec_u)total[v] - ((vec_u)high[v] << 16) - lift;
+            *(any_i *)(sum + v * NC_LANES) += (vec_i)low;
+            *(any_i *)(sum + 32 + v * NC_LANES) += high[v];
+        }
+        done = end;
+    }
+}
+
+NC_INLINE void rows_f32(const void *block, const uint32_t *idx, size_t count, float *sum) {
+    const float *rows = block;
+    vec_f a[VECTORS];
+    for (int v = 0; v < VECTORS; v++) a[v] = load_f(sum + v * NC_LANES);
+    for (size_t k = 0; k < count; k++) {
+        const float *row = rows + (size_t)idx[k] * NC_COLUMNS;
+        for (int v = 0; v < VECTORS; v++) a[v] += load_f(row + v * NC_LANES);
+    }
+    for (int v = 0; v < VECTORS; v++) store_f(sum + v * NC_LANES, a[v]);
+}
+
+/* x[64] = scale * (the weights of every event's row), columns of one block. */
+NC_INLINE void block_sums(const int32_t type, const void *block, float scale, const nc_span *span,
+                          size_t spans, float *x) {
+    if (type == NC_F32) {
+        for (int v = 0; v < VECTORS; v++) store_f(x + v * NC_LANES, all_f(0.0f));
+        for (size_t s = 0; s < spans; s++) rows_f32(block, span[s].idx, span[s].count, x);
+        return;
+    }
+    int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
+    memset(sum, 0, sizeof sum);
+    for (size_t s = 0; s < spans; s++) {
+        if (type == NC_I8) rows_i8(block, span[s].idx, span[s].count, sum);
+        else rows_i16(block, span[s].idx, span[s].count, sum);
+    }
+    for (int v = 0; v < VECTORS; v++)
+        store_f(x + v * NC_LANES,
+                __builtin_convertvector(*(const vec_i *)(sum + v * NC_LANES), vec_f) * scale);
+}
+
+/* ---- neurons ---- */
+
+typedef float half_f __attribute__((vector_size(NC_BYTES / 2)));
+typedef int32_t half_i __attribute__((vector_size(NC_BYTES / 2)));
+typedef double vec_d __attribute__((vector_size(NC_BYTES)));
+typedef int64_t vec_l __attribute__((vector_size(NC_BYTES)));
+
+/* b v for |v| below 2^-100, by way of double, in which the product is exact and normal. What comes out
+ * subnormal is rounded as a whole multiple of 2^-149: adding 2^52 leaves that number in the low bits. */
+NC_INLINE half_f small_half(half_f b, half_f v) {
+    const half_i bits = (half_i)v, exponent = (bits >> 23) & 0xFF, normal = exponent != 0;
+    const half_i whole = (bits & 0x7FFFFF) | (normal & 0x800000);
+    const half_i power = (exponent + (half_i)(normal == 0) * -1) - 150; /* v is whole 2^power */
+    const vec_d unit = (vec_d)((__builtin_convertvector(power, vec_l) + 1023) << 52);
+    const vec_d exact = __builtin_convertvector(whole, vec_d) * unit *
+                        (vec_d)((vec_l)__builtin_convertvector(b, vec_d) & INT64_MAX);
+    const vec_l subnormal = (vec_l)(exact < 0x1p-126);
+    const vec_d counted = (vec_d)((vec_l)exact & subnormal) * 0x1p149 + 0x1p52;
+    const half_i small = __builtin_convertvector((vec_l)counted & INT32_MAX & subnormal, half_i);
+    const half_i large = (half_i)__builtin_convertvector((vec_d)((vec_l)exact & ~subnormal), half_f);
+    return (half_f)(small | large | ((bits ^ (half_i)b) & INT32_MIN));
+}
+
+/* Apart from the loops, which it would fill with moves. */
+static __attribute__((noinline)) NC_TARGET void small_product(const float *b, const float *v,
+                                                              float *out) {
+    for (int k = 0; k < NC_LANES; k += NC_LANES / 2) {
+        half_f factor, value;
+        memcpy(&factor, b + k, sizeof factor);
+        memcpy(&value, v + k, sizeof value);
+        value = small_half(factor, value);
+        memcpy(out + k, &value, sizeof value);
+    }
+}
+
+/* b v, rounded once, without ever multiplying a subnormal: that takes some processors a hundred times
+ * as long. Up to `still` (bits of a magnitude) b v is v. */
+NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
+    const vec_i size = bits_of(v) & 0x7FFFFFFF;
+    const vec_i tiny = (vec_i)((vec_u)(size - 1) < (vec_u){0} + (NC_TINY_BITS - 1u));
+    if (__builtin_expect(NC_BITS(tiny) == 0, 1)) return b * v;
+    const vec_i kept = tiny & (size <= still);
+    const vec_f rest = (vec_f)(bits_of(v) & ~kept);
+    const vec_i slow = tiny & ~kept;
+    vec_f moved = b * (vec_f)(bits_of(rest) & ~slow);
+    if (NC_BITS(slow) != 0) {
+        float factor[NC_LANES], value[NC_LANES];
+        store_f(factor, b);
+        store_f(value, (vec_f)(bits_of(v) & slow));
+        small_product(factor, value, value);
+        moved = pick(slow, load_f(value), moved);
+    }
+    return pick(kept, v, moved);
+}
+
+NC_INLINE vec_i above(const int32_t form, vec_f v, vec_f theta) {
+    return (form & NC_HOT_EQUAL) != 0 ? (vec_i)(v >= theta) : (vec_i)(v > theta);
+}
+NC_INLINE vec_f one_where(vec_i mask) {
+    return (vec_f)(mask & bits_of(all_f(1.0f)));
+}
+
+typedef struct {
+    vec_f v, i;
+    vec_i fired, changed;
+} neuron;
+
+/* One step of NC_LANES neurons: programs/_membrane.py, operation by operation. */
+NC_INLINE neuron hot_vector(const int32_t form, vec_f alpha, vec_f beta, vec_f theta, vec_f leak,
+                            vec_i still_alpha, vec_i still_beta, vec_f x, vec_f v, vec_f i) {
+    const int32_t reset = form & NC_HOT_RESET;
+    neuron out = {.i = i};
+    vec_i before = {0};
+    vec_f old = v;
+    if (reset == NC_ZERO_NEXT || reset == NC_SUBTRACT_NEXT || reset == NC_ZERO_DISCARD)
+        before = above(form, v, theta);
+    if (reset == NC_ZERO_NEXT) /* (1 - R) v, without a product where R is 0 */
+        old = pick(before, (vec_f)(bits_of(v) & before) * 0.0f, v);
+    vec_f in = x;
+    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(alpha, i, still_alpha) + x;
+    vec_f fresh = product(beta, old, still_beta) + in;
+    if ((form & NC_HOT_LEAK) != 0) fresh = fresh + leak;
+    if (reset == NC_SUBTRACT_NEXT) fresh = fresh - one_where(before) * theta;
+    if (reset == NC_ZERO_DISCARD) {
+        const vec_i small = (bits_of(fresh) & 0x7F800000) == 0; /* x - R x without the product */
+        const vec_f simple = (vec_f)(bits_of(fresh + 0.0f) & ~before);
+        fresh = pick(small, simple, fresh - one_where(before) * pick(small, all_f(0.0f), fresh));
+    }
+    out.fired = above(form, fresh, theta);
+    out.v = fresh;
+    if (reset == NC_ZERO_SAME) out.v = (vec_f)(bits_of(fresh) & ~out.fired);
+    if (reset == NC_SUBTRACT_SAME) out.v = fresh - one_where(out.fired) * theta;
+    out.changed = (vec_i)(bits_of(out.v) != bits_of(v));
+    if ((form & NC_HOT_CURRENT) != 0) out.changed |= (vec_i)(bits_of(out.i) != bits_of(i));
+    return out;
+}
+
+/* One step of a block of 64 neurons from `first` on; x, v and i are the block's. Bits of those that
+ * fired, and of those whose state changed, are set. */
+NC_INLINE uint64_t hot_block(const int32_t form, const int32_t per_neuron, const nc_hot *h,
+                             size_t first, const float *x, float *v, float *i, uint64_t *changed) {
+    const vec_i none = {0};
+    uint64_t fired = 0;
+    *changed = 0;
+    for (int k = 0; k < NC_COLUMNS; k += NC_LANES) {
+        const size_t j = first + (size_t)k;
+#define NC_PARAM(p) (per_neuron != 0 ? load_f((p) + j) : all_f((p)[0]))
+#define NC_STILL(p) (per_neuron != 0 ? load_i((p) + j) : none + (p)[0])
+        const neuron out = hot_vector(
+            form, (form & NC_HOT_CURRENT) != 0 ? NC_PARAM(h->alpha) : all_f(0.0f),
+            NC_PARAM(h->beta), NC_PARAM(h->theta),
+            (form & NC_HOT_LEAK) != 0 ? NC_PARAM(h->leak) : all_f(0.0f),
+            (form & NC_HOT_CURRENT) != 0 ? NC_STILL(h->still_alpha) : none,
+            NC_STILL(h->still_beta), load_f(x + k), load_f(v + k),
+            (form & NC_HOT_CURRENT) != 0 ? load_f(i + k) : all_f(0.0f));
+#undef NC_PARAM
+#undef NC_STILL
+        store_f(v + k, out.v);
+        if ((form & NC_HOT_CURRENT) != 0) store_f(i + k, out.i);
+        fired |= (uint64_t)NC_BITS(out.fired) << k;
+        *changed |= (uint64_t)NC_BITS(out.changed) << k;
+    }
+    return fired;
+}
+
+/* The same with fewer than 64 neurons left: by way of copies. */
+NC_INLINE uint64_t hot_rest(const int32_t form, const int32_t per_neuron, const nc_hot *h,
+                            size_t first, size_t n, const float *x, float *v, float *i,
+                            uint64_t *changed) {
+    float in[NC_COLUMNS] = {0}, membrane[NC_COLUMNS] = {0}, current[NC_COLUMNS] = {0};
+    const uint64_t there = ((uint64_t)1 << n) - 1;
+    memcpy(in, x, n * sizeof *in);
+    memcpy(membrane, v, n * sizeof *membrane);
+    if (i != NULL) memcpy(current, i, n * sizeof *current);
+    uint64_t fired = hot_block(form, per_neuron, h, first, in, membrane, current, changed);
+    memcpy(v, membrane, n * sizeof *membrane);
+    if (i != NULL) memcpy(i, current, n * sizeof *current);
+    *changed &= there;
+    return fired & there;
+}
+
+NC_INLINE size_t hot_range(const int32_t form, const int32_t per_neuron, const nc_hot *h,
+                           size_t first, size_t end, const float *x, float *v, float *i,
+                           uint64_t *fired) {
+    size_t total = 0;
+    for (size_t j = first; j < end; j += NC_COLUMNS) {
+        float *current = i == NULL ? NULL : i + j;
+        uint64_t changed;
+        if (end - j >= NC_COLUMNS)
+            fired[j / 64] = hot_block(form, per_neuron, h, j, x + j, v + j, current, &changed);
+        else
+            fired[j / 64] =
+                hot_rest(form, per_neuron, h, j, end - j, x + j, v + j, current, &changed);
+        total += (size_t)NC_POPCOUNT(changed);
+    }
+    return total;
+}
+
+/* Forms that are met often have loops of their own; the others ask inside the loop. */
+#define NC_OFTEN(CASE)                                                                           \
+    CASE(NC_ZERO_SAME)                                                                           \
+    CASE(NC_SUBTRACT_SAME)                                                                       \
+    CASE(NC_ZERO_NEXT)                                                                           \
+    CASE(NC_SUBTRACT_NEXT)                                                                       \
+    CASE(NC_HOT_CURRENT | NC_ZERO_SAME)                                                          \
+    CASE(NC_HOT_CURRENT | NC_SUBTRACT_NEXT)                                                      \
+    CASE(NC_HOT_CURRENT | NC_HOT_LEAK | NC_ZERO_SAME)
+
+static NC_TARGET size_t NC_WIDE(nc_hot_step)(const nc_hot *h, size_t first, size_t end, const float *x,
+                                      float *v, float *i, uint64_t *fired) {
+    if (h->per_neuron != 0) {
+        switch (h->form) {
+#define NC_CASE(F)                                                                               \
+    case (F): return hot_range((F), 1, h, first, end, x, v, i, fired);
+            NC_OFTEN(NC_CASE)
+#undef NC_CASE
+        default: return hot_range(h->form, 1, h, first, end, x, v, i, fired);
+        }
+    }
+    switch (h->form) {
+#define NC_CASE(F)                                                                               \
+    case (F): return hot_range((F), 0, h, first, end, x, v, i, fired);
+        NC_OFTEN(NC_CASE)
+#undef NC_CASE
+    default: return hot_range(h->form, 0, h, first, end, x, v, i, fired);
+    }
+}
+
+/* ---- dense projections ---- */
+
+NC_INLINE const void *block_of(const nc_dense *d, size_t block) {
+    static const size_t width[] = {[NC_F32] = 4, [NC_I8] = 1, [NC_I16] = 2};
+    return (const char *)d->weights + block * d->n_in * NC_COLUMNS * width[d->type];
+}
+
+static NC_TARGET void NC_WIDE(nc_dense_sum)(const nc_dense *d, const nc_span *span, size_t spans,
+                                     size_t first, size_t end, float *out) {
+    for (size_t b = first; b < end; b++) {
+        float *x = out + b * NC_COLUMNS;
+        if (d->type == NC_I8) block_sums(NC_I8, block_of(d, b), d->scale, span, spans, x);
+        else if (d->type == NC_I16) block_sums(NC_I16, block_of(d, b), d->scale, span, spans, x);
+        else block_sums(NC_F32, block_of(d, b), d->scale, span, spans, x);
+    }
+}
+
+/* One block over all frames of a run: sums, bias, neurons, counts. */
+NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_t per_neuron,
+                            const nc_dense_run *r, size_t block) {
+    const size_t first = block * NC_COLUMNS, left = r->n - first;
+    const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+    float x[NC_COLUMNS] __attribute__((aligned(64)));
+    float v[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+    float i[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+    const size_t bytes = (left < NC_COLUMNS ? left : NC_COLUMNS) * sizeof *v;
+    memcpy(v, r->v + first, bytes);
+    if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, bytes);
+    int settled = 0;
+    for (size_t t = 0; t < r->frames; t++) {
+        const nc_span *span = r->span + t * r->spans;
+        const int biased = t >= r->bias_from;
+        const uint64_t *always = biased ? r->always_biased : r->always;
+        uint64_t hit = always == NULL ? 0 : always[block], changed = 0, fired = 0;
+        size_t count = 0;
+        for (size_t s = 0; s < r->spans; s++) count += span[s].count;
+        if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
+        if (count != 0 || settled == 0 || t == r->bias_from) {
+            block_sums(type, block_of(r->dense, block), r->dense->scale, span, r->spans, x);
+            if (biased && r->bias != NULL)
+                for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
+                    store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
+            fired = hot_block(form, per_neuron, r->hot, first, x, v, i, &changed) & there;
+            changed &= there;
+            settled = count == 0 && changed == 0 && fired == 0;
+        }
+        r->fired[t * r->stride + block] = fired;
+        r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
+        r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(changed);
+    }
+    memcpy(r->v + first, v, bytes);
+    if ((form & NC_HOT_CURRENT) != 0) memcpy(r->i + first, i, bytes);
+}
+
+#define NC_DENSE_TYPE(TYPE, NAME)                                                                \
+    static NC_TARGET void NAME(const nc_dense_run *r) {                                          \
+        const int32_t form = r->hot->form, each = r->hot->per_neuron;                            \
+        for (size_t b = r->first; b < r->end; b++) {                                             \
+            if (each == 0 && form == NC_ZERO_SAME) dense_column(TYPE, NC_ZERO_SAME, 0, r, b);    \
+            else if (each == 0 && form == NC_ZERO_NEXT)                                          \
+                dense_column(TYPE, NC_ZERO_NEXT, 0, r, b);                                       \
+            else if (each == 0 && form == NC_SUBTRACT_NEXT)                                      \
+                dense_column(TYPE, NC_SUBTRACT_NEXT, 0, r, b);                                   \
+            else if (each != 0 && form == NC_SUBTRACT_NEXT)                                      \
+                dense_column(TYPE, NC_SUBTRACT_NEXT, 1, r, b);                                   \
+            else dense_column(TYPE, form, each, r, b);                                           \
+        }                                                                                        \
+    }
+NC_DENSE_TYPE(NC_F32, dense_run_f32)
+NC_DENSE_TYPE(NC_I8, dense_run_i8)
+NC_DENSE_TYPE(NC_I16, dense_run_i16)
+
+static void NC_WIDE(nc_dense_run)(const nc_dense_run *r) {
+    if (r->dense->type == NC_I8) dense_run_i8(r);
+    else if (r->dense->type == NC_I16) dense_run_i16(r);
+    else dense_run_f32(r);
+}
+
+/* ---- convolution ---- */
+
+NC_INLINE void add_run(const float *row, float value, const int valued, size_t length, float *sum) {
+    size_t o = 0;
+    for (; o + NC_LANES <= length; o += NC_LANES) {
+        const vec_f w = load_f(row + o);
+        if (valued != 0) store_f(sum + o, load_f(sum + o) + w * value);
+        else store_f(sum + o, load_f(sum + o) + w);
+    }
+    for (; o < length; o += 4) { /* rows are padded to four */
+        const four_f w = *(const four_f *)(row + o);
+        if (valued != 0) *(four_f *)(sum + o) += w * value;
+        else *(four_f *)(sum + o) += w;
+    }
+}
+
+NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
+                          const int valued, float *acc, uint32_t *dirty) {
+    const nc_place at = g->place[event];
+    const size_t wide = g->out_stride, group = at.c / (g->c_in / g->groups);
+    const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
+    if (q0 == q1) return;
+    const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
+    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
+        const uint32_t oy = g->row_out[r];
+        const float *taps = weights + ((size_t)at.c * g->kh + g->row_tap[r]) * g->kw * wide;
+        float *row = acc + (size_t)oy * g->ow * g->groups * wide;
+        if (left < dirty[2 * oy]) dirty[2 * oy] = left;
+        if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
+        if (g->runs != 0) {
+            add_run(taps + g->col_tap[q0] * wide, value, valued, (q1 - q0) * wide,
+                    row + left * wide);
+            continue;
+        }
+        for (uint32_t q = q0; q < q1; q++)
+            add_run(taps + g->col_tap[q] * wide, value, valued, wide,
+                    row + (g->col_out[q] * g->groups + group) * wide);
+    }
+}
+
+static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
+                                           const nc_span *span, float *acc, uint32_t *dirty) {
+    const uint32_t *idx = span->idx;
+    if (span->val == NULL)
+        for (size_t k = 0; k < span->count; k++)
+            conv_event(g, weights, idx[k], 1.0f, 0, acc, dirty);
+    else
+        for (size_t k = 0; k < span->count; k++)
+            conv_event(g, weights, idx[k], span->val[k], 1, acc, dirty);
+}
+
+#if defined(__clang__)
+#define NC_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define NC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (four_i){__VA_ARGS__})
+#endif
+
+/* Four positions of four channels, turned: in rows of `from`, out rows of `to` floats apart. */
+NC_INLINE void turn_four(const float *in, size_t from, float scale, float *out, size_t to) {
+    const four_f a = *(const four_f *)in, b = *(const four_f *)(in + from);
+    const four_f c = *(const four_f *)(in + 2 * from), d = *(const four_f *)(in + 3 * from);
+    const four_f ac0 = NC_SHUFFLE(a, c, 0, 4, 1, 5);
+    const four_f ac1 = NC_SHUFFLE(a, c, 2, 6, 3, 7);
+    const four_f bd0 = NC_SHUFFLE(b, d, 0, 4, 1, 5);
+    const four_f bd1 = NC_SHUFFLE(b, d, 2, 6, 3, 7);
+    *(four_f *)out = NC_SHUFFLE(ac0, bd0, 0, 4, 1, 5) * scale;
+    *(four_f *)(out + to) = NC_SHUFFLE(ac0, bd0, 2, 6, 3, 7) * scale;
+    *(four_f *)(out + 2 * to) = NC_SHUFFLE(ac1, bd1, 0, 4, 1, 5) * scale;
+    *(four_f *)(out + 3 * to) = NC_SHUFFLE(ac1, bd1, 2, 6, 3, 7) * scale;
+}
+
+/* Positions left .. right - 1 of one output row and one group, scaled, to out[channel][place]. */
+NC_INLINE void turn_row(const float *sum, size_t pitch, size_t left, size_t right, size_t channels,
+                        float scale, float *out, size_t places) {
+    for (size_t c = 0; c < channels; c += 4) {
+        const size_t some = channels - c < 4 ? channels - c : 4;
+        size_t x = left;
+        if (some == 4)
+            for (; x + 4 <= right; x += 4)
+                turn_four(sum + x * pitch + c, pitch, scale, out + c * places + x, places);
+        for (; x < right; x++)
+            for (size_t k = 0; k < some; k++)
+                out[(c + k) * places + x] = sum[x * pitch + c + k] * scale;
+    }
+}
+
+static NC_TARGET void NC_WIDE(nc_conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty,
+                                      float *out) {
+    const size_t places = (size_t)g->oh * g->ow, channels = g->c_out / g->groups;
+    const size_t pitch = g->groups * g->out_stride;
+    for (uint32_t oy = 0; oy < g->oh; oy++) {
+        const size_t left = dirty[2 * oy], right = dirty[2 * oy + 1];
+        const size_t from = left < right ? left : 0, to = left < right ? right : 0;
+        float *row = acc + (size_t)oy * g->ow * pitch;
+        for (size_t c = 0; c < g->c_out; c++) {
+            float *line = out + c * places + (size_t)oy * g->ow;
+            for (size_t x = 0; x < from; x++) line[x] = NC_UNTOUCHED;
+            for (size_t x = to; x < g->ow; x++) line[x] = NC_UNTOUCHED;
+        }
+        for (size_t group = 0; group < g->groups && from < to; group++)
+            turn_row(row + group * g->out_stride, pitch, from, to, channels, scale,
+                     out + group * channels * places + (size_t)oy * g->ow, places);
+        for (size_t k = from * pitch; k < to * pitch; k++) row[k] = NC_UNTOUCHED;
+        dirty[2 * oy] = g->ow;
+        dirty[2 * oy + 1] = 0;
+    }
+}
+
+/* ---- whole vectors ---- */
+
+static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
+    size_t count = 0, j = 0;
+    if (touched == NULL) {
+        for (; j + NC_LANES <= n; j += NC_LANES) {
+            const vec_f value = load_f(x + j);
+            count += (size_t)NC_POPCOUNT(
+                (uint64_t)NC_BITS((vec_i)(bits_of(value) != (int32_t)0x80000000)));
+            store_f(x + j, value + 0.0f);
+        }
+    }
+    for (; j < n; j++) {
+        uint32_t bits;
+        memcpy(&bits, x + j, sizeof bits);
+        const uint8_t hit = bits != 0x80000000u;
+        count += hit;
+        if (touched != NULL) touched[j] |= hit;
+        x[j] = x[j] + 0.0f;
+    }
+    return count;
+}
+
+static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc,
+                                        float *out) {
+    const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << shift) - 1);
+    size_t j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES) {
+        const vec_i packed = *(const any_i *)(acc + j);
+        const vec_f value = __builtin_convertvector(packed >> shift, vec_f) * scale;
+        store_f(out + j, pick((vec_i)((packed & low) == 0), all_f(NC_UNTOUCHED), value));
+    }
+    for (; j < n; j++)
+        out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
+}
