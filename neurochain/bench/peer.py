@@ -7,10 +7,11 @@ from typing import Any, TypedDict
 
 from neurochain.bench.networks import ARITHMETIC, build_network, input_arrays
 from neurochain.bench.workloads import WorkloadLike
+from neurochain.accounting import RawCounts
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import Network
-from neurochain.simulators.event import pack, pack_inputs, run_packed
-from neurochain.simulators.types import EngineResult, Record
+from neurochain.simulators.event import pack, pack_inputs, prepare
+from neurochain.simulators.types import Record
 
 __all__ = [
     "DEFAULT_VARIANT",
@@ -59,11 +60,12 @@ def peer_runner(workload: WorkloadLike, threads: int, variant: str | None = None
         raise InputError(Finding(where="threads", what=f"is {threads}; it must be 1 or more."))
     network = build_network(workload, chosen)
     packed, inputs = pack(network), pack_inputs(network, input_arrays(workload, network))
-    note = thread_note(threads)
+    prepared = prepare(packed, inputs, record=_NOTHING, threads=threads)
 
     def run() -> Outcome:
-        result = run_packed(packed, inputs, record=_NOTHING)  # threads go here
-        return {"spikes": spike_totals(network, result), "note": note}
+        prepared.rewind()
+        prepared.advance()
+        return {"spikes": spike_totals(network, prepared.counts()), "note": None}
 
     return run
 
@@ -96,15 +98,15 @@ def variant_of(workload: WorkloadLike, variant: str | None) -> str:
     return variant
 
 
-def spike_totals(network: Network, result: EngineResult) -> list[int]:
+def spike_totals(network: Network, raw: RawCounts) -> list[int]:
     """Spikes of the input (where a layer reads it) and of each population, from the raw counts.
 
     The columns are `events_unit`, `events_other` and `emitted`: what Activity sums up as
     `events_in` of the first layer and `spikes_out`.
     """
-    counts: Mapping[str, Any] = result.counts.projections
+    counts: Mapping[str, Any] = raw.projections
     sources = {source.name for source in network.sources}
     read = next((p.name for p in network.projections if p.source in sources), None)
     fed = [] if read is None else [int(counts[read][..., :2].sum())]
     fired = (p.name for p in network.populations if p.fires)
-    return fed + [int(result.counts.populations[name][..., 0].sum()) for name in fired]
+    return fed + [int(raw.populations[name][..., 0].sum()) for name in fired]

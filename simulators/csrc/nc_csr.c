@@ -66,12 +66,10 @@ NC_CSR(nc_csr_i8_f32, int8_t, float)
 NC_CSR(nc_csr_i16_f32, int16_t, float)
 
 #define NC_ADD_PACKED(p) acc[targets[p]] += (int32_t)weights[p] * unit + 1
-void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *restrict acc) {
-    const int32_t unit = (int32_t)1 << shift;
+void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
     NC_ROWS(int8_t, NC_ADD_PACKED);
 }
-void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *restrict acc) {
-    const int32_t unit = (int32_t)1 << shift;
+void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
     NC_ROWS(int16_t, NC_ADD_PACKED);
 }
 

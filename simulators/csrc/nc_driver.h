@@ -44,6 +44,7 @@ typedef struct {
     const uint16_t *local; /* CSR [nnz]: target within its block */
     int32_t no_zero;     /* CSR: no stored weight is 0 */
     uint32_t shift;      /* CSR: bits that hold any number of events; 0: sums and numbers do not fit */
+    float mark_from;     /* convolution: products of values from here on with nonzero weights are none */
     const int64_t *indptr; /* route [n_in + 1] */
     const int32_t *targets;
     const nc_window *window;

@@ -77,9 +77,9 @@ void nc_csr_i8_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
 void nc_csr_i16_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
 void nc_csr_i8_f32(const nc_csr *m, const nc_span *span, float *acc);
 void nc_csr_i16_f32(const nc_csr *m, const nc_span *span, float *acc);
-/* Every value 1, no weight 0: acc += (weight << shift) + 1, sum and number of events in one word. */
-void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *acc);
-void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, uint32_t shift, int32_t *acc);
+/* Every value 1, no weight 0: acc += weight * unit + 1, sum and number of events in one word. */
+void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
+void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
 /* Sets touched[] of the targets of nonzero weights of this type. */
 void nc_csr_touch(const nc_csr *m, int32_t type, const nc_span *span, uint8_t *touched);
 /* cut[i]: the first k of row i whose target is not below `target`. */
@@ -168,6 +168,7 @@ void nc_scale_i32(size_t n, float scale, const int32_t *acc, float *out); /* (fl
 void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out);
 void nc_or_u8(size_t n, const uint8_t *flags, uint8_t *touched);        /* touched |= flags */
 size_t nc_count_u8(size_t n, const uint8_t *flags);                     /* how many are 1 */
+int nc_at_least_f32(size_t n, const float *val, float limit); /* 1 where every val >= limit and finite */
 int nc_within_f32(size_t n, const float *val, float limit); /* 1 where every |val| <= limit */
 
 /* ---- event lists: idx[n], val[n] out; returns the count ---- */
@@ -176,7 +177,6 @@ size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *flags, uint
 /* One byte, 0 or 1, for each of n bits. */
 void nc_bytes_of_bits(size_t n, const uint64_t *flags, uint8_t *bytes);
 size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
-size_t nc_events_of_f32(size_t n, const float *dense, uint32_t *idx, float *val);
 
 /* ---- counting: fan[n_in] summed over events; NULL: each source has `each` ---- */
 typedef struct {
@@ -272,6 +272,8 @@ typedef struct {
     void (*conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty, float *out);
     /* Untouched sums become +0; returns how many were touched, and sets touched[] unless NULL. */
     size_t (*unmark)(size_t n, float *x, uint8_t *touched);
+    /* The places and values of what is not zero; returns how many. */
+    size_t (*events_of_f32)(size_t n, const float *dense, uint32_t *idx, float *val);
     /* Packed sums: out = (acc >> shift) * scale, or NC_UNTOUCHED where the low bits are 0. */
     void (*scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc, float *out);
 } nc_wide;
@@ -285,7 +287,7 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .name = (NAME), .dense_sum = nc_dense_sum_##SUFFIX, .dense_run = nc_dense_run_##SUFFIX,  \
         .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
-        .scale_packed = nc_scale_packed_##SUFFIX,                                                \
+        .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
     }
 
 #endif

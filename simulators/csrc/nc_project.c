@@ -48,6 +48,15 @@ static int is_exact(const job *j) {
     return j->p->exact || (j->p->weight_type != NC_F32 && is_binary(j) && j->p->limit_f32 >= 1.0f);
 }
 
+/* 1 where no product of a nonzero weight is zero, and a zero weight's is -0 like the weight. */
+static int leaves_marks(const job *j) {
+    for (size_t s = 0; s < j->spans; s++)
+        if (j->span[s].val != NULL &&
+            !nc_at_least_f32(j->span[s].count, j->span[s].val, j->p->mark_from))
+            return 0;
+    return 1;
+}
+
 /* The accumulators an integer projection needs for these values: 32 or 64 bits, 0 for more. */
 static int bits_needed(const job *j) {
     if (within(j, j->p->limit_i32)) return 32;
@@ -62,6 +71,12 @@ static nc_span clip(const nc_span *span, nc_range range) {
     return (nc_span){.idx = span->idx + first,
                      .val = span->val == NULL ? NULL : span->val + first,
                      .count = end - first};
+}
+
+/* 32-bit accumulators, by neuron. They lie in the worker's own part of the 64-bit ones: another worker
+ * may be at another projection, with sums of another width. */
+static int32_t *narrow_of(const job *j) {
+    return (int32_t *)(j->w->team->exact + j->range.first) - j->range.first;
 }
 
 /* ---- dense ---- */
@@ -168,30 +183,30 @@ static void csr_i64(const nc_csr *m, int32_t type, const nc_span *span, int64_t 
     else nc_csr_i16_i64(m, span, acc);
 }
 
-static void csr_packed(const nc_csr *m, int32_t type, uint32_t shift, const nc_span *span,
+static void csr_packed(const nc_csr *m, int32_t type, int32_t unit, const nc_span *span,
                        int32_t *acc) {
-    if (type == NC_I8) nc_csr_i8_packed(m, span, shift, acc);
-    else nc_csr_i16_packed(m, span, shift, acc);
+    if (type == NC_I8) nc_csr_i8_packed(m, span, unit, acc);
+    else nc_csr_i16_packed(m, span, unit, acc);
 }
 
 enum { CSR_FLOAT, CSR_I32, CSR_I64, CSR_PACKED };
 
 static void csr_sums(const job *j, int how, size_t base, const nc_csr *m) {
     const nc_projection *p = j->p;
-    int32_t *narrow = (int32_t *)j->w->team->exact;
+    int32_t *narrow = narrow_of(j);
     for (size_t s = 0; s < j->spans; s++) {
         const nc_span *span = j->span + s;
         if (how == CSR_FLOAT) csr_float(m, p->weight_type, span, j->out + base);
         else if (how == CSR_I32) csr_i32(m, p->weight_type, span, narrow + base);
         else if (how == CSR_I64) csr_i64(m, p->weight_type, span, j->w->team->exact + base);
-        else csr_packed(m, p->weight_type, p->shift, span, narrow + base);
+        else csr_packed(m, p->weight_type, (int32_t)1 << p->shift, span, narrow + base);
     }
 }
 
 static void csr_scale(const job *j, int how) {
     const nc_projection *p = j->p;
     const size_t first = j->range.first, n = j->range.end - first;
-    const int32_t *narrow = (const int32_t *)j->w->team->exact + first;
+    const int32_t *narrow = narrow_of(j) + first;
     float *out = j->out + first;
     if (how == CSR_I32) nc_scale_i32(n, p->scale, narrow, out);
     else if (how == CSR_I64) nc_scale_i64(n, p->scale, j->w->team->exact + first, out);
@@ -212,7 +227,7 @@ static nc_status csr(const job *j, nc_touch *touch) {
     }
     const int marks = j->track && plain && (how == CSR_PACKED || p->weight_type == NC_F32);
     if (how == CSR_I64) memset(j->w->team->exact + first, 0, n * sizeof(int64_t));
-    else if (how != CSR_FLOAT) memset((int32_t *)j->w->team->exact + first, 0, n * sizeof(int32_t));
+    else if (how != CSR_FLOAT) memset(narrow_of(j) + first, 0, n * sizeof(int32_t));
     else
         for (size_t k = first; k < end; k++) j->out[k] = marks ? NC_UNTOUCHED : 0.0f;
     if (j->track) *touch = marks ? NC_TOUCH_MARKS : NC_TOUCH_FLAGS;
@@ -235,7 +250,7 @@ static nc_status diagonal(const job *j) {
     const size_t first = j->range.first, n = j->range.end - first;
     const int bits = p->exact ? bits_needed(j) : 0, wide = p->weight_type == NC_I16;
     if (p->exact && bits == 0) return NC_TOO_LARGE;
-    int32_t *narrow = (int32_t *)j->w->team->exact;
+    int32_t *narrow = narrow_of(j);
     int64_t *large = j->w->team->exact;
     if (!p->exact) memset(j->out + first, 0, n * sizeof *j->out);
     else if (bits == 32) memset(narrow + first, 0, n * sizeof *narrow);
@@ -311,7 +326,7 @@ static nc_status conv(const job *j, nc_touch *touch) {
     const nc_projection *p = j->p;
     const nc_projection_scratch *at = j->w->team->projection + j->index;
     const int floats = !p->exact || (within(j, p->limit_f32) && whole(j));
-    const int marks = floats && is_binary(j);
+    const int marks = floats && leaves_marks(j);
     *touch = marks ? NC_TOUCH_MARKS : j->track ? NC_TOUCH_FLAGS : NC_TOUCH_NONE;
     if (floats) {
         for (size_t s = 0; s < j->spans; s++)

@@ -219,7 +219,7 @@ static size_t emit(const nc_worker *w, uint32_t index, moment now, nc_range rang
         count = nc_events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
     } else {
         if (p->binary) count = nc_events_of_u8(n, scratch->fired + range.first, idx);
-        else count = nc_events_of_f32(n, dense + range.first, idx, s->val + s->start[place]);
+        else count = w->wide->events_of_f32(n, dense + range.first, idx, s->val + s->start[place]);
         for (size_t k = 0; k < count && range.first != 0; k++) idx[k] += (uint32_t)range.first;
     }
     s->start[place + 1] = s->start[place] + count;

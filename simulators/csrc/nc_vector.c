@@ -50,6 +50,12 @@ int nc_within_f32(size_t n, const float *restrict val, float limit) {
     return within;
 }
 
+int nc_at_least_f32(size_t n, const float *restrict val, float limit) {
+    int within = 1;
+    for (size_t j = 0; j < n; j++) within &= val[j] >= limit && val[j] <= 3.0e38f; /* NaN: 0 */
+    return within;
+}
+
 size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *restrict flags,
                          uint32_t *restrict idx) {
     size_t count = 0;
@@ -77,19 +83,6 @@ size_t nc_events_of_u8(size_t n, const uint8_t *restrict fired, uint32_t *restri
     for (; j < n; j++) {
         idx[count] = (uint32_t)j; /* count <= j < n: never past the end */
         count += fired[j];
-    }
-    return count;
-}
-
-size_t nc_events_of_f32(size_t n, const float *restrict dense, uint32_t *restrict idx,
-                        float *restrict val) {
-    size_t count = 0;
-    for (size_t j = 0; j < n; j++) {
-        if (dense[j] != 0.0f) {
-            idx[count] = (uint32_t)j;
-            val[count] = dense[j];
-            count++;
-        }
     }
     return count;
 }

@@ -1,7 +1,7 @@
 /* The loops that decide the speed, written once in vectors of NC_LANES floats and compiled once for
  * each instruction set: a file nc_wide_*.c defines NC_LANES, NC_WIDE(name) (the suffix of its
- * functions), NC_TARGET (the attribute that turns the instructions on) and NC_BITS (sign bits of a
- * vector), then includes this. Every version gives the same bits: a target's additions come in the
+ * functions), NC_TARGET (the attribute that turns the instructions on), NC_POPCOUNT and either NC_BITS
+ * (sign bits of a vector) or NC_MASKS (masks are registers of their own), then includes this. Every version gives the same bits: a target's additions come in the
  * same order in all of them, and each is rounded once.
  */
 #include "nc_kernel.h"
@@ -39,8 +39,77 @@ NC_INLINE vec_f all_f(float x) {
 NC_INLINE vec_i bits_of(vec_f x) {
     return (vec_i)x;
 }
-NC_INLINE vec_f pick(vec_i mask, vec_f yes, vec_f no) {
-    return (vec_f)((mask & (vec_i)yes) | (~mask & (vec_i)no));
+/* ---- masks: which lanes ---- */
+#ifdef NC_MASKS
+typedef __mmask16 lanes;
+NC_INLINE uint32_t bits_in(lanes m) {
+    return m;
+}
+NC_INLINE lanes both(lanes a, lanes b) {
+    return a & b;
+}
+NC_INLINE lanes either(lanes a, lanes b) {
+    return a | b;
+}
+NC_INLINE lanes without(lanes a, lanes b) {
+    return (lanes)(a & ~b);
+}
+NC_INLINE lanes greater(vec_f a, vec_f b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+}
+NC_INLINE lanes not_less(vec_f a, vec_f b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+}
+NC_INLINE lanes differ(vec_i a, vec_i b) {
+    return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
+}
+NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
+    return _mm512_cmplt_epu32_mask((__m512i)a, (__m512i)b);
+}
+NC_INLINE vec_f pick(lanes m, vec_f yes, vec_f no) {
+    return (vec_f)_mm512_mask_mov_ps((__m512)no, m, (__m512)yes);
+}
+NC_INLINE vec_f only(lanes m, vec_f x) { /* +0 elsewhere */
+    return (vec_f)_mm512_maskz_mov_ps(m, (__m512)x);
+}
+#else
+typedef vec_i lanes;
+NC_INLINE uint32_t bits_in(lanes m) {
+    return NC_BITS(m);
+}
+NC_INLINE lanes both(lanes a, lanes b) {
+    return a & b;
+}
+NC_INLINE lanes either(lanes a, lanes b) {
+    return a | b;
+}
+NC_INLINE lanes without(lanes a, lanes b) {
+    return a & ~b;
+}
+NC_INLINE lanes greater(vec_f a, vec_f b) {
+    return (lanes)(a > b);
+}
+NC_INLINE lanes not_less(vec_f a, vec_f b) {
+    return (lanes)(a >= b);
+}
+NC_INLINE lanes differ(vec_i a, vec_i b) {
+    return (lanes)(a != b);
+}
+NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
+    return (lanes)((vec_u)a < (vec_u)b);
+}
+NC_INLINE vec_f pick(lanes m, vec_f yes, vec_f no) {
+    return (vec_f)((m & (vec_i)yes) | (~m & (vec_i)no));
+}
+NC_INLINE vec_f only(lanes m, vec_f x) { /* +0 elsewhere */
+    return (vec_f)(m & (vec_i)x);
+}
+#endif
+NC_INLINE vec_f except(lanes m, vec_f x) { /* +0 in m */
+    return pick(m, (vec_f){0}, x);
+}
+NC_INLINE lanes no_lanes(void) {
+    return below((vec_i){0}, (vec_i){0});
 }
 
 /* ---- a block of NC_COLUMNS columns of a dense matrix, all events of a step ---- */
@@ -168,120 +237,128 @@ static __attribute__((noinline)) NC_TARGET void small_product(const float *b, co
  * as long. Up to `still` (bits of a magnitude) b v is v. */
 NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
     const vec_i size = bits_of(v) & 0x7FFFFFFF;
-    const vec_i tiny = (vec_i)((vec_u)(size - 1) < (vec_u){0} + (NC_TINY_BITS - 1u));
-    if (__builtin_expect(NC_BITS(tiny) == 0, 1)) return b * v;
-    const vec_i kept = tiny & (size <= still);
-    const vec_f rest = (vec_f)(bits_of(v) & ~kept);
-    const vec_i slow = tiny & ~kept;
-    vec_f moved = b * (vec_f)(bits_of(rest) & ~slow);
-    if (NC_BITS(slow) != 0) {
+    const lanes tiny = below(size - 1, (vec_i){0} + (NC_TINY_BITS - 1));
+    if (__builtin_expect(bits_in(tiny) == 0, 1)) return b * v;
+    const lanes kept = both(tiny, below(size, still + 1)), slow = without(tiny, kept);
+    vec_f moved = b * except(tiny, v);
+    if (bits_in(slow) != 0) {
         float factor[NC_LANES], value[NC_LANES];
         store_f(factor, b);
-        store_f(value, (vec_f)(bits_of(v) & slow));
+        store_f(value, only(slow, v));
         small_product(factor, value, value);
         moved = pick(slow, load_f(value), moved);
     }
     return pick(kept, v, moved);
 }
 
-NC_INLINE vec_i above(const int32_t form, vec_f v, vec_f theta) {
-    return (form & NC_HOT_EQUAL) != 0 ? (vec_i)(v >= theta) : (vec_i)(v > theta);
-}
-NC_INLINE vec_f one_where(vec_i mask) {
-    return (vec_f)(mask & bits_of(all_f(1.0f)));
+NC_INLINE lanes above(const int32_t form, vec_f v, vec_f theta) {
+    return (form & NC_HOT_EQUAL) != 0 ? not_less(v, theta) : greater(v, theta);
 }
 
 typedef struct {
+    vec_f alpha, beta, theta, leak;
+    vec_i still_alpha, still_beta;
+} parameters;
+typedef struct {
     vec_f v, i;
-    vec_i fired, changed;
+    lanes fired, changed;
 } neuron;
 
+/* The parameters of NC_LANES neurons from `j` on; of all neurons where they share one. */
+NC_INLINE parameters parameters_at(const int32_t form, const int32_t each, const nc_hot *h,
+                                   size_t j) {
+    parameters p = {.beta = each != 0 ? load_f(h->beta + j) : all_f(h->beta[0]),
+                    .theta = each != 0 ? load_f(h->theta + j) : all_f(h->theta[0]),
+                    .still_beta = each != 0 ? load_i(h->still_beta + j)
+                                            : (vec_i){0} + h->still_beta[0]};
+    if ((form & NC_HOT_LEAK) != 0) p.leak = each != 0 ? load_f(h->leak + j) : all_f(h->leak[0]);
+    if ((form & NC_HOT_CURRENT) == 0) return p;
+    p.alpha = each != 0 ? load_f(h->alpha + j) : all_f(h->alpha[0]);
+    p.still_alpha = each != 0 ? load_i(h->still_alpha + j) : (vec_i){0} + h->still_alpha[0];
+    return p;
+}
+
 /* One step of NC_LANES neurons: programs/_membrane.py, operation by operation. */
-NC_INLINE neuron hot_vector(const int32_t form, vec_f alpha, vec_f beta, vec_f theta, vec_f leak,
-                            vec_i still_alpha, vec_i still_beta, vec_f x, vec_f v, vec_f i) {
+NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
     const int32_t reset = form & NC_HOT_RESET;
+    const vec_f one = all_f(1.0f);
     neuron out = {.i = i};
-    vec_i before = {0};
+    lanes before = no_lanes();
     vec_f old = v;
     if (reset == NC_ZERO_NEXT || reset == NC_SUBTRACT_NEXT || reset == NC_ZERO_DISCARD)
-        before = above(form, v, theta);
+        before = above(form, v, p->theta);
     if (reset == NC_ZERO_NEXT) /* (1 - R) v, without a product where R is 0 */
-        old = pick(before, (vec_f)(bits_of(v) & before) * 0.0f, v);
+        old = pick(before, only(before, v) * 0.0f, v);
     vec_f in = x;
-    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(alpha, i, still_alpha) + x;
-    vec_f fresh = product(beta, old, still_beta) + in;
-    if ((form & NC_HOT_LEAK) != 0) fresh = fresh + leak;
-    if (reset == NC_SUBTRACT_NEXT) fresh = fresh - one_where(before) * theta;
-    if (reset == NC_ZERO_DISCARD) {
-        const vec_i small = (bits_of(fresh) & 0x7F800000) == 0; /* x - R x without the product */
-        const vec_f simple = (vec_f)(bits_of(fresh + 0.0f) & ~before);
-        fresh = pick(small, simple, fresh - one_where(before) * pick(small, all_f(0.0f), fresh));
+    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(p->alpha, i, p->still_alpha) + x;
+    vec_f fresh = product(p->beta, old, p->still_beta) + in;
+    if ((form & NC_HOT_LEAK) != 0) fresh = fresh + p->leak;
+    if (reset == NC_SUBTRACT_NEXT) fresh = fresh - only(before, one) * p->theta;
+    if (reset == NC_ZERO_DISCARD) { /* x - R x; of a subnormal x without the product */
+        const lanes small = below(bits_of(fresh) & 0x7FFFFFFF, (vec_i){0} + 0x800000);
+        const vec_f taken = only(before, one) * except(small, fresh);
+        fresh = pick(small, except(before, fresh + 0.0f), fresh - taken);
     }
-    out.fired = above(form, fresh, theta);
+    out.fired = above(form, fresh, p->theta);
     out.v = fresh;
-    if (reset == NC_ZERO_SAME) out.v = (vec_f)(bits_of(fresh) & ~out.fired);
-    if (reset == NC_SUBTRACT_SAME) out.v = fresh - one_where(out.fired) * theta;
-    out.changed = (vec_i)(bits_of(out.v) != bits_of(v));
-    if ((form & NC_HOT_CURRENT) != 0) out.changed |= (vec_i)(bits_of(out.i) != bits_of(i));
+    if (reset == NC_ZERO_SAME) out.v = except(out.fired, fresh);
+    if (reset == NC_SUBTRACT_SAME) out.v = fresh - only(out.fired, one) * p->theta;
+    out.changed = differ(bits_of(out.v), bits_of(v));
+    if ((form & NC_HOT_CURRENT) != 0)
+        out.changed = either(out.changed, differ(bits_of(out.i), bits_of(i)));
     return out;
 }
 
 /* One step of a block of 64 neurons from `first` on; x, v and i are the block's. Bits of those that
- * fired, and of those whose state changed, are set. */
-NC_INLINE uint64_t hot_block(const int32_t form, const int32_t per_neuron, const nc_hot *h,
-                             size_t first, const float *x, float *v, float *i, uint64_t *changed) {
-    const vec_i none = {0};
-    uint64_t fired = 0;
-    *changed = 0;
+ * fired, and of those whose state changed, are set. `shared`: the parameters where each == 0. */
+NC_INLINE uint64_t hot_block(const int32_t form, const int32_t each, const nc_hot *h,
+                             const parameters *shared, size_t first, const float *x, float *v,
+                             float *i, uint64_t *changed) {
+    uint64_t fired = 0, moved = 0;
+#pragma GCC unroll 16
     for (int k = 0; k < NC_COLUMNS; k += NC_LANES) {
-        const size_t j = first + (size_t)k;
-#define NC_PARAM(p) (per_neuron != 0 ? load_f((p) + j) : all_f((p)[0]))
-#define NC_STILL(p) (per_neuron != 0 ? load_i((p) + j) : none + (p)[0])
-        const neuron out = hot_vector(
-            form, (form & NC_HOT_CURRENT) != 0 ? NC_PARAM(h->alpha) : all_f(0.0f),
-            NC_PARAM(h->beta), NC_PARAM(h->theta),
-            (form & NC_HOT_LEAK) != 0 ? NC_PARAM(h->leak) : all_f(0.0f),
-            (form & NC_HOT_CURRENT) != 0 ? NC_STILL(h->still_alpha) : none,
-            NC_STILL(h->still_beta), load_f(x + k), load_f(v + k),
-            (form & NC_HOT_CURRENT) != 0 ? load_f(i + k) : all_f(0.0f));
-#undef NC_PARAM
-#undef NC_STILL
+        const parameters own =
+            each != 0 ? parameters_at(form, each, h, first + (size_t)k) : *shared;
+        const neuron out = hot_vector(form, &own, load_f(x + k), load_f(v + k),
+                                      (form & NC_HOT_CURRENT) != 0 ? load_f(i + k) : own.beta);
         store_f(v + k, out.v);
         if ((form & NC_HOT_CURRENT) != 0) store_f(i + k, out.i);
-        fired |= (uint64_t)NC_BITS(out.fired) << k;
-        *changed |= (uint64_t)NC_BITS(out.changed) << k;
+        fired |= (uint64_t)bits_in(out.fired) << k;
+        moved |= (uint64_t)bits_in(out.changed) << k;
     }
+    *changed = moved;
     return fired;
 }
 
 /* The same with fewer than 64 neurons left: by way of copies. */
-NC_INLINE uint64_t hot_rest(const int32_t form, const int32_t per_neuron, const nc_hot *h,
-                            size_t first, size_t n, const float *x, float *v, float *i,
+NC_INLINE uint64_t hot_rest(const int32_t form, const int32_t each, const nc_hot *h,
+                            const parameters *shared, size_t first, size_t n, const float *x, float *v, float *i,
                             uint64_t *changed) {
     float in[NC_COLUMNS] = {0}, membrane[NC_COLUMNS] = {0}, current[NC_COLUMNS] = {0};
     const uint64_t there = ((uint64_t)1 << n) - 1;
     memcpy(in, x, n * sizeof *in);
     memcpy(membrane, v, n * sizeof *membrane);
     if (i != NULL) memcpy(current, i, n * sizeof *current);
-    uint64_t fired = hot_block(form, per_neuron, h, first, in, membrane, current, changed);
+    uint64_t fired = hot_block(form, each, h, shared, first, in, membrane, current, changed);
     memcpy(v, membrane, n * sizeof *membrane);
     if (i != NULL) memcpy(i, current, n * sizeof *current);
     *changed &= there;
     return fired & there;
 }
 
-NC_INLINE size_t hot_range(const int32_t form, const int32_t per_neuron, const nc_hot *h,
+NC_INLINE size_t hot_range(const int32_t form, const int32_t each, const nc_hot *h,
                            size_t first, size_t end, const float *x, float *v, float *i,
                            uint64_t *fired) {
+    const parameters shared = parameters_at(form, each, h, first);
     size_t total = 0;
     for (size_t j = first; j < end; j += NC_COLUMNS) {
         float *current = i == NULL ? NULL : i + j;
         uint64_t changed;
         if (end - j >= NC_COLUMNS)
-            fired[j / 64] = hot_block(form, per_neuron, h, j, x + j, v + j, current, &changed);
+            fired[j / 64] = hot_block(form, each, h, &shared, j, x + j, v + j, current, &changed);
         else
             fired[j / 64] =
-                hot_rest(form, per_neuron, h, j, end - j, x + j, v + j, current, &changed);
+                hot_rest(form, each, h, &shared, j, end - j, x + j, v + j, current, &changed);
         total += (size_t)NC_POPCOUNT(changed);
     }
     return total;
@@ -335,7 +412,7 @@ static NC_TARGET void NC_WIDE(nc_dense_sum)(const nc_dense *d, const nc_span *sp
 }
 
 /* One block over all frames of a run: sums, bias, neurons, counts. */
-NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_t per_neuron,
+NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_t each,
                             const nc_dense_run *r, size_t block) {
     const size_t first = block * NC_COLUMNS, left = r->n - first;
     const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
@@ -345,6 +422,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
     const size_t bytes = (left < NC_COLUMNS ? left : NC_COLUMNS) * sizeof *v;
     memcpy(v, r->v + first, bytes);
     if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, bytes);
+    const parameters shared = parameters_at(form, each, r->hot, first);
     int settled = 0;
     for (size_t t = 0; t < r->frames; t++) {
         const nc_span *span = r->span + t * r->spans;
@@ -359,7 +437,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
             if (biased && r->bias != NULL)
                 for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
                     store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
-            fired = hot_block(form, per_neuron, r->hot, first, x, v, i, &changed) & there;
+            fired = hot_block(form, each, r->hot, &shared, first, x, v, i, &changed) & there;
             changed &= there;
             settled = count == 0 && changed == 0 && fired == 0;
         }
@@ -510,8 +588,8 @@ static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched)
     if (touched == NULL) {
         for (; j + NC_LANES <= n; j += NC_LANES) {
             const vec_f value = load_f(x + j);
-            count += (size_t)NC_POPCOUNT(
-                (uint64_t)NC_BITS((vec_i)(bits_of(value) != (int32_t)0x80000000)));
+            const lanes hit = differ(bits_of(value), (vec_i){0} + INT32_MIN);
+            count += (size_t)NC_POPCOUNT((uint64_t)bits_in(hit));
             store_f(x + j, value + 0.0f);
         }
     }
@@ -533,8 +611,28 @@ static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t s
     for (; j + NC_LANES <= n; j += NC_LANES) {
         const vec_i packed = *(const any_i *)(acc + j);
         const vec_f value = __builtin_convertvector(packed >> shift, vec_f) * scale;
-        store_f(out + j, pick((vec_i)((packed & low) == 0), all_f(NC_UNTOUCHED), value));
+        store_f(out + j, pick(below(packed & low, (vec_i){0} + 1), all_f(NC_UNTOUCHED), value));
     }
     for (; j < n; j++)
         out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
+}
+
+/* Places and values of what is not zero. */
+static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, uint32_t *idx,
+                                                  float *val) {
+    size_t count = 0, j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES) {
+        const vec_i size = bits_of(load_f(dense + j)) & 0x7FFFFFFF;
+        for (uint32_t left = bits_in(differ(size, (vec_i){0})); left != 0; left &= left - 1) {
+            const size_t place = j + (size_t)__builtin_ctz(left);
+            idx[count] = (uint32_t)place;
+            val[count++] = dense[place];
+        }
+    }
+    for (; j < n; j++) {
+        if (dense[j] == 0.0f) continue;
+        idx[count] = (uint32_t)j;
+        val[count++] = dense[j];
+    }
+    return count;
 }

@@ -7,7 +7,7 @@
 #define NC_WIDE(name) name##_avx512
 #define NC_TARGET                                                                                \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt,bmi,prefer-vector-width=512")))
-#define NC_BITS(mask) ((uint32_t)_mm512_movepi32_mask((__m512i)(mask)))
+#define NC_MASKS
 #define NC_POPCOUNT(bits) __builtin_popcountll(bits)
 #include "nc_wide.h"
 

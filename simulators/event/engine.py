@@ -31,6 +31,7 @@ from neurochain.simulators.types import (
 __all__ = [
     "CALL_SECONDS",
     "PackedInputs",
+    "PreparedRun",
     "pack_inputs",
     "prepare",
     "run_event",

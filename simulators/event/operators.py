@@ -245,6 +245,8 @@ def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
     into.window = pack_window(
         memory, operator.window, channels, groups, rows.shape[-1], from_the_right=True
     )
+    smallest = np.abs(rows[rows != 0]).min(initial=1.0)
+    into.mark_from = max(np.float64(2.0**-126) / np.float64(smallest), 2.0**-126)
     _pack_limits(into, int(_magnitude(weights).reshape(c_out, -1).sum(axis=1).max(initial=0)))
 
 
