@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
 from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import Trace, trace
-from neurochain.frontends.modules._kinds import NEURON_STATES
+from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._longer import longer, same_network
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
@@ -45,6 +46,7 @@ def to_graph(
     Errors: UnsupportedError with every finding; InputError for samples that do not fit and for
     weights that are not finite.
     """
+    _refuse_scripted(module)
     given = as_sample(module, sample)
     step_s = DEFAULT_DT_S if dt_s is None else dt_s
     if not step_s > 0:
@@ -65,6 +67,24 @@ def to_graph(
         severity=Severity.INFO,
     )
     return replace(result, findings=(*result.findings, note))
+
+
+def _refuse_scripted(module: Any) -> None:
+    """TorchScript runs below Python; even its mode is kept where it cannot be put back."""
+    parts = dict(module.named_modules()) if isinstance(module, nn.Module) else {}
+    scripted = [n for n, part in parts.items() if isinstance(part, torch.jit.ScriptModule)]
+    findings = [
+        Finding(
+            where=label_of(name, parts[name]),
+            what="is TorchScript (torch.jit.script, trace or load): what it computes cannot be "
+            "followed.",
+            fix="Use the Python module that it was made from.",
+        )
+        for name in scripted
+        if name.rpartition(".")[0] not in scripted or not name
+    ]
+    if findings:
+        raise UnsupportedError(*findings)
 
 
 def _read(module: nn.Module, given: Sample, step_s: float, time_axis: int | None) -> FrontendResult:
