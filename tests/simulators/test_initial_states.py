@@ -65,7 +65,7 @@ def unstarted(network):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(seed=SEEDS)
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_both_engines_start_there(dtype, seed):
     rng = np.random.default_rng(seed)
     network = started(rng, random_network(rng, dtype))
@@ -79,7 +79,7 @@ def test_both_engines_start_there(dtype, seed):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @given(seed=SEEDS)
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_chunks_are_one_run(engine, seed):
     """A later chunk goes on where the one before ended: it does not start again."""
     rng = np.random.default_rng(seed)
