@@ -195,7 +195,7 @@ class Tracer(TorchFunctionMode):
             if tracer._inside:
                 return original(module, *args, **kwargs)
             if is_leaf(module, inside=tracer.inside):
-                return run_leaf(tracer, original, module, args, kwargs)
+                return run_leaf(tracer, module, args, kwargs)
             tracer.enter(module)
             try:
                 return original(module, *args, **kwargs)
