@@ -130,7 +130,7 @@ static nc_status dense(const job *j, nc_touch *touch) {
     const nc_dense *d = &j->p->dense;
     const size_t first = j->range.first / NC_COLUMNS;
     const size_t end = (j->range.end + NC_COLUMNS - 1) / NC_COLUMNS;
-    if (is_binary(j) && (d->type == NC_F32 || (is_exact(j) && j->p->limit_i32 >= 1.0f))) {
+    if (d->type == NC_F32 || (is_binary(j) && is_exact(j) && j->p->limit_i32 >= 1.0f)) {
         j->w->wide->dense_sum(d, j->span, j->spans, first, end, j->out);
     } else {
         const nc_dense part = blocks_of(d, first, end);
@@ -322,6 +322,11 @@ static nc_status conv_integer(const job *j, float *acc, uint32_t *dirty) {
     return NC_OK;
 }
 
+int nc_conv_marks(const nc_projection *p, const nc_span *span) {
+    const job j = {.p = p, .span = span, .spans = 1};
+    return (!p->exact || (within(&j, p->limit_f32) && whole(&j))) && leaves_marks(&j);
+}
+
 static nc_status conv(const job *j, nc_touch *touch) {
     const nc_projection *p = j->p;
     const nc_projection_scratch *at = j->w->team->projection + j->index;
@@ -400,6 +405,10 @@ nc_status nc_project(const nc_worker *w, uint32_t index, const nc_span *span, co
         break;
     case NC_POOL:
         pool(&j);
+        if (track && is_binary(&j)) { /* sums of ones: touched where they are not zero */
+            *touch = NC_TOUCH_NONZERO;
+            return NC_OK;
+        }
         if (track) window_touch(&j);
         break;
     case NC_MAX_POOL:

@@ -86,6 +86,12 @@ static int biased(const nc_worker *w, uint32_t index, moment now) {
     return w->network->projection[index].bias != NULL && (from == NULL || now.step >= from[now.sample]);
 }
 
+/* 1 where the projection adds its bias for the first time. */
+static int starts_bias(const nc_worker *w, uint32_t index, moment now) {
+    const uint32_t *from = w->run->projection[index].bias_from;
+    return from != NULL && now.step == from[now.sample];
+}
+
 static void mark(nc_range range, const uint8_t *flags, int full, uint8_t *touched, int *all) {
     if (full) *all = 1;
     if (flags != NULL && !*all)
@@ -130,6 +136,9 @@ static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t por
             w->team->at_projection = k;
             return status;
         }
+        if (touch == NC_TOUCH_NONZERO && so_far->flags)
+            nc_nonzero_f32(n, out + range.first, touched + range.first);
+        else if (touch == NC_TOUCH_NONZERO) so_far->touched = nc_nonzero_f32(n, out + range.first, NULL);
         if (touch == NC_TOUCH_MARKS) {
             uint8_t *flags = track && so_far->flags ? touched + range.first : NULL;
             so_far->touched = w->wide->unmark(n, out + range.first, flags);
@@ -216,7 +225,7 @@ static size_t emit(const nc_worker *w, uint32_t index, moment now, nc_range rang
     size_t count = 0;
     if (bits != NULL) {
         const size_t first = range.first / 64;
-        count = nc_events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
+        count = w->wide->events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
     } else {
         if (p->binary) count = nc_events_of_u8(n, scratch->fired + range.first, idx);
         else count = w->wide->events_of_f32(n, dense + range.first, idx, s->val + s->start[place]);
@@ -232,8 +241,7 @@ static int is_silent(const nc_worker *w, const nc_population *p, moment now) {
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
         const nc_projection *edge = w->network->projection + k;
-        const uint32_t *from = w->run->projection[k].bias_from;
-        if (from != NULL && now.step == from[now.sample]) return 0;
+        if (starts_bias(w, k, now)) return 0;
         const float *dense = emitted(w, edge->source, now, edge->delay, span);
         if (events_in(span, w->run->workers) != 0) return 0;
         if (edge->kind == NC_MAX_POOL && dense != NULL) return 0; /* zeros may be of either sign */
@@ -285,7 +293,7 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
         return;
     }
     for (uint32_t port = 0; port < p->n_ports; port++) {
-        float *total = scratch->buffer[port];
+        float *total = p->relay && dense != NULL ? dense : scratch->buffer[port];
         const nc_status status =
             gather(w, p, port, now, range, total, scratch->touched, &so_far);
         if (status != NC_OK) { /* the others must not wait in vain: go on, the run is lost anyway */
@@ -296,12 +304,112 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
             memcpy(at->current[port] + now.frame * p->n + range.first, total + range.first,
                    n * sizeof *total);
     }
-    counts[2] = (int64_t)update(w, index, now, range, dense);
+    if (!p->relay || dense == NULL) counts[2] = (int64_t)update(w, index, now, range, dense);
     counts[0] = (int64_t)emit(w, index, now, range, p->is_hot ? scratch->bits : NULL, dense);
     counts[1] = (int64_t)(so_far.all     ? n
                           : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
                                          : so_far.touched);
     scratch->quiet[w->me] = silent && counts[2] == 0 && counts[0] == 0;
+}
+
+/* ---- a convolution and its neurons, in position-major order ---- */
+
+/* The states of the sample, to position-major order or back. */
+static void turn_states(const nc_worker *w, uint32_t index, size_t sample, int back) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const size_t width = (p->n + NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
+    for (uint32_t s = 0; s < p->program.n_states; s++) {
+        float *state = at->state[s] + sample * p->n;
+        float *turned = w->team->population[index].turned_state + s * width;
+        for (size_t j = 0; j < p->n; j++) {
+            if (back) state[p->turned_place[j]] = turned[j];
+            else turned[j] = state[p->turned_place[j]];
+        }
+    }
+}
+
+/* As step_population. Where sums say nothing of what was touched, they are turned the long way. */
+static void step_turned(const nc_worker *w, uint32_t index, moment now) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const nc_projection_scratch *at = w->team->projection + k;
+    const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    emitted(w, edge->source, now, edge->delay, span);
+    count_events(w, k, now, span);
+    int64_t *counts = counts_of(w, index, now.frame);
+    const int silent = events_in(span, w->run->workers) == 0 && !starts_bias(w, k, now);
+    const int bias = biased(w, k, now);
+    const uint64_t *always = bias ? p->biased_bits : p->always_bits;
+    if (silent && scratch->quiet[0]) {
+        node->segment[0].start[place + 1] = node->segment[0].start[place];
+        for (size_t word = 0; always != NULL && word < words; word++)
+            counts[1] += nc_bits_set(always[word]);
+        if (always != NULL) counts[1] -= (int64_t)(words * 64 - p->n); /* set beyond the last */
+        return;
+    }
+    for (uint32_t s = 0; s < w->run->workers; s++)
+        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, at->dirty);
+    for (uint32_t y = 0; y < edge->window->oh; y++) { /* emptied with the sums */
+        at->dirty[2 * y] = edge->window->ow;
+        at->dirty[2 * y + 1] = 0;
+    }
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const size_t width = words * NC_COLUMNS;
+    size_t touched, changed;
+    uint64_t *turned_bits = scratch->bits + words;
+    const nc_turned_run job = {
+        .hot = &p->turned_hot, .n = p->n, .scale = edge->scale, .acc = at->acc,
+        .bias = bias ? p->turned_bias : NULL, .always = always,
+        .v = scratch->turned_state + (current ? width : 0),
+        .i = current ? scratch->turned_state : NULL,
+        .fired = turned_bits, .touched = &touched, .changed = &changed,
+    };
+    w->wide->turned_step(&job);
+    memset(scratch->bits, 0, words * sizeof *scratch->bits);
+    for (size_t word = 0; word < words; word++) {
+        for (uint64_t left = turned_bits[word]; left != 0; left &= left - 1) {
+            const uint32_t j = p->turned_place[word * 64 + (size_t)__builtin_ctzll(left)];
+            scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
+        }
+    }
+    counts[0] = (int64_t)emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
+    counts[1] = (int64_t)touched;
+    counts[2] = (int64_t)changed;
+    scratch->quiet[0] = silent && changed == 0 && counts[0] == 0;
+}
+
+/* 1 where every sum of this chunk is a float sum that marks what it touches. */
+static int turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_projection *edge = w->network->projection + p->first[0];
+    if (!p->turned || at->membrane != NULL || at->current[0] != NULL) return 0;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = first; t < end; t++) {
+        emitted(w, edge->source, moment_of(w->run, sample, t, first), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++)
+            if (!nc_conv_marks(edge, span + s)) return 0;
+    }
+    return 1;
+}
+
+static void run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    if (w->me == 0) {
+        turn_states(w, index, sample, 0);
+        for (size_t t = first; t < end; t++)
+            step_turned(w, index, moment_of(w->run, sample, t, first));
+        turn_states(w, index, sample, 1);
+        return;
+    }
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const nc_segment *s = node->segment + w->me;
+    for (size_t t = first; t < end; t++) /* the first worker has all of it */
+        s->start[node->depth + t - first + 1] = s->start[node->depth + t - first];
 }
 
 /* ---- a dense projection and its neurons, all steps of a chunk at once ---- */
@@ -363,6 +471,8 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
         if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
             feeds_ones(w, w->network->projection + p->first[0]))
             run_fused(w, member[0], sample, first, end);
+        else if (turns(w, member[0], sample, first, end))
+            run_turned(w, member[0], sample, first, end);
         else
             for (size_t t = first; t < end; t++)
                 step_population(w, member[0], moment_of(w->run, sample, t, first));

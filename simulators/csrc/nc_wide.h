@@ -168,23 +168,36 @@ NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, in
     }
 }
 
-NC_INLINE void rows_f32(const void *block, const uint32_t *idx, size_t count, float *sum) {
-    const float *rows = block;
+/* `vectors` and `valued` are constants at every call, so that the sums stay in registers. */
+NC_INLINE void rows_f32(const int vectors, const int valued, const float *rows, const nc_span *span,
+                        float *sum) {
     vec_f a[VECTORS];
-    for (int v = 0; v < VECTORS; v++) a[v] = load_f(sum + v * NC_LANES);
-    for (size_t k = 0; k < count; k++) {
-        const float *row = rows + (size_t)idx[k] * NC_COLUMNS;
-        for (int v = 0; v < VECTORS; v++) a[v] += load_f(row + v * NC_LANES);
+    for (int v = 0; v < vectors; v++) a[v] = load_f(sum + v * NC_LANES);
+    for (size_t k = 0; k < span->count; k++) {
+        const float *row = rows + (size_t)span->idx[k] * NC_COLUMNS;
+        const float x = valued != 0 ? span->val[k] : 1.0f;
+        for (int v = 0; v < vectors; v++) {
+            if (valued != 0) a[v] += load_f(row + v * NC_LANES) * x;
+            else a[v] += load_f(row + v * NC_LANES);
+        }
     }
-    for (int v = 0; v < VECTORS; v++) store_f(sum + v * NC_LANES, a[v]);
+    for (int v = 0; v < vectors; v++) store_f(sum + v * NC_LANES, a[v]);
 }
 
-/* x[64] = scale * (the weights of every event's row), columns of one block. */
-NC_INLINE void block_sums(const int32_t type, const void *block, float scale, const nc_span *span,
-                          size_t spans, float *x) {
+/* x[64] = scale * (the weights of every event's row), columns of one block; `columns` of them count.
+ * Events of integer weights have no values. */
+NC_INLINE void block_sums(const int32_t type, const void *block, size_t columns, float scale,
+                          const nc_span *span, size_t spans, float *x) {
     if (type == NC_F32) {
+        const int few = columns <= NC_LANES;
         for (int v = 0; v < VECTORS; v++) store_f(x + v * NC_LANES, all_f(0.0f));
-        for (size_t s = 0; s < spans; s++) rows_f32(block, span[s].idx, span[s].count, x);
+        for (size_t s = 0; s < spans; s++) {
+            const int valued = span[s].val != NULL;
+            if (few && valued) rows_f32(1, 1, block, span + s, x);
+            else if (few) rows_f32(1, 0, block, span + s, x);
+            else if (valued) rows_f32(VECTORS, 1, block, span + s, x);
+            else rows_f32(VECTORS, 0, block, span + s, x);
+        }
         return;
     }
     int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
@@ -405,9 +418,11 @@ static NC_TARGET void NC_WIDE(nc_dense_sum)(const nc_dense *d, const nc_span *sp
                                      size_t first, size_t end, float *out) {
     for (size_t b = first; b < end; b++) {
         float *x = out + b * NC_COLUMNS;
-        if (d->type == NC_I8) block_sums(NC_I8, block_of(d, b), d->scale, span, spans, x);
-        else if (d->type == NC_I16) block_sums(NC_I16, block_of(d, b), d->scale, span, spans, x);
-        else block_sums(NC_F32, block_of(d, b), d->scale, span, spans, x);
+        const void *w = block_of(d, b);
+        const size_t columns = d->n_out - b * NC_COLUMNS;
+        if (d->type == NC_I8) block_sums(NC_I8, w, columns, d->scale, span, spans, x);
+        else if (d->type == NC_I16) block_sums(NC_I16, w, columns, d->scale, span, spans, x);
+        else block_sums(NC_F32, w, columns, d->scale, span, spans, x);
     }
 }
 
@@ -433,7 +448,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
         if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
         if (count != 0 || settled == 0 || t == r->bias_from) {
-            block_sums(type, block_of(r->dense, block), r->dense->scale, span, r->spans, x);
+            block_sums(type, block_of(r->dense, block), left, r->dense->scale, span, r->spans, x);
             if (biased && r->bias != NULL)
                 for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
                     store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
@@ -581,6 +596,50 @@ static NC_TARGET void NC_WIDE(nc_conv_flush)(const nc_window *g, float scale, fl
     }
 }
 
+/* ---- convolution and its neurons, both in position-major order ---- */
+
+NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turned_run *r) {
+    const parameters shared = parameters_at(form, each, r->hot, 0);
+    const vec_f empty = all_f(NC_UNTOUCHED);
+    size_t touched = 0, moved = 0;
+    for (size_t j = 0; j < r->n; j += NC_COLUMNS) {
+        const size_t left = r->n - j;
+        const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+        float x[NC_COLUMNS] __attribute__((aligned(64)));
+        uint64_t hit = r->always == NULL ? 0 : r->always[j / 64], changed;
+#pragma GCC unroll 16
+        for (size_t k = 0; k < NC_COLUMNS; k += (size_t)NC_LANES) {
+            const vec_f sum = load_f(r->acc + j + k);
+            hit |= (uint64_t)bits_in(differ(bits_of(sum), (vec_i){0} + INT32_MIN)) << k;
+            vec_f in = sum * r->scale + 0.0f;
+            if (r->bias != NULL) in += load_f(r->bias + j + k);
+            store_f(x + k, in);
+            store_f(r->acc + j + k, empty);
+        }
+        r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
+                                             r->i == NULL ? NULL : r->i + j, &changed);
+        touched += NC_POPCOUNT(hit & there);
+        moved += NC_POPCOUNT(changed & there);
+    }
+    *r->touched = touched;
+    *r->changed = moved;
+}
+
+static NC_TARGET void NC_WIDE(nc_turned_step)(const nc_turned_run *r) {
+    const int32_t each = r->hot->per_neuron;
+    switch (r->hot->form) {
+#define NC_CASE(F)                                                                               \
+    case (F):                                                                                    \
+        if (each != 0) turned_all((F), 1, r);                                                    \
+        else turned_all((F), 0, r);                                                              \
+        break;
+        NC_OFTEN(NC_CASE)
+#undef NC_CASE
+    default:
+        turned_all(r->hot->form, each, r);
+    }
+}
+
 /* ---- whole vectors ---- */
 
 static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
@@ -617,10 +676,22 @@ static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t s
         out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
 }
 
-/* Places and values of what is not zero. */
+/* Places and values of what is not zero. With NC_MASKS, whole vectors are written, of which only the
+ * first lanes count: idx and val have room for that. */
 static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, uint32_t *idx,
                                                   float *val) {
     size_t count = 0, j = 0;
+#ifdef NC_MASKS
+    __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; j + NC_LANES <= n; j += NC_LANES, place = _mm512_add_epi32(place, _mm512_set1_epi32(16))) {
+        const vec_f value = load_f(dense + j);
+        const lanes there = differ(bits_of(value) & 0x7FFFFFFF, (vec_i){0});
+        if (there == 0) continue;
+        _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(there, place));
+        _mm512_storeu_ps(val + count, _mm512_maskz_compress_ps(there, (__m512)value));
+        count += (size_t)NC_POPCOUNT((uint64_t)there);
+    }
+#else
     for (; j + NC_LANES <= n; j += NC_LANES) {
         const vec_i size = bits_of(load_f(dense + j)) & 0x7FFFFFFF;
         for (uint32_t left = bits_in(differ(size, (vec_i){0})); left != 0; left &= left - 1) {
@@ -629,10 +700,35 @@ static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, 
             val[count++] = dense[place];
         }
     }
+#endif
     for (; j < n; j++) {
         if (dense[j] == 0.0f) continue;
         idx[count] = (uint32_t)j;
         val[count++] = dense[j];
+    }
+    return count;
+}
+
+/* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. */
+static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, const uint64_t *flags,
+                                                   uint32_t *idx) {
+    size_t count = 0;
+    for (size_t w = 0; w < words; w++) {
+        const uint64_t bits = flags[w];
+        if (bits == 0) continue;
+        const uint32_t base = (uint32_t)((first + w) * 64);
+#ifdef NC_MASKS
+        const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        for (uint32_t k = 0; k < 64; k += 16) {
+            const __mmask16 some = (__mmask16)(bits >> k);
+            const __m512i place = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)(base + k)));
+            _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(some, place));
+            count += (size_t)NC_POPCOUNT((uint64_t)some);
+        }
+#else
+        for (uint64_t left = bits; left != 0; left &= left - 1)
+            idx[count++] = base + (uint32_t)__builtin_ctzll(left);
+#endif
     }
     return count;
 }

@@ -14,7 +14,8 @@ from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCou
 from neurochain.errors import Finding, InputError, InternalError, UnsupportedError
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.frames import Frames
-from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.kernel import Memory, aligned_zeros
+from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork, pack
 from neurochain.simulators.types import (
     HISTORY,
@@ -353,12 +354,13 @@ class PreparedRun:
         into.segment = memory.structs("nc_segment", self.workers)
         for worker in range(self.workers):
             segment = into.segment[worker]
-            segment.idx = memory.zeros("uint32_t", slots * n)
+            segment.idx = memory.zeros("uint32_t", slots * n + memory.lib.NC_SLACK)
             segment.start = memory.zeros("size_t", slots + 1)
             if not binary:
-                segment.val = memory.zeros("float", slots * n)
+                segment.val = memory.zeros("float", slots * n + memory.lib.NC_SLACK)
         if not binary:
-            into.dense = memory.zeros("float", slots * n)
+            # a relay's rows are written in whole blocks
+            into.dense = memory.zeros("float", slots * n + memory.lib.NC_COLUMNS)
 
     @property
     def _sources(self) -> int:
@@ -372,7 +374,10 @@ class PreparedRun:
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
         into.quiet = memory.zeros("uint8_t", self.workers)
-        into.bits = memory.zeros("uint64_t", (chunk if packed.fused else 1) * -(-n // 64))
+        rows = chunk if packed.fused else 2 if packed.turned else 1
+        into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
+        if packed.turned:
+            into.turned_state = memory.zeros("float", 2 * padded(n))
         if packed.fused:
             into.tally = memory.zeros("uint32_t", self.workers * chunk * 2)
         registers = self.packed.registers[k]
@@ -399,7 +404,8 @@ class PreparedRun:
             return
         g = edge.window
         slots = g.oh * g.ow * g.groups * g.out_stride
-        acc = np.full(2 * slots, -0.0, dtype=np.float32)  # room for 64-bit integers
+        acc = aligned_zeros((2 * slots + 64,), np.float32)  # room for 64-bit integers, whole blocks
+        acc[:] = -0.0
         into.acc = self.memory.writable("float", acc)
         dirty = np.zeros((g.oh, 2), dtype=np.uint32)
         dirty[:, 0] = g.ow
