@@ -129,6 +129,8 @@ typedef struct {
     const uint32_t *row_start, *row_tap, *row_out;
     const uint32_t *col_start, *col_tap, *col_out;
     const nc_place *place; /* [c_in * h * w] */
+    const uint32_t *only;  /* pools: [c_in * h * w] the one window that sees an input, or UINT32_MAX;
+                              NULL: some input is seen by several */
 } nc_window;
 
 /* ---- convolution: weights[c_in][kh][kw][out_stride], columns of taps from the right (channel c of
@@ -165,8 +167,7 @@ void nc_add_f32(size_t n, const float *part, float *total);             /* total
 void nc_divide_f32(size_t n, float divisor, float *total);              /* total /= divisor */
 void nc_divide_planes_f32(size_t planes, size_t n, const float *divisors, float *total); /* each */
 void nc_scale_f32(size_t n, float scale, float *total);                 /* total *= scale */
-void nc_scale_i32(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
-void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out);
+void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out); /* (float)acc * scale */
 void nc_or_u8(size_t n, const uint8_t *flags, uint8_t *touched);        /* touched |= flags */
 size_t nc_count_u8(size_t n, const uint8_t *flags);                     /* how many are 1 */
 int nc_at_least_f32(size_t n, const float *val, float limit); /* 1 where every val >= limit and finite */
@@ -294,6 +295,7 @@ typedef struct {
     size_t (*events_of_f32)(size_t n, const float *dense, uint32_t *idx, float *val);
     /* The places of the set bits of flags[words], plus 64 `first`. Room as above. */
     size_t (*events_of_bits)(size_t words, size_t first, const uint64_t *flags, uint32_t *idx);
+    void (*scale_i32)(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
     /* Packed sums: out = (acc >> shift) * scale, or NC_UNTOUCHED where the low bits are 0. */
     void (*scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc, float *out);
 } nc_wide;
@@ -308,6 +310,7 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
+        .scale_i32 = nc_scale_i32_##SUFFIX,                                                      \
         .events_of_bits = nc_events_of_bits_##SUFFIX, .turned_step = nc_turned_step_##SUFFIX,    \
     }
 

@@ -115,7 +115,7 @@ static nc_status dense_plain(const job *j, const nc_dense *d, float *out) {
             if (d->type == NC_I8) nc_dense_i8_i32(d, j->span + s, acc);
             else nc_dense_i16_i32(d, j->span + s, acc);
         }
-        nc_scale_i32(n, d->scale, acc, out);
+        j->w->wide->scale_i32(n, d->scale, acc, out);
         return NC_OK;
     }
     for (size_t s = 0; s < j->spans; s++) {
@@ -208,7 +208,7 @@ static void csr_scale(const job *j, int how) {
     const size_t first = j->range.first, n = j->range.end - first;
     const int32_t *narrow = narrow_of(j) + first;
     float *out = j->out + first;
-    if (how == CSR_I32) nc_scale_i32(n, p->scale, narrow, out);
+    if (how == CSR_I32) j->w->wide->scale_i32(n, p->scale, narrow, out);
     else if (how == CSR_I64) nc_scale_i64(n, p->scale, j->w->team->exact + first, out);
     else if (how == CSR_PACKED) j->w->wide->scale_packed(n, p->scale, p->shift, narrow, out);
     else if (p->weight_type != NC_F32) nc_scale_f32(n, p->scale, out);
@@ -267,7 +267,7 @@ static nc_status diagonal(const job *j) {
     }
     if (p->weight_type == NC_F32) return NC_OK;
     if (!p->exact) nc_scale_f32(n, p->scale, j->out + first);
-    else if (bits == 32) nc_scale_i32(n, p->scale, narrow + first, j->out + first);
+    else if (bits == 32) j->w->wide->scale_i32(n, p->scale, narrow + first, j->out + first);
     else nc_scale_i64(n, p->scale, large + first, j->out + first);
     return NC_OK;
 }

@@ -117,6 +117,7 @@ typedef struct {
     int all;        /* every neuron of the range is touched */
     int flags;      /* touched[] says which; else `touched` says how many */
     size_t touched;
+    int emitted;    /* as many as emit something */
 } arrival;
 
 static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t port, moment now,
@@ -138,7 +139,9 @@ static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t por
         }
         if (touch == NC_TOUCH_NONZERO && so_far->flags)
             nc_nonzero_f32(n, out + range.first, touched + range.first);
-        else if (touch == NC_TOUCH_NONZERO) so_far->touched = nc_nonzero_f32(n, out + range.first, NULL);
+        else if (touch == NC_TOUCH_NONZERO && p->relay) so_far->emitted = 1;
+        else if (touch == NC_TOUCH_NONZERO)
+            so_far->touched = nc_nonzero_f32(n, out + range.first, NULL);
         if (touch == NC_TOUCH_MARKS) {
             uint8_t *flags = track && so_far->flags ? touched + range.first : NULL;
             so_far->touched = w->wide->unmark(n, out + range.first, flags);
@@ -275,7 +278,7 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
         return;
     }
     int64_t *counts = counts_of(w, index, now.frame);
-    arrival so_far = {0, 0, 0};
+    arrival so_far = {0, 0, 0, 0};
     if (p->n_ports != 0) {
         if (p->first[p->n_ports] - p->first[0] != 1) so_far.flags = 1;
         memset(scratch->touched + range.first, 0, n);
@@ -308,7 +311,8 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
     counts[0] = (int64_t)emit(w, index, now, range, p->is_hot ? scratch->bits : NULL, dense);
     counts[1] = (int64_t)(so_far.all     ? n
                           : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
-                                         : so_far.touched);
+                          : so_far.emitted ? (size_t)counts[0]
+                                           : so_far.touched);
     scratch->quiet[w->me] = silent && counts[2] == 0 && counts[0] == 0;
 }
 
@@ -370,12 +374,13 @@ static void step_turned(const nc_worker *w, uint32_t index, moment now) {
         .fired = turned_bits, .touched = &touched, .changed = &changed,
     };
     w->wide->turned_step(&job);
+    const nc_segment *s = node->segment;
+    uint32_t *turned = s->idx + s->start[place]; /* where the list in the network's order will be */
+    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, turned);
     memset(scratch->bits, 0, words * sizeof *scratch->bits);
-    for (size_t word = 0; word < words; word++) {
-        for (uint64_t left = turned_bits[word]; left != 0; left &= left - 1) {
-            const uint32_t j = p->turned_place[word * 64 + (size_t)__builtin_ctzll(left)];
-            scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
-        }
+    for (size_t e = 0; e < fired; e++) {
+        const uint32_t j = p->turned_place[turned[e]];
+        scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
     }
     counts[0] = (int64_t)emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
     counts[1] = (int64_t)touched;

@@ -21,10 +21,6 @@ void nc_scale_f32(size_t n, float scale, float *restrict total) {
     for (size_t j = 0; j < n; j++) total[j] *= scale;
 }
 
-void nc_scale_i32(size_t n, float scale, const int32_t *restrict acc, float *restrict out) {
-    for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
-}
-
 void nc_scale_i64(size_t n, float scale, const int64_t *restrict acc, float *restrict out) {
     for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
 }

@@ -63,6 +63,9 @@ NC_INLINE lanes not_less(vec_f a, vec_f b) {
 NC_INLINE lanes differ(vec_i a, vec_i b) {
     return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
 }
+NC_INLINE lanes subnormal(vec_f x) {
+    return _mm512_fpclass_ps_mask((__m512)x, 0x20);
+}
 NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
     return _mm512_cmplt_epu32_mask((__m512i)a, (__m512i)b);
 }
@@ -97,6 +100,9 @@ NC_INLINE lanes differ(vec_i a, vec_i b) {
 }
 NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
     return (lanes)((vec_u)a < (vec_u)b);
+}
+NC_INLINE lanes subnormal(vec_f x) {
+    return below(((vec_i)x & 0x7FFFFFFF) - 1, (vec_i){0} + 0x7FFFFF);
 }
 NC_INLINE vec_f pick(lanes m, vec_f yes, vec_f no) {
     return (vec_f)((m & (vec_i)yes) | (~m & (vec_i)no));
@@ -218,7 +224,7 @@ typedef int32_t half_i __attribute__((vector_size(NC_BYTES / 2)));
 typedef double vec_d __attribute__((vector_size(NC_BYTES)));
 typedef int64_t vec_l __attribute__((vector_size(NC_BYTES)));
 
-/* b v for |v| below 2^-100, by way of double, in which the product is exact and normal. What comes out
+/* b v for a subnormal v, by way of double, in which the product is exact and normal. What comes out
  * subnormal is rounded as a whole multiple of 2^-149: adding 2^52 leaves that number in the low bits. */
 NC_INLINE half_f small_half(half_f b, half_f v) {
     const half_i bits = (half_i)v, exponent = (bits >> 23) & 0xFF, normal = exponent != 0;
@@ -248,11 +254,10 @@ static __attribute__((noinline)) NC_TARGET void small_product(const float *b, co
 
 /* b v, rounded once, without ever multiplying a subnormal: that takes some processors a hundred times
  * as long. Up to `still` (bits of a magnitude) b v is v. */
-NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
+NC_INLINE vec_f careful_product(vec_f b, vec_f v, vec_i still) {
     const vec_i size = bits_of(v) & 0x7FFFFFFF;
-    const lanes tiny = below(size - 1, (vec_i){0} + (NC_TINY_BITS - 1));
-    if (__builtin_expect(bits_in(tiny) == 0, 1)) return b * v;
-    const lanes kept = both(tiny, below(size, still + 1)), slow = without(tiny, kept);
+    const lanes tiny = subnormal(v), kept = both(tiny, below(size, still + 1));
+    const lanes slow = without(tiny, kept);
     vec_f moved = b * except(tiny, v);
     if (bits_in(slow) != 0) {
         float factor[NC_LANES], value[NC_LANES];
@@ -262,6 +267,9 @@ NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
         moved = pick(slow, load_f(value), moved);
     }
     return pick(kept, v, moved);
+}
+NC_INLINE vec_f product(const int careful, vec_f b, vec_f v, vec_i still) {
+    return careful != 0 ? careful_product(b, v, still) : b * v;
 }
 
 NC_INLINE lanes above(const int32_t form, vec_f v, vec_f theta) {
@@ -292,7 +300,8 @@ NC_INLINE parameters parameters_at(const int32_t form, const int32_t each, const
 }
 
 /* One step of NC_LANES neurons: programs/_membrane.py, operation by operation. */
-NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
+NC_INLINE neuron step_vector(const int careful, const int32_t form, const parameters *p, vec_f x,
+                             vec_f v, vec_f i) {
     const int32_t reset = form & NC_HOT_RESET;
     const vec_f one = all_f(1.0f);
     neuron out = {.i = i};
@@ -303,8 +312,8 @@ NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, ve
     if (reset == NC_ZERO_NEXT) /* (1 - R) v, without a product where R is 0 */
         old = pick(before, only(before, v) * 0.0f, v);
     vec_f in = x;
-    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(p->alpha, i, p->still_alpha) + x;
-    vec_f fresh = product(p->beta, old, p->still_beta) + in;
+    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(careful, p->alpha, i, p->still_alpha) + x;
+    vec_f fresh = product(careful, p->beta, old, p->still_beta) + in;
     if ((form & NC_HOT_LEAK) != 0) fresh = fresh + p->leak;
     if (reset == NC_SUBTRACT_NEXT) fresh = fresh - only(before, one) * p->theta;
     if (reset == NC_ZERO_DISCARD) { /* x - R x; of a subnormal x without the product */
@@ -320,6 +329,13 @@ NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, ve
     if ((form & NC_HOT_CURRENT) != 0)
         out.changed = either(out.changed, differ(bits_of(out.i), bits_of(i)));
     return out;
+}
+
+NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
+    lanes tiny = subnormal(v);
+    if ((form & NC_HOT_CURRENT) != 0) tiny = either(tiny, subnormal(i));
+    if (__builtin_expect(bits_in(tiny) != 0, 0)) return step_vector(1, form, p, x, v, i);
+    return step_vector(0, form, p, x, v, i);
 }
 
 /* One step of a block of 64 neurons from `first` on; x, v and i are the block's. Bits of those that
@@ -661,6 +677,13 @@ static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched)
         x[j] = x[j] + 0.0f;
     }
     return count;
+}
+
+static NC_TARGET void NC_WIDE(nc_scale_i32)(size_t n, float scale, const int32_t *acc, float *out) {
+    size_t j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES)
+        store_f(out + j, __builtin_convertvector((vec_i)load_i(acc + j), vec_f) * scale);
+    for (; j < n; j++) out[j] = (float)acc[j] * scale;
 }
 
 static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc,
