@@ -29,6 +29,7 @@
 /* cdef begin */
 #define NC_BLOCK 128       /* neurons the interpreter takes at once */
 #define NC_COLUMNS 64      /* columns of a block of a dense matrix, neurons of a block of flags */
+#define NC_STEPS 64        /* steps that sparse rows are added for at once */
 #define NC_SLACK 16        /* elements that an event list may be written beyond its end */
 #define NC_CSR_BLOCK 65536 /* targets of a block of a sparse matrix */
 
@@ -260,6 +261,23 @@ typedef struct {
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
 } nc_dense_run;
 
+/* A population of hot neurons over up to NC_STEPS steps, fed by the sums that csr_steps has left. */
+typedef struct {
+    const nc_hot *hot;
+    size_t n, first, end;      /* neurons; blocks first .. end - 1 of them are run */
+    size_t frames;             /* at most NC_STEPS */
+    float scale;
+    const int16_t *acc;        /* [n][NC_STEPS] */
+    const uint64_t *fed;       /* [n] bit t: something arrives in step t */
+    const float *bias;         /* further on as nc_dense_run */
+    size_t bias_from;
+    const uint64_t *always, *always_biased;
+    float *v, *i;
+    uint64_t *fired;
+    size_t stride;
+    uint32_t *counts;
+} nc_steps_run;
+
 /* One step of a population of hot neurons fed by one convolution, both in position-major order (neuron
  * place * c_out + channel): acc are the convolution's sums, empty again afterwards. */
 typedef struct {
@@ -289,6 +307,10 @@ typedef struct {
     void (*conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty, float *out);
     /* Untouched sums become +0; returns how many were touched, and sets touched[] unless NULL. */
     size_t (*unmark)(size_t n, float *x, uint8_t *touched);
+    /* acc[target][NC_STEPS] += weight in the steps (bits of steps[i]) in which source i fires; fed[target]
+     * |= those steps. int8 weights, whose sums 16 bits hold. */
+    void (*csr_steps)(const nc_csr *m, size_t n_in, const uint64_t *steps, int16_t *acc, uint64_t *fed);
+    void (*steps_run)(const nc_steps_run *run);
     void (*turned_step)(const nc_turned_run *run);
     /* The places and values of what is not zero; returns how many. idx and val have room for NC_SLACK
      * elements more. */
@@ -310,7 +332,8 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
-        .scale_i32 = nc_scale_i32_##SUFFIX,                                                      \
+        .scale_i32 = nc_scale_i32_##SUFFIX, .csr_steps = nc_csr_steps_##SUFFIX,                  \
+        .steps_run = nc_steps_run_##SUFFIX,                                                      \
         .events_of_bits = nc_events_of_bits_##SUFFIX, .turned_step = nc_turned_step_##SUFFIX,    \
     }
 

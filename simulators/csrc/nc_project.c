@@ -153,17 +153,15 @@ static nc_status dense(const job *j, nc_touch *touch) {
 
 /* ---- sparse rows ---- */
 
-/* The rows of one block of targets, cut to the worker's range; its first target in *base. */
-static nc_csr rows_of(const job *j, size_t block, size_t *base) {
-    const nc_projection *p = j->p;
+nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block) {
+    const nc_projection *p = w->network->projection + index;
     const int64_t *rows = p->rows + block * (p->n_in + 1);
-    const int64_t *cut = j->w->run->projection[j->index].cut;
-    const uint32_t me = j->w->me;
+    const int64_t *cut = w->run->projection[index].cut;
+    const size_t base = block * NC_CSR_BLOCK;
     nc_csr m = {.begin = rows, .end = rows + 1, .targets = p->local, .weights = p->weights};
-    *base = block * NC_CSR_BLOCK;
-    if (j->range.first > *base) m.begin = cut + (size_t)(me - 1) * p->n_in;
-    if (j->range.end < p->n_out && j->range.end <= *base + NC_CSR_BLOCK - 1)
-        m.end = cut + (size_t)me * p->n_in;
+    if (range.first > base) m.begin = cut + (size_t)(w->me - 1) * p->n_in;
+    if (range.end < p->n_out && range.end < base + NC_CSR_BLOCK)
+        m.end = cut + (size_t)w->me * p->n_in;
     return m;
 }
 
@@ -232,8 +230,8 @@ static nc_status csr(const job *j, nc_touch *touch) {
         for (size_t k = first; k < end; k++) j->out[k] = marks ? NC_UNTOUCHED : 0.0f;
     if (j->track) *touch = marks ? NC_TOUCH_MARKS : NC_TOUCH_FLAGS;
     for (size_t b = first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < end; b++) {
-        size_t base;
-        const nc_csr m = rows_of(j, b, &base);
+        const size_t base = b * NC_CSR_BLOCK;
+        const nc_csr m = nc_rows_of(j->w, j->index, j->range, b);
         csr_sums(j, how, base, &m);
         for (size_t s = 0; s < j->spans && j->track && !marks; s++)
             nc_csr_touch(&m, p->weight_type, j->span + s, j->touched + base);

@@ -457,6 +457,89 @@ static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t 
     }
 }
 
+/* ---- sparse rows and their neurons, up to 64 steps at once ---- */
+
+/* Taking a source's steps together costs as much as a few of its events one by one. */
+enum { EVENTS_A_SOURCE = 3 };
+
+/* Sets the bits of the steps in which sources fire; 1 where it pays to go on with them. */
+static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
+                        size_t end, size_t base, uint64_t *when) {
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    size_t sources = 0, events = 0;
+    for (size_t t = first; t < end; t++) {
+        emitted(w, edge->source, moment_of(w->run, sample, t, base), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++) {
+            events += span[s].count;
+            for (size_t k = 0; k < span[s].count; k++) {
+                uint64_t *steps = when + span[s].idx[k];
+                sources += *steps == 0 ? 1 : 0;
+                *steps |= (uint64_t)1 << (t - first);
+            }
+        }
+    }
+    return events >= EVENTS_A_SOURCE * sources && events != 0;
+}
+
+static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
+                      size_t base, const uint64_t *when) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const uint32_t *from = w->run->projection[k].bias_from;
+    const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
+    const size_t n = range.end - range.first;
+    uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    const nc_csr m = nc_rows_of(w, k, range, 0);
+    memset(scratch->sums + range.first * NC_STEPS, 0, n * NC_STEPS * sizeof *scratch->sums);
+    memset(scratch->fed + range.first, 0, n * sizeof *scratch->fed);
+    memset(tally, 0, frames * 2 * sizeof *tally);
+    w->wide->csr_steps(&m, p->n == 0 ? 0 : edge->n_in, when, scratch->sums, scratch->fed);
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const nc_steps_run job = {
+        .hot = &p->hot, .n = p->n, .first = range.first / 64, .end = (range.end + 63) / 64,
+        .frames = frames, .scale = edge->scale, .acc = scratch->sums, .fed = scratch->fed,
+        .bias = edge->bias,
+        .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
+        .always = p->always_bits,
+        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
+        .fired = scratch->bits, .stride = stride, .counts = tally,
+    };
+    if (n != 0) w->wide->steps_run(&job);
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = 0; t < frames; t++) {
+        const moment now = moment_of(w->run, sample, first + t, base);
+        emitted(w, edge->source, now, edge->delay, span);
+        count_events(w, k, now, span);
+        int64_t *counts = counts_of(w, index, now.frame);
+        counts[0] = (int64_t)emit(w, index, now, range, scratch->bits + t * stride, NULL);
+        counts[1] = tally[2 * t];
+        counts[2] = tally[2 * t + 1];
+    }
+    scratch->quiet[w->me] = 0;
+}
+
+/* 64 steps at a time, together where sources fire several times in them. */
+static void run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first,
+                           size_t end) {
+    const nc_projection *edge =
+        w->network->projection + w->network->population[index].first[0];
+    uint64_t *when = w->team->population[index].when + w->me * edge->n_in;
+    for (size_t part = first; part < end; part += NC_STEPS) {
+        const size_t last = end - part < NC_STEPS ? end : part + NC_STEPS;
+        if (gather_steps(w, edge, sample, part, last, first, when))
+            run_steps(w, index, sample, part, last, first, when);
+        else
+            for (size_t t = part; t < last; t++)
+                step_population(w, index, moment_of(w->run, sample, t, first));
+        memset(when, 0, edge->n_in * sizeof *when);
+    }
+}
+
 /* 1 where nothing but ones reaches the projection in this run. */
 static int feeds_ones(const nc_worker *w, const nc_projection *edge) {
     const nc_node *node = w->team->node + edge->source;
@@ -476,6 +559,9 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
         if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
             feeds_ones(w, w->network->projection + p->first[0]))
             run_fused(w, member[0], sample, first, end);
+        else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
+                 feeds_ones(w, w->network->projection + p->first[0]))
+            run_many_steps(w, member[0], sample, first, end);
         else if (turns(w, member[0], sample, first, end))
             run_turned(w, member[0], sample, first, end);
         else

@@ -374,11 +374,17 @@ class PreparedRun:
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
         into.quiet = memory.zeros("uint8_t", self.workers)
-        rows = chunk if packed.fused else 2 if packed.turned else 1
+        together = packed.fused or packed.many_steps
+        rows = chunk if together else 2 if packed.turned else 1
         into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
         if packed.turned:
             into.turned_state = memory.zeros("float", 2 * padded(n))
-        if packed.fused:
+        if packed.many_steps:
+            n_in = self.packed.edges[packed.first[0]].n_in
+            into.when = memory.zeros("uint64_t", self.workers * n_in)
+            into.sums = memory.zeros("int16_t", n * memory.lib.NC_STEPS)
+            into.fed = memory.zeros("uint64_t", n)
+        if together:
             into.tally = memory.zeros("uint32_t", self.workers * chunk * 2)
         registers = self.packed.registers[k]
         moving = dict(zip(program.ports, buffers, strict=True))

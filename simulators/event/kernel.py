@@ -16,6 +16,7 @@ __all__ = ["Memory", "aligned_zeros", "kernel"]
 CACHE_LINE = 64  # bytes
 _DTYPES = {
     "float": np.float32,
+    "int16_t": np.int16,
     "int64_t": np.int64,
     "size_t": np.uintp,
     "uint8_t": np.uint8,

@@ -21,6 +21,10 @@ from neurochain.simulators.event.units import units_of
 __all__ = ["PackedNetwork", "pack"]
 
 
+MOST_AT_ONCE = 1 << 15
+"""Neurons whose sums of 64 steps (128 bytes each) a cache of a few MiB holds."""
+
+
 class PackedNetwork:
     """A Network and the nc_network made from it.
 
@@ -112,6 +116,10 @@ class PackedNetwork:
             g = edge.window
             into.turned = g.groups * g.out_stride == g.c_out
             order = order.reshape(g.c_out, -1).T.reshape(-1)
+        elif edge.kind == lib.NC_CSR and edge.weight_type == lib.NC_I8:
+            whole = bool(edge.exact or edge.limit_f32 >= 1)
+            small = edge.limit_i32 >= 2**31 // 2**15 and population.n <= MOST_AT_ONCE
+            into.many_steps = whole and small and edge.csr_blocks == 1 and bool(edge.no_zero)
         if into.turned:
             into.turned_place = self.memory.view("uint32_t", order.astype(np.uint32))
             pack_hot(self.memory, into.turned_hot, population, order)
