@@ -11,6 +11,7 @@
 #define NC_INLINE static inline __attribute__((always_inline)) NC_TARGET
 #define NC_BYTES (4 * NC_LANES)
 enum { VECTORS = NC_COLUMNS / NC_LANES, BYTE_VECTORS = NC_COLUMNS / NC_BYTES };
+enum { BAND_BYTES = 24576 };         /* of a convolution's sums, about half a nearest cache */
 enum { MOST_I8 = 255, MOST_I16 = 32767 }; /* weights that a narrow sum holds for certain */
 
 typedef float vec_f __attribute__((vector_size(NC_BYTES)));
@@ -608,16 +609,21 @@ NC_INLINE void add_run(const float *row, float value, const int valued, size_t l
     }
 }
 
+/* What one event adds to output rows low .. high - 1. */
 NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
-                          const int valued, float *acc, uint32_t *dirty) {
+                          const int valued, uint32_t low, uint32_t high, float *acc,
+                          uint32_t *dirty) {
     const nc_place at = g->place[event];
-    const size_t wide = g->out_stride, group = at.c / (g->c_in / g->groups);
+    const uint32_t r0 = g->row_start[at.y], r1 = g->row_start[at.y + 1];
     const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
-    if (q0 == q1) return;
+    if (q0 == q1 || r0 == r1 || g->row_out[r0] >= high || g->row_out[r1 - 1] < low) return;
+    const size_t wide = g->out_stride, group = g->runs != 0 ? 0 : at.c / (g->c_in / g->groups);
     const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
-    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
+    const float *taps_of_channel = weights + (size_t)at.c * g->kh * g->kw * wide;
+    for (uint32_t r = r0; r < r1; r++) {
         const uint32_t oy = g->row_out[r];
-        const float *taps = weights + ((size_t)at.c * g->kh + g->row_tap[r]) * g->kw * wide;
+        if (oy < low || oy >= high) continue;
+        const float *taps = taps_of_channel + (size_t)g->row_tap[r] * g->kw * wide;
         float *row = acc + (size_t)oy * g->ow * g->groups * wide;
         if (left < dirty[2 * oy]) dirty[2 * oy] = left;
         if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
@@ -632,15 +638,22 @@ NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t eve
     }
 }
 
+/* A band of output rows at a time, so that its sums stay in the nearest cache. */
 static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
                                            const nc_span *span, float *acc, uint32_t *dirty) {
     const uint32_t *idx = span->idx;
-    if (span->val == NULL)
-        for (size_t k = 0; k < span->count; k++)
-            conv_event(g, weights, idx[k], 1.0f, 0, acc, dirty);
-    else
-        for (size_t k = 0; k < span->count; k++)
-            conv_event(g, weights, idx[k], span->val[k], 1, acc, dirty);
+    const size_t row = (size_t)g->ow * g->groups * g->out_stride * sizeof *acc;
+    const uint32_t rows = row >= BAND_BYTES ? 1 : (uint32_t)(BAND_BYTES / row);
+    const uint32_t bands = (g->oh + rows - 1) / rows, band = (g->oh + bands - 1) / bands;
+    for (uint32_t low = 0; low < g->oh; low += band) {
+        const uint32_t high = low + band;
+        if (span->val == NULL)
+            for (size_t k = 0; k < span->count; k++)
+                conv_event(g, weights, idx[k], 1.0f, 0, low, high, acc, dirty);
+        else
+            for (size_t k = 0; k < span->count; k++)
+                conv_event(g, weights, idx[k], span->val[k], 1, low, high, acc, dirty);
+    }
 }
 
 #if defined(__clang__)
