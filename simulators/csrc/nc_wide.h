@@ -332,10 +332,17 @@ NC_INLINE neuron step_vector(const int careful, const int32_t form, const parame
     return out;
 }
 
+/* With subnormal states, for any form: apart from the loops, which it would only swell. */
+static __attribute__((noinline)) NC_TARGET neuron careful_vector(const int32_t form,
+                                                                 const parameters *p, const vec_f *x,
+                                                                 const vec_f *v, const vec_f *i) {
+    return step_vector(1, form, p, *x, *v, *i);
+}
+
 NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
     lanes tiny = subnormal(v);
     if ((form & NC_HOT_CURRENT) != 0) tiny = either(tiny, subnormal(i));
-    if (__builtin_expect(bits_in(tiny) != 0, 0)) return step_vector(1, form, p, x, v, i);
+    if (__builtin_expect(bits_in(tiny) != 0, 0)) return careful_vector(form, p, &x, &v, &i);
     return step_vector(0, form, p, x, v, i);
 }
 
@@ -360,16 +367,18 @@ NC_INLINE uint64_t hot_block(const int32_t form, const int32_t each, const nc_ho
     return fired;
 }
 
-/* The same with fewer than 64 neurons left: by way of copies. */
-NC_INLINE uint64_t hot_rest(const int32_t form, const int32_t each, const nc_hot *h,
-                            const parameters *shared, size_t first, size_t n, const float *x, float *v, float *i,
-                            uint64_t *changed) {
+/* The same with fewer than 64 neurons left, by way of copies; for any form. */
+static __attribute__((noinline)) NC_TARGET uint64_t hot_rest(const nc_hot *h, size_t first, size_t n,
+                                                             const float *x, float *v, float *i,
+                                                             uint64_t *changed) {
+    const parameters shared = parameters_at(h->form, h->per_neuron, h, first);
     float in[NC_COLUMNS] = {0}, membrane[NC_COLUMNS] = {0}, current[NC_COLUMNS] = {0};
     const uint64_t there = ((uint64_t)1 << n) - 1;
     memcpy(in, x, n * sizeof *in);
     memcpy(membrane, v, n * sizeof *membrane);
     if (i != NULL) memcpy(current, i, n * sizeof *current);
-    uint64_t fired = hot_block(form, each, h, shared, first, in, membrane, current, changed);
+    const uint64_t fired =
+        hot_block(h->form, h->per_neuron, h, &shared, first, in, membrane, current, changed);
     memcpy(v, membrane, n * sizeof *membrane);
     if (i != NULL) memcpy(i, current, n * sizeof *current);
     *changed &= there;
@@ -387,8 +396,7 @@ NC_INLINE size_t hot_range(const int32_t form, const int32_t each, const nc_hot 
         if (end - j >= NC_COLUMNS)
             fired[j / 64] = hot_block(form, each, h, &shared, j, x + j, v + j, current, &changed);
         else
-            fired[j / 64] =
-                hot_rest(form, each, h, &shared, j, end - j, x + j, v + j, current, &changed);
+            fired[j / 64] = hot_rest(h, j, end - j, x + j, v + j, current, &changed);
         total += (size_t)NC_POPCOUNT(changed);
     }
     return total;
@@ -735,8 +743,8 @@ NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turne
         }
         r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
                                              r->i == NULL ? NULL : r->i + j, &changed);
-        touched += NC_POPCOUNT(hit & there);
-        moved += NC_POPCOUNT(changed & there);
+        touched += (size_t)NC_POPCOUNT(hit & there);
+        moved += (size_t)NC_POPCOUNT(changed & there);
     }
     *r->touched = touched;
     *r->changed = moved;
