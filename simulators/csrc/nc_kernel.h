@@ -184,7 +184,7 @@ size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
 
 /* ---- counting: fan[n_in] summed over events; NULL: each source has `each` ---- */
 typedef struct {
-    const int64_t *fan;
+    const uint32_t *fan;
     int64_t each;
 } nc_fanout;
 /* Adds to row[8]: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */

@@ -88,7 +88,7 @@ def _pack_fanouts(memory: Memory, into: Any, projection: Projection) -> None:
             into.fan[k].each = first
             continue
         known = [pointer for seen, pointer in kept if np.array_equal(seen, table)]
-        pointer = known[0] if known else memory.view("int64_t", table.astype(np.int64))
+        pointer = known[0] if known else memory.view("uint32_t", table.astype(np.uint32))
         kept.append((table, pointer))  # equal tables share memory, and are summed once
         into.fan[k].fan = pointer
 
