@@ -147,6 +147,24 @@ def output_from(start):
     return body
 
 
+def by_numpy(net, x):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for t in np.arange(x.shape[0]):
+        spikes, mem = net.step(mem, x[t], 0.5 if t > LATE else 0.25)
+        record.append(spikes)
+    return torch.stack(record)
+
+
+def cut_short(net, x):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for t in range(x.shape[0]):
+        if t >= LATE:
+            break
+        spikes, mem = net.step(mem, x[t])
+        record.append(spikes)
+    return torch.stack(record)
+
+
 LATER = {
     "greater": (loop(lambda net, t, n: 0.5 if t > LATE else 0.25), {}),
     "at_least_an_attribute": (loop(lambda net, t, n: 0.5 if t >= net.warmup else 0.25), {}),
@@ -178,6 +196,10 @@ LATER = {
     "calls": (by_calls, {"calls": 0}),
     "tensor": (by_tensor, {}),
     "size": (by_size, {}),
+    "numpy": (by_numpy, {}),
+    "int_of_a_counter": (loop(lambda net, t, n: 0.5 if int(t) > LATE else 0.25), {}),
+    "cut_short": (cut_short, {}),
+    "two_bounds": (loop(lambda net, t, n: 0.5 if 50 < t < 300 and t != 51 else 0.25), {}),
     "output_alone": (output_from(LATE), {}),
     "output_alone_within_40": (output_from(10), {}),
     "exact_length": (loop(lambda net, t, n: 0.5 if n == 64 else 0.25), {}),
@@ -205,6 +227,42 @@ def test_a_bound_too_far_to_be_read_is_refused_with_its_number():
     with pytest.raises(UnsupportedError, match=r"100000.*") as caught:
         to_graph(net, torch.zeros(6, 1, 4))
     assert "Give a sample that reaches past it" in str(caught.value)
+
+
+def second_input(net, x, drive):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for t in range(x.shape[0]):
+        spikes, mem = net.step(mem, x[t] + drive[t], 0.5 if t > net.warmup else 0.25)
+        record.append(spikes)
+    return torch.stack(record)
+
+
+class Two(Net):
+    def forward(self, x, drive):
+        return self.body(self, x, drive)
+
+
+def test_a_loop_over_two_inputs_is_read_past_its_bound():
+    sample = (torch.zeros(6, 1, 4), torch.zeros(6, 1, 4))
+    with pytest.raises(UnsupportedError, match=r"net\.warmup"):
+        to_graph(dyadic(Two(second_input, warmup=LATE)), sample)
+    assert to_graph(dyadic(Two(second_input, warmup=-1)), sample).steps == 6
+
+
+def bounded(net, x):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for t in range(x.shape[0]):
+        if t >= 200:
+            raise ValueError(t)
+        spikes, mem = net.step(mem, x[t], 0.5 if t > net.warmup else 0.25)
+        record.append(spikes)
+    return torch.stack(record)
+
+
+def test_a_length_that_forward_does_not_take_needs_no_reading():
+    assert to_graph(dyadic(Net(bounded, warmup=-1)), torch.zeros(6, 1, 4)).steps == 6
+    with pytest.raises(UnsupportedError, match=r"net\.warmup"):
+        to_graph(dyadic(Net(bounded, warmup=LATE)), torch.zeros(6, 1, 4))
 
 
 def one_step(net, x):

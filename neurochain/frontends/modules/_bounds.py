@@ -1,4 +1,4 @@
-"""Which comparisons of step counts and lengths a trace has not seen both sides of, and where they lie.
+"""Which comparisons of step counts and lengths a trace has not seen both sides of.
 
 Two traces of the same loop, the second one longer: a comparison that comes nearer to its bound with
 the length reaches it at a length that follows by a straight line. One that keeps its distance (`t <
@@ -33,11 +33,16 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Need:
-    """A comparison whose bound a sequence of `reached` steps reaches. exact: of that length only."""
+    """A comparison whose bound `reached` steps reach. exact: only a sequence of that length."""
 
     reached: int
     exact: bool
     compared: Compared
+
+    @property
+    def name(self) -> str:
+        """What tells it from other comparisons."""
+        return f"{self.compared.where} {self.compared.line} {self.compared.bound}"
 
     def finding(self, seen: int, why: str) -> Finding:
         """What says that the bound cannot be read."""
@@ -45,10 +50,8 @@ class Need:
         verb = "counts in periods of" if found.kind == "period" else "compares a count with"
         return Finding(
             where=f"forward, {found.where}",
-            what=f"`{found.line}` {verb} {found.bound:g}, which {seen} steps do not reach, so that "
-            f"what it does from about step {self.reached} on is not seen; {why}.".replace(
-                f"{found.bound:g}", f"{found.bound:.12g}", 1
-            ),
+            what=f"`{found.line}` {verb} {found.bound:.12g}, which {seen} steps do not reach; what "
+            f"it does from about step {self.reached} on is not seen, and {why}.",
             fix="Give a sample that reaches past it, or take the comparison out of forward.",
         )
 
@@ -66,9 +69,7 @@ class Need:
 def needs(before: Noted, now: Noted) -> list[Need]:
     """The comparisons that come nearer to a bound that neither trace has reached."""
     once = [Counter(key[:2] for key in noted.found) for noted in (before, now)]
-    alone = {
-        key[:2]: found for key, found in before.found.items() if once[0][key[:2]] == 1
-    }
+    alone = {key[:2]: found for key, found in before.found.items() if once[0][key[:2]] == 1}
     result = []
     for key, found in now.found.items():
         old = before.found.get(key)
@@ -163,9 +164,7 @@ def guesses(module: nn.Module, noted: Noted) -> list[int]:
     return sorted((n for n in found if noted.steps < n <= _MOST + 2), reverse=True)
 
 
-def _compared_numbers(
-    function: object, numbers: dict[str, int]
-) -> Iterator[tuple[int, int]]:
+def _compared_numbers(function: object, numbers: dict[str, int]) -> Iterator[tuple[int, int]]:
     """(place in the code, number) of comparisons and remainders with whole numbers."""
     steps = [i for i in dis.get_instructions(function.__code__) if i.opname != "CACHE"]  # type: ignore[attr-defined]
     for place, step in enumerate(steps):

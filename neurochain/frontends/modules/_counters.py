@@ -109,11 +109,11 @@ class Notes:
         self._note(frame, known, float(plain(value)), float(plain(other)), kind, outcome)
 
     def look_up(self, value: Any) -> None:
-        """Note that `value` was looked for in a set or dict: those at hand that hold numbers."""
+        """Note that `value` was looked for in a set or dict: which one, Python does not tell."""
         frame = _users_frame()
-        for key in () if frame is None else _keys(frame):
-            if frame is not None and key > value:
-                self._note(frame, float(key), float(value), float(key), "equal", False)
+        if frame is not None:
+            for key in _last_keys(frame):
+                self._note(frame, float(key), float(value), float(key), "equal", value == key)
 
     def _note(
         self,
@@ -182,19 +182,21 @@ def home(names: dict[str, Any]) -> str:
 _MOST_KEYS = 10_000
 
 
-def _keys(frame: FrameType) -> Iterator[int]:
-    """Whole numbers in sets and dicts that the running function may look into."""
-    code, here = frame.f_code, list(frame.f_locals.values())
-    held = [v for item in here for v in _attributes(item)]
-    named = [frame.f_globals[name] for name in code.co_names if name in frame.f_globals]
+def _last_keys(frame: FrameType) -> Iterator[int]:
+    """The largest whole number in each set or dict that the running function names."""
+    code = frame.f_code
+    here = list(frame.f_locals.values())
+    held = [_named(item, name) for item in here for name in code.co_names]
+    named = [frame.f_globals.get(name) for name in code.co_names]
     for place in (*code.co_consts, *here, *held, *named):
         if isinstance(place, (dict, set, frozenset)) and len(place) <= _MOST_KEYS:
-            yield from [key for key in place if type(key) is int]
+            yield from [max(keys) for keys in [[k for k in place if type(k) is int]] if keys]
 
 
-def _attributes(item: Any) -> list[Any]:
+def _named(item: Any, name: str) -> Any:
+    """An attribute of the object itself, looked up without running any code of the user's."""
     held = getattr(item, "__dict__", None)
-    return list(held.values()) if isinstance(held, dict) else []
+    return held.get(name) if isinstance(held, dict) else None
 
 
 class _Counter:

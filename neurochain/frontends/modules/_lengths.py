@@ -22,6 +22,7 @@ from neurochain.frontends.modules._bounds import (
 )
 from neurochain.frontends.modules._calls import Trace
 from neurochain.frontends.modules._longer import longer, same_network, shorter
+from neurochain.frontends.modules._outputs import OTHERWISE
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample
 from neurochain.frontends.result import FrontendResult, Style
@@ -30,6 +31,7 @@ __all__ = ["check_length"]
 
 MOST_STEPS = 2000
 MOST_ROUNDS = 6
+FAILS = "forward fails on a sample of that length"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,21 +55,26 @@ class _Loop:
         followed = self.follow(sample)
         if followed.failure is not None:
             kind = type(followed.failure).__name__
-            return None, f"forward fails on a sample of that length ({kind})"
+            return None, f"{FAILS} ({kind})"
         reading = Reading(self.module, sample, followed, self.step_s)
         length = sample.x.shape[self.result.time_axis or 0]
         noted = Noted(steps=length, found=followed.tracer.notes.found)
         try:
             again = replace(reading.result(), inside=self.result.inside)
         except UnsupportedError as error:
-            if all(finding.where.startswith("returned value") for finding in error.findings):
+            if all(map(_is_about_length, error.findings)):
                 # what is made of the outputs is meant for the number of steps given
                 return noted, "what forward returns is made for the number of steps of the sample"
             raise UnsupportedError(*error.findings, *_named(causes)) from error
-        findings = same_network(self.result, again)
+        findings = same_network(self.result, again, length)
         if findings:
             raise UnsupportedError(*findings, *_named(causes))
         return noted, ""
+
+
+def _is_about_length(finding: Finding) -> bool:
+    """True where a returned value could not be understood, but not for a step unlike the others."""
+    return finding.where.startswith("returned value") and OTHERWISE not in finding.what
 
 
 def _named(causes: list[Need]) -> list[Finding]:
@@ -129,32 +136,42 @@ def _check_rests(loop: _Loop, first: Noted, noted: Noted) -> None:
 
 
 def _check_bounds(loop: _Loop, before: Noted, now: Noted) -> Noted:
-    """Read until no comparison comes nearer to a bound; the last trace."""
+    """Read until no comparison comes nearer to a bound that can be reached; the last trace."""
+    never: set[str] = set()  # bounds at lengths that forward does not take
     for _ in range(MOST_ROUNDS):
-        found = needs(before, now)
-        if not found:
-            return now
+        found = [need for need in needs(before, now) if need.name not in never]
         far = [need for need in found if need.reached > MOST_STEPS]
         _refuse(far, now.steps, f"more than {MOST_STEPS} steps are not read")
         for need in found:
             if need.exact:
                 _read(loop, [need.reached], [need], now.steps)
-        most = max(need.reached for need in found)
-        before, now = now, _read(loop, [most + 2, most + 1, most], found, now.steps)
-    _refuse(needs(before, now), now.steps, f"{MOST_ROUNDS} longer samples did not reach it")
+        for need in sorted(found, key=lambda need: -need.reached):
+            most = need.reached
+            noted = _read(loop, [most + 2, most + 1, most], found, now.steps)
+            if noted is not None:
+                before, now = now, noted
+                break
+            never.add(need.name)
+        else:
+            return now
+    found = [need for need in needs(before, now) if need.name not in never]
+    _refuse(found, now.steps, f"{MOST_ROUNDS} longer samples did not reach it")
     return now
 
 
-def _read(loop: _Loop, lengths: list[int], found: list[Need], seen: int) -> Noted:
-    """Read the first of `lengths` that can be read; refused where none can."""
-    why = ""
+def _read(loop: _Loop, lengths: list[int], found: list[Need], seen: int) -> Noted | None:
+    """Read the first of `lengths` that forward takes, or a multiple of the sample's; None if none.
+
+    Errors: UnsupportedError where it takes one that cannot be read, or that is read otherwise.
+    """
     steps = loop.result.steps or 1
     for length in [*lengths, -(-lengths[0] // steps) * steps]:
         noted, why = loop.read(length, found)
         if noted is not None and not why:
             return noted
-    _refuse(found, seen, why)
-    raise UnsupportedError(*_named(found))
+        if not why.startswith(FAILS):
+            _refuse(found, seen, why)
+    return None
 
 
 def _refuse(found: list[Need], seen: int, why: str) -> None:

@@ -73,8 +73,19 @@ def _repeated(result: FrontendResult, given: Sample, steps: NDArray[np.int64]) -
     return replace(given, x=x, arguments=arguments)
 
 
-def same_network(short: FrontendResult, long: FrontendResult) -> list[Finding]:
-    """What says that the length of the sequence matters; [] where it does not."""
+def same_network(short: FrontendResult, long: FrontendResult, given: int) -> list[Finding]:
+    """What says that the length of the sequence matters; [] where it does not.
+
+    given: steps of the longer sample
+    """
+    if long.steps != given:
+        return [
+            Finding(
+                where="forward",
+                what=f"goes over {long.steps} of the {given} steps of a sequence.",
+                fix="Go over all of it; cut it outside the module.",
+            )
+        ]
     if _digest(short) == _digest(long):
         return []
     return [

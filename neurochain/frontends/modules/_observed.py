@@ -89,9 +89,11 @@ def _counting(code: CodeType, notes: Notes) -> CodeType:
     for place, instruction in enumerate(instructions):
         number = instruction.argval
         known = instruction.opname == "LOAD_CONST" and type(number) is int
-        if not known or len(constants) >= _MOST_CONSTANTS or instruction.arg != raw[
-            instruction.offset + 1
-        ]:
+        if (
+            not known
+            or len(constants) >= _MOST_CONSTANTS
+            or instruction.arg != raw[instruction.offset + 1]
+        ):
             continue
         if _target(instructions[place + 1 :]) in counted:
             raw[instruction.offset + 1] = len(constants)
@@ -104,9 +106,9 @@ def _counting(code: CodeType, notes: Notes) -> CodeType:
 def _target(following: list[dis.Instruction]) -> tuple[str, str] | None:
     """The name or attribute that what was just loaded is stored in."""
     for instruction in following[:3]:
-        if instruction.opname.startswith("STORE_") and isinstance(instruction.argval, str):
-            kind = "attribute" if instruction.opname == "STORE_ATTR" else "name"
-            return kind, instruction.argval
+        stored = _stored(instruction)
+        if stored is not None:
+            return stored
         if not instruction.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "COPY")):
             return None
     return None
@@ -117,9 +119,16 @@ def _counted(instructions: list[dis.Instruction]) -> set[tuple[str, str]]:
     found = set()
     for place, instruction in enumerate(instructions):
         if instruction.opname.startswith("BINARY_OP"):
-            for after in instructions[place + 1 : place + 4]:
-                if after.opname.startswith("STORE_") and isinstance(after.argval, str):
-                    kind = "attribute" if after.opname == "STORE_ATTR" else "name"
-                    found.add((kind, after.argval))
-                    break
+            stored = map(_stored, instructions[place + 1 : place + 4])
+            found |= {next((target for target in stored if target is not None), ("", ""))}
     return found
+
+
+def _stored(instruction: dis.Instruction) -> tuple[str, str] | None:
+    """What an instruction stores in; of two at once (Python 3.13) the first."""
+    name = instruction.argval
+    if isinstance(name, tuple) and name:
+        name = name[0]
+    if not instruction.opname.startswith("STORE_") or not isinstance(name, str):
+        return None
+    return ("attribute" if instruction.opname == "STORE_ATTR" else "name"), name

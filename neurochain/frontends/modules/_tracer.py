@@ -211,9 +211,9 @@ class Tracer(TorchFunctionMode):
         torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
             watched = nullcontext() if self.live else observed(self.root, self.notes)
-            with torch.no_grad(), watched, opened(), replaced(partial(generated, self)):
-                with Net(self), self:
-                    yield
+            encoders = replaced(partial(generated, self))
+            with torch.no_grad(), watched, opened(), encoders, Net(self), self:
+                yield
         finally:
             torch.set_num_threads(threads)
             nn.Module.__call__ = original  # type: ignore[method-assign]
