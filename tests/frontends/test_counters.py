@@ -4,6 +4,7 @@ import builtins
 import copy
 import itertools
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -155,6 +156,17 @@ def by_numpy(net, x):
     return torch.stack(record)
 
 
+def by_slices(net, x):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for now in x[:LATE]:
+        spikes, mem = net.step(mem, now, 0.25)
+        record.append(spikes)
+    for now in x[LATE:]:
+        spikes, mem = net.step(mem, now, 0.5)
+        record.append(spikes)
+    return torch.stack(record)
+
+
 def cut_short(net, x):
     mem, record = torch.zeros(x.shape[1], 4), []
     for t in range(x.shape[0]):
@@ -198,6 +210,11 @@ LATER = {
     "size": (by_size, {}),
     "numpy": (by_numpy, {}),
     "int_of_a_counter": (loop(lambda net, t, n: 0.5 if int(t) > LATE else 0.25), {}),
+    "int_of_a_counter_and_an_object": (
+        loop(lambda net, t, n: 0.5 if int(t) > net.options.warm else 0.25),
+        {"options": types.SimpleNamespace(warm=LATE)},
+    ),
+    "slices": (by_slices, {}),
     "cut_short": (cut_short, {}),
     "two_bounds": (loop(lambda net, t, n: 0.5 if 50 < t < 300 and t != 51 else 0.25), {}),
     "output_alone": (output_from(LATE), {}),

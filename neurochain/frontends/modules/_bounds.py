@@ -8,10 +8,12 @@ steps`, `t == steps - 1`) moves with the length, and has been seen.
 from __future__ import annotations
 
 import dis
-from collections import Counter
-from collections.abc import Iterator
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
+from types import CodeType
 
 from torch import nn
 
@@ -150,30 +152,30 @@ def guesses(module: nn.Module, noted: Noted) -> list[int]:
     lists of numbers.
     """
     places = {key[0] for key in noted.found}
-    found = set()
+    reached = reach(module)
+    numbers = defaultdict(set)
+    for path, fact in reached.facts.items():
+        if type(fact) is tuple and fact[0] is int:
+            numbers[re.findall(r"\w+", path)[-1]].add(fact[1])
+    found = {n for n in reached.tables if n <= _MOST}
     for function in users_functions(module):
         code = function.__code__
-        numbers = {k: v for k, v in function.__globals__.items() if type(v) is int}
-        for part in module.modules():
-            numbers |= {k: v for k, v in vars(part).items() if type(v) is int}
         home = (code.co_filename, code.co_firstlineno, code.co_qualname)
-        for offset, number in _compared_numbers(function, numbers):
+        for offset, number in _compared_numbers(code, numbers):
             if (*home, offset) not in places:
                 found.add(number + 2)
-    found |= {n for n in reach(module).tables if n <= _MOST}
     return sorted((n for n in found if noted.steps < n <= _MOST + 2), reverse=True)
 
 
-def _compared_numbers(function: object, numbers: dict[str, int]) -> Iterator[tuple[int, int]]:
+def _compared_numbers(code: CodeType, numbers: Mapping[str, set[int]]) -> Iterator[tuple[int, int]]:
     """(place in the code, number) of comparisons and remainders with whole numbers."""
-    steps = [i for i in dis.get_instructions(function.__code__) if i.opname != "CACHE"]  # type: ignore[attr-defined]
+    steps = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
     for place, step in enumerate(steps):
         remainder = step.opname == "BINARY_OP" and step.argrepr.startswith(("%", "//"))
         if step.opname != "COMPARE_OP" and not remainder:
             continue
         for before in steps[max(place - 3, 0) : place]:
-            number = before.argval if before.opname == "LOAD_CONST" else None
-            if before.opname in ("LOAD_ATTR", "LOAD_GLOBAL"):
-                number = numbers.get(str(before.argval))
-            if type(number) is int:
-                yield step.offset, number
+            if before.opname == "LOAD_CONST" and type(before.argval) is int:
+                yield step.offset, before.argval
+            elif before.opname in ("LOAD_ATTR", "LOAD_GLOBAL", "LOAD_DEREF"):
+                yield from ((step.offset, n) for n in numbers.get(str(before.argval), ()))

@@ -60,11 +60,13 @@ def _number(item: Any) -> float | None:
 
 
 def _note_table(notes: Notes, table: Any, where: Any) -> None:
-    """A constant that a counter picks from: its end is to be reached."""
-    if not isinstance(table, torch.Tensor) or tracked(table):
+    """A constant that a counter picks from: its end is to be reached; so is that of a slice."""
+    if not isinstance(table, torch.Tensor):
         return
     parts = where if isinstance(where, tuple) else (where,)
-    for axis, part in enumerate(parts[: table.dim()]):
-        if is_counter(part):
-            last = table.shape[axis] - 1
-            notes.compare(part, last, "equal", part.plain() == last)
+    for size, part in zip(table.shape, parts, strict=False):
+        if is_counter(part) and not tracked(table):
+            notes.compare(part, size - 1, "equal", part.plain() == size - 1)
+        elif isinstance(part, slice):
+            for end in {end for end in (part.start, part.stop) if type(end) is int and end}:
+                notes.compare(size, abs(end), "order", size > abs(end))

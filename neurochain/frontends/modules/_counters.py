@@ -11,7 +11,7 @@ import linecache
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, SupportsIndex
@@ -24,11 +24,8 @@ __all__ = [
     "Key",
     "Notes",
     "Place",
-    "Span",
     "home",
     "is_counter",
-    "length",
-    "numbered",
     "plain",
 ]
 
@@ -39,7 +36,8 @@ LIBRARIES = frozenset(
 """Their own comparisons of sizes are none of the user's."""
 
 _OURS = frozenset(
-    f"neurochain.frontends.modules.{name}" for name in ("_constants", "_counters", "_tracer")
+    f"neurochain.frontends.modules.{name}"
+    for name in ("_constants", "_counters", "_spans", "_tracer")
 )
 
 Place = tuple[str, int, str, int]
@@ -245,7 +243,7 @@ class _Counter:
         return self.notes.count(result)
 
     def __divmod__(self, other: Any) -> Any:
-        return (self // other, self % other) if _is_number(other) else NotImplemented  # type: ignore[operator]
+        return (self // other, self % other) if _is_number(other) else NotImplemented
 
     def __rdivmod__(self, other: Any) -> Any:
         return (other // self, other % self) if _is_number(other) else NotImplemented
@@ -329,87 +327,6 @@ for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     _comparison(_name, getattr(operator, _name))
 for _name in ("neg", "pos", "abs", "invert"):
     _single(_name, getattr(operator, _name))
-
-
-class _SpanKind(type):
-    """isinstance(x, range) is asked of real ranges too."""
-
-    def __instancecheck__(cls, item: Any) -> bool:
-        return isinstance(item, range) or type.__instancecheck__(cls, item)
-
-
-class Span(metaclass=_SpanKind):
-    """A range whose numbers are counters."""
-
-    def __init__(self, notes: Notes, *args: Any) -> None:
-        self._notes = notes
-        self._range = range(*(operator.index(plain(a)) for a in args))
-        ends = args[:2] if len(args) > 1 else (0, *args)
-        self._ends = [plain(end) if not isinstance(end, _Counter) else end for end in ends]
-
-    @property
-    def start(self) -> Any:
-        """As range.start."""
-        return self._ends[0]
-
-    @property
-    def stop(self) -> Any:
-        """As range.stop."""
-        return self._ends[1]
-
-    @property
-    def step(self) -> int:
-        """As range.step."""
-        return self._range.step
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._notes.count, self._range)
-
-    def __reversed__(self) -> Iterator[Any]:
-        return map(self._notes.count, reversed(self._range))
-
-    def __len__(self) -> int:
-        return len(self._range)
-
-    def __getitem__(self, where: Any) -> Any:
-        part = self._range[plain(where)]
-        if isinstance(part, range):
-            return Span(self._notes, part.start, part.stop, part.step)
-        return self._notes.count(part)
-
-    def __contains__(self, item: Any) -> bool:
-        if isinstance(item, _Counter):
-            for end in self._ends:
-                self._notes.compare(item, end, "order", bool(item.plain() >= plain(end)))
-        return plain(item) in self._range
-
-    def __eq__(self, other: object) -> bool:
-        return self._range == (other._range if type(other) is Span else other)
-
-    def __hash__(self) -> int:
-        return hash(self._range)
-
-    def __repr__(self) -> str:
-        return repr(self._range)
-
-    def index(self, item: Any) -> Any:
-        """As range.index."""
-        return self._range.index(plain(item))
-
-    def count(self, item: Any) -> int:
-        """As range.count."""
-        return self._range.count(plain(item))
-
-
-def numbered(notes: Notes, items: Iterable[Any], start: Any = 0) -> Iterator[tuple[Any, Any]]:
-    """As enumerate, with counters."""
-    for number, item in enumerate(items, plain(start)):
-        yield notes.count(number), item
-
-
-def length(notes: Notes, item: Any) -> Any:
-    """As len, a counter."""
-    return notes.count(len(item))
 
 
 def is_counter(item: Any) -> bool:

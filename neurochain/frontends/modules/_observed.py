@@ -15,15 +15,9 @@ from typing import Any
 
 from torch import nn
 
-from neurochain.frontends.modules._counters import (
-    LIBRARIES,
-    Notes,
-    Span,
-    home,
-    length,
-    numbered,
-)
+from neurochain.frontends.modules._counters import LIBRARIES, Notes, home
 from neurochain.frontends.modules._hidden import reach
+from neurochain.frontends.modules._spans import Span, length, numbered
 
 __all__ = ["observed", "users_functions"]
 
