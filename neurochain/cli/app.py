@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("neurochain.cli.verify", "Compare a compiled network with its PyTorch module."),
     "inspect": ("neurochain.cli.inspect", "Show what a compiled network consists of."),
     "models": ("neurochain.cli.models", "List and show the trained models that are shipped."),
+    "bench": ("neurochain.cli.bench", "Measure the event engine against others, in ratios."),
     "train": ("neurochain.cli.train", "Train one of the shipped models again."),
     "doctor": ("neurochain.cli.doctor", "Check the installation."),
 }

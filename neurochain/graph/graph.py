@@ -111,15 +111,15 @@ def _edge_findings(graph: Graph) -> list[Finding]:
 def _port_findings(graph: Graph, edge: Edge, label: str) -> list[Finding]:
     """Ports are those of a Custom neuron's program."""
     target = graph.nodes.get(edge.target)
-    ports = target.program.ports if isinstance(target, Custom) else (None,)
-    if target is None or edge.port in ports:
+    if isinstance(target, Custom) and edge.port not in target.program.ports:
+        ports = ", ".join(target.program.ports)
+        what, fix = f"which has {ports}.", "Name one of its ports."
+    elif not isinstance(target, Custom | None) and edge.port is not None:
+        what, fix = "which has one input without a name.", "Leave port out."
+    else:
         return []
     return [
-        Finding(
-            where=label,
-            what=f"enters port {edge.port!r} of {edge.target}, which has {ports}.",
-            fix="Name one of its ports.",
-        )
+        Finding(where=label, what=f"enters port {edge.port!r} of {edge.target}, {what}", fix=fix)
     ]
 
 

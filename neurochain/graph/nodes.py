@@ -214,7 +214,7 @@ class Scale(Node):
 class ScaleShift(Node):
     """y = scale * x + shift, elementwise (extension): batch normalisation by stored statistics.
 
-    scale, shift of the node's shape.
+    scale, shift of the node's shape or a scalar.
     """
 
     scale: Array

@@ -15,6 +15,7 @@ from neurochain.graph import (
     Affine,
     AvgPool,
     Conv,
+    Custom,
     Edge,
     Graph,
     Input,
@@ -163,6 +164,8 @@ def _output_findings(graph: Graph, plan: Plan) -> list[Finding]:
         signal = getattr(graph.nodes[name], "signal", "")
         node = plan.nodes[source]
         neuron = isinstance(node, NeuronNode) and not isinstance(node, Threshold)
+        if isinstance(node, Custom):
+            neuron = bool(node.program.membrane)
         if signal not in ("spike", "membrane") or (signal == "membrane" and not neuron):
             findings.append(
                 Finding(
@@ -283,7 +286,7 @@ class _Build:
 
     def _note_rounding(self, path: Path, node: Node) -> None:
         """Say so where float64 weights do not fit float32."""
-        for field in ("weight", "bias", "scale"):
+        for field in ("weight", "bias", "scale", "shift"):
             values = getattr(node, field, None)
             if values is None:
                 continue
@@ -337,7 +340,8 @@ def _is_biased(node: Node | None) -> bool:
 def _bias(node: Node | None, out_shape: Shape) -> F32 | None:
     """The bias of every target, (n_out,) float32; convolutions spread theirs over positions."""
     if isinstance(node, ScaleShift):
-        return np.ascontiguousarray(node.shift, dtype=np.float32).reshape(-1)
+        shift = np.asarray(node.shift, dtype=np.float32).reshape(-1)
+        return np.ascontiguousarray(np.broadcast_to(shift, (prod(out_shape),)))
     if not isinstance(node, WeightNode) or node.bias is None:
         return None
     bias = np.asarray(node.bias, dtype=np.float32)

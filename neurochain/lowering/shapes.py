@@ -192,12 +192,21 @@ def _elementwise(name: str, given: Shape, arriving: Shape) -> Shape:
 
 
 def _custom(node: Custom, arriving: Shape) -> Shape:
-    """Its own shape; parameters and initial states are shared or of that shape."""
-    if node.program.winner and len(node.shape) != 1:
+    """Its own shape; parameters and initial states are shared or of that shape, float32."""
+    program = node.program
+    if program.winner and len(node.shape) != 1:
         raise ShapeError(f"has shape {node.shape}; neurons that compete stand in one row.")
-    for kind in (node.params, node.initial):
-        for name, value in kind.items():
-            _elementwise(name, value.shape, node.shape)
+    if set(node.params) != set(program.params):
+        raise ShapeError(
+            f"has the parameters {sorted(node.params)}, its program needs {sorted(program.params)}."
+        )
+    strange = sorted(set(node.initial) - set(program.states))
+    if strange:
+        raise ShapeError(f"starts {strange}; its states are {sorted(program.states)}.")
+    for name, value in (*node.params.items(), *node.initial.items()):
+        if value.dtype != np.float32:
+            raise ShapeError(f"{name} is {value.dtype}.", "Give it as float32.")
+        _elementwise(name, value.shape, node.shape)
     return node.shape
 
 
@@ -205,6 +214,8 @@ def _route(node: Route, arriving: Shape) -> Shape:
     if arriving != node.in_shape:
         raise ShapeError(f"takes {node.in_shape}, but {arriving} arrives.")
     index = node.index
+    if index.dtype.kind not in "iu":
+        raise ShapeError(f"its index is {index.dtype}.", "Give whole numbers.")
     inside = index.size == 0 or (int(index.min()) >= -1 and int(index.max()) < prod(node.in_shape))
     if index.shape != (prod(node.out_shape),) or not inside:
         raise ShapeError(

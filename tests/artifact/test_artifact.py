@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from nchain_files import put, refused, reseal, same
 
 from neurochain.artifact import SCHEMA_VERSION, Artifact, load_artifact, save_artifact, to_bytes
 from neurochain.errors import Finding, InputError, NeurochainError, Severity
@@ -88,28 +87,6 @@ def artifact(weights: str = "float32") -> Artifact:
     )
 
 
-def same(a: Any, b: Any, where: str = "") -> None:
-    """Equal to the bit, arrays with dtype and shape."""
-    if isinstance(a, np.ndarray | np.generic):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape), where
-        assert a.tobytes() == b.tobytes(), where
-    elif is_dataclass(a):
-        assert type(a) is type(b), where
-        for field in fields(a):
-            same(getattr(a, field.name), getattr(b, field.name), f"{where}.{field.name}")
-    elif isinstance(a, tuple | list):
-        assert len(a) == len(b), where
-        for k, (x, y) in enumerate(zip(a, b, strict=True)):
-            same(x, y, f"{where}[{k}]")
-    elif hasattr(a, "items"):
-        assert list(a) == list(b), where
-        for key, value in a.items():
-            same(value, b[key], f"{where}[{key}]")
-    else:
-        assert a == b, where
-        assert type(a) is type(b), where
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "model.nchain"
@@ -150,15 +127,6 @@ def test_loaded_arrays_are_read_only(file: Path) -> None:
     assert weight is not None
     with pytest.raises(ValueError, match="read-only"):
         weight[0] = 1
-
-
-def refused(file: Path, data: bytes, *words: str) -> None:
-    file.write_bytes(data)
-    with pytest.raises(InputError) as caught:
-        load_artifact(file)
-    assert str(caught.value).startswith(f"{file}: ")
-    for word in words:
-        assert word in str(caught.value)
 
 
 def test_a_changed_byte_anywhere_is_refused(file: Path) -> None:
@@ -206,26 +174,8 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def resealed(change: Any, tensors: dict[str, np.ndarray] | None = None) -> bytes:
-    """The artefact with its manifest changed by someone who also corrects the digests."""
-    from safetensors.numpy import load, save
-
-    data = to_bytes(artifact())
-    (size,) = struct.unpack("<Q", data[:8])
-    manifest = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["manifest"])
-    text = json.dumps(change(manifest) or manifest)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return save(load(data) | (tensors or {}), {"manifest": text, "sha256": digest})
-
-
-def put(path: str, value: Any) -> Any:
-    def change(manifest: dict[str, Any]) -> None:
-        *most, last = path.split("/")
-        at: Any = manifest
-        for key in most:
-            at = at[int(key) if isinstance(at, list) else key]
-        at[int(last) if isinstance(at, list) else last] = value
-
-    return change
+    """This artefact, changed by someone who also corrects the digests."""
+    return reseal(to_bytes(artifact()), change, tensors)
 
 
 CRAFTED = {

@@ -49,7 +49,8 @@ def _live(module, x, loops):
         part.register_forward_hook(
             lambda _part, _args, out, name=name: spikes.setdefault(name, []).append(
                 _tensors(out)[0].clone().numpy()
-            )
+            ),
+            prepend=True,  # what the neuron emits, before a hook of its own changes it
         )
         for name, part in module.named_modules()
         if isinstance(part, snn.SpikingNeuron)

@@ -106,6 +106,15 @@ def by_calls(net, x):
     return torch.stack(record)
 
 
+def by_calls_in_arithmetic(net, x):
+    net.calls += 1
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for now in x:
+        spikes, mem = net.step(mem, now, 0.25 * (net.calls // 4 + 1))
+        record.append(spikes)
+    return torch.stack(record)
+
+
 def by_tensor(net, x):
     mem, record = torch.zeros(x.shape[1], 4), []
     for t in torch.arange(x.shape[0]):
@@ -206,6 +215,7 @@ LATER = {
     "own_counter": (by_own_counter, {}),
     "never_reset": (by_counter_never_reset, {"t": 0}),
     "calls": (by_calls, {"calls": 0}),
+    "calls_in_arithmetic": (by_calls_in_arithmetic, {"calls": 0}),
     "tensor": (by_tensor, {}),
     "size": (by_size, {}),
     "numpy": (by_numpy, {}),
@@ -411,6 +421,19 @@ def last_attribute(net, x):
     return torch.stack(record)
 
 
+def calls_counted(net, x):
+    net.calls += 1
+    return tutorial(net, x)
+
+
+def fixed(net, x):
+    mem, record = torch.zeros(x.shape[1], 4), []
+    for t in range(net.steps):
+        spikes, mem = net.step(mem, x[t])
+        record.append(spikes)
+    return torch.stack(record)
+
+
 def checked(net, x):
     if x.dim() != 3 or x.shape[-1] != 4:
         raise ValueError(x.shape)
@@ -433,6 +456,7 @@ SAME = {
         harmless_period,
         last_attribute,
         checked,
+        calls_counted,
     )
 }
 
@@ -440,9 +464,13 @@ SAME = {
 @pytest.mark.parametrize("name", SAME)
 def test_loops_that_do_the_same_at_every_step_stay_exact(name):
     def make():
-        return dyadic(Net(SAME[name], lif=snn.Leaky(beta=0.5), note="", t=0, seen=0))
+        return dyadic(Net(SAME[name], lif=snn.Leaky(beta=0.5), note="", t=0, seen=0, calls=0))
 
     agree(make, loops=True, seeds=1)
+
+
+def test_a_fixed_number_of_steps_may_stand_in_the_module():
+    assert to_graph(dyadic(Net(fixed, steps=6)), torch.zeros(6, 1, 4)).steps == 6
 
 
 def test_everything_is_put_back():

@@ -19,6 +19,7 @@ from neurochain.graph import (
     Conv,
     CubaLI,
     CubaLIF,
+    Custom,
     Delay,
     Edge,
     Flatten,
@@ -32,11 +33,14 @@ from neurochain.graph import (
     Reset,
     ResetKind,
     ResetTiming,
+    Route,
     Scale,
+    ScaleShift,
     SumPool,
     Threshold,
     as_f64,
 )
+from neurochain.program import Instruction, Op, PortKind, Program
 
 DT = 2.0**-10
 KIND, TIMING = ResetKind, ResetTiming
@@ -122,10 +126,12 @@ def chain(shape: tuple[int, ...], *nodes: Node, signal: str = "spike") -> Case:
 
 
 def graph(nodes: dict[str, Node], *edges: str, closing: str = "", bias_at_0: bool = True) -> Case:
-    """Edges as "a b" or "a b 2" (delay); closing as "a b, c d"."""
+    """Edges as "a b", "a b 2" (delay) or "a b:port"; closing as "a b, c d"."""
     parsed = []
     for words in (edge.split() for edge in edges):
-        parsed.append(Edge(words[0], words[1], int(words[2]) if len(words) > 2 else None))
+        target, _, port = words[1].partition(":")
+        delay = int(words[2]) if len(words) > 2 else None
+        parsed.append(Edge(words[0], target, delay, port or None))
     made = Graph(nodes=nodes, edges=tuple(parsed), dt_s=DT, recurrent_bias_at_0=bias_at_0)
     ends = (pair.split() for pair in closing.split(",") if pair.strip())
     return Case(made, {(a, b) for a, b in ends})
@@ -146,6 +152,71 @@ def inputs_of(
 
 IO: dict[str, Node] = {"in": Input(shape=(4,)), "out": Output(shape=(4,))}
 PLANE = (1, 6, 6)
+
+
+GATED = Program(
+    name="gated",
+    ports=("drive", "gate"),
+    states=("v", "trace"),
+    params=("decay", "theta"),
+    constants=(("half", 0.5),),
+    body=(
+        Instruction(Op.MUL, "decayed", ("v", "decay")),
+        Instruction(Op.ADD, "driven", ("decayed", "drive")),
+        Instruction(Op.ABS, "size", ("gate",)),
+        Instruction(Op.SUB, "u", ("driven", "size")),
+        Instruction(Op.ADD, "limit", ("theta", "trace")),
+        Instruction(Op.GT, "z", ("u", "limit")),
+        Instruction(Op.SELECT, "v_next", ("z", "gate", "u")),
+        Instruction(Op.MUL, "trace_next", ("z", "half")),
+    ),
+    next_state=(("v", "v_next"), ("trace", "trace_next")),
+    emit="z",
+    emits=PortKind.EVENT,
+    membrane="v_next",
+    threshold=("u", "limit", ">"),
+)
+"""|gate| holds it back; a spike resets it to what the gate carries and raises the threshold."""
+
+RATIONED = Program(
+    name="rationed",
+    ports=("a", "b", "c"),
+    states=(),
+    params=("part",),
+    constants=(),
+    body=(
+        Instruction(Op.MUL, "m", ("a", "part")),
+        Instruction(Op.SUB, "n", ("m", "b")),
+        Instruction(Op.SELECT, "y", ("c", "n", "a")),
+    ),
+    next_state=(),
+    emit="y",
+    emits=PortKind.ANALOG,
+)
+"""An elementwise map of three ports: part * a - b where c is nonzero, else a."""
+
+
+def gated(shape: tuple[int, ...] = (4,), **changes: Any) -> Custom:
+    """A neuron of two ports with a start of its own."""
+    start = (np.arange(prod(shape)).reshape(shape) % 3 / 2).astype(np.float32)
+    values: dict[str, Any] = {
+        "program": GATED,
+        "params": {"decay": np.float32(0.5), "theta": np.full(shape, 0.25, np.float32)},
+        "initial": {"v": start, "trace": np.asarray(0.25, np.float32)},
+    }
+    return Custom(**{"shape": shape, **values} | changes)
+
+
+def rationed(shape: tuple[int, ...] = (4,)) -> Custom:
+    return Custom(shape=shape, program=RATIONED, params={"part": np.asarray(-0.5, np.float32)})
+
+
+def route(shape: tuple[int, ...], out: tuple[int, ...], *index: int) -> Route:
+    return Route(in_shape=shape, out_shape=out, index=np.array(index))
+
+
+def normed(*shape: int, seed: int = 0) -> ScaleShift:
+    return ScaleShift(scale=quarters(*shape, seed=seed), shift=quarters(*shape, seed=seed + 1))
 
 
 def skip(*, delay: int = 0) -> Case:
@@ -369,6 +440,101 @@ def loops() -> dict[str, Case]:
     }
 
 
+def customs() -> dict[str, Case]:
+    two = {**IO, "f": fc(4, 4), "h": fc(4, 4, 3), "c": gated()}
+    both = ("in f", "in h", "f c:drive", "h c:gate", "c out")
+    return {
+        "custom, two ports": graph(two, *both),
+        "custom, an initial state shared": graph(
+            two | {"c": gated(initial={"v": np.asarray(0.75, np.float32)})}, *both
+        ),
+        "custom, from rest": graph(two | {"c": gated(initial={})}, *both),
+        "custom, several edges into a port": graph(two, *both, "in c:drive", "in c:gate"),
+        "custom, a port that nothing enters": graph({**IO, "c": gated()}, "in c:drive", "c out"),
+        "custom, late ports": graph(
+            {**two, "d": Delay(delay=as_f64(DT))},
+            *("in f", "in d", "d h", "f c:drive 2", "h c:gate", "c out"),
+        ),
+        "custom, its membrane": graph({**two, "out": Output(shape=(4,), signal="membrane")}, *both),
+        "custom, its spikes at its gate": graph(
+            {**IO, "f": fc(4, 4), "c": gated()},
+            *("in f", "f c:drive", "c c:gate", "c out"),
+            closing="c c",
+        ),
+        "custom, in a loop through a sum": graph(two, *both, "c h", closing="h c"),
+        "custom, a recurrent matrix with a bias": graph(
+            {**two, "rec": fc(4, 4, 5)}, *both, "c rec", "rec c:gate", closing="rec c"
+        ),
+        "custom, on planes": graph(
+            {
+                "in": Input(shape=PLANE),
+                "conv": conv(2, 1, (3, 3)),
+                "hold": conv(2, 1, (3, 3), weight=quarters(2, 1, 3, 3, seed=9) / 8),
+                "c": gated((2, 4, 4)),
+                "pool": pooled(SumPool),
+                "out": Output(shape=(2, 2, 2)),
+            },
+            *("in conv", "in hold", "conv c:drive", "hold c:gate", "c pool", "pool out"),
+        ),
+        "custom, a map of three ports": graph(
+            {**IO, "f": fc(4, 4), "a": lif(), "m": rationed(), "b": lif()},
+            *("in f", "f a", "f m:a", "in m:b", "a m:c", "m b", "b out"),
+        ),
+        "custom, a map at the output": graph(
+            {**IO, "f": fc(4, 4), "m": rationed()}, "in m:a", "in m:b", "f m:c", "in f", "m out"
+        ),
+    }
+
+
+def places() -> dict[str, Case]:
+    twice = {"left": route((4,), (6,), 0, 1, 2, 3, -1, -1), "right": fc(2, 4)}
+    behind = route((2,), (6,), -1, -1, -1, -1, 0, 1)
+    return {
+        "route": chain((4,), route((4,), (4,), 3, -1, 0, 3), lif()),
+        "route of spikes to planes": chain(
+            (4,), lif(), route((4,), (1, 2, 3), 0, 1, 2, 3, -1, 0), conv(2, 1, (2, 2)), lif()
+        ),
+        "route behind a route": chain(
+            (1, 4), route((1, 4), (4,), 1, 0, 3, 2), route((4,), (2,), 2, -1), lif()
+        ),
+        "route at the output": chain((4,), fc(4, 4), lif(), route((4,), (2,), 3, 0)),
+        "route, late": chain((4,), lif(), Delay(delay=as_f64(DT)), route((4,), (2,), 3, 0), lif()),
+        "a concatenation": graph(
+            {
+                "in": Input(shape=(4,)),
+                **twice,
+                "put": behind,
+                "a": lif(),
+                "out": Output(shape=(6,)),
+            },
+            *("in left", "in right", "right put", "left a", "put a", "a out"),
+        ),
+        "route in a loop": graph(
+            {**IO, "a": lif(), "turn": route((4,), (4,), 1, 2, 3, 0)},
+            *("in a", "a turn", "turn a", "a out"),
+            closing="turn a",
+        ),
+        "scale and shift": chain((4,), fc(4, 4), normed(4), lif()),
+        "scale and shift, shared": chain((4,), fc(4, 4), normed(), lif()),
+        "a shared shift": chain((4,), ScaleShift(scale=quarters(4), shift=as_f64(0.5)), lif()),
+        "scale and shift at the output": chain((4,), lif(), normed(4)),
+        "scale and shift of planes": chain(
+            PLANE, conv(2, 1, (3, 3)), normed(2, 4, 4), pooled(SumPool), lif()
+        ),
+        "scale and shift in a loop": graph(
+            {**IO, "a": lif(), "s": normed(4, seed=3)},
+            *("in a", "a s", "s a", "a out"),
+            closing="s a",
+        ),
+        "scale and shift in a loop, late": graph(
+            {**IO, "a": lif(), "s": normed(4, seed=3)},
+            *("in a", "a s", "s a", "a out"),
+            closing="s a",
+            bias_at_0=False,
+        ),
+    }
+
+
 CASES: dict[str, Case] = {
-    **neurons(), **resets(), **maps(), **joins(), **delays(), **loops()
+    **neurons(), **resets(), **maps(), **joins(), **delays(), **loops(), **customs(), **places()
 }  # fmt: skip

@@ -7,6 +7,7 @@ every sum is exact, so a lowered network has to give the same values.
 
 from __future__ import annotations
 
+import operator
 from itertools import product
 from math import prod
 from typing import Any
@@ -14,8 +15,20 @@ from typing import Any
 import numpy as np
 
 from neurochain import graph as g
+from neurochain.program import Op
 
 F64 = np.ndarray
+
+OPERATIONS: dict[Op, Any] = {
+    Op.ADD: operator.add,
+    Op.SUB: operator.sub,
+    Op.MUL: operator.mul,
+    Op.GT: operator.gt,
+    Op.ABS: abs,
+    Op.NEG: operator.neg,
+    Op.SELECT: lambda a, b, c: np.where(a != 0, b, c),
+}
+"""Those that the cases use."""
 
 
 def window_values(x: F64, node: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
@@ -85,6 +98,12 @@ def linear(node: Any, x: F64) -> F64:
     return y if node.bias is None else y + node.bias
 
 
+def route(node: g.Route, x: F64) -> F64:
+    flat = x.reshape(-1)
+    values = [0.0 if source < 0 else flat[source] for source in node.index]
+    return np.reshape(values, node.out_shape)
+
+
 MAPS = {
     g.Affine: linear,
     g.Linear: linear,
@@ -94,6 +113,8 @@ MAPS = {
     g.MaxPool: pool,
     g.Flatten: flatten,
     g.Scale: lambda node, x: x * node.scale,
+    g.ScaleShift: lambda node, x: x * node.scale + node.shift,
+    g.Route: route,
     g.Delay: lambda node, x: x,
     g.Output: lambda node, x: x,
 }
@@ -164,6 +185,26 @@ class Neuron:
         return np.asarray(v > theta if strict else v >= theta).astype(float)
 
 
+class CustomNeuron:
+    """States and one step of a neuron given by its program."""
+
+    def __init__(self, node: g.Custom) -> None:
+        self.node = node
+        self.states: dict[str, Any] = {
+            name: np.zeros(node.shape) + node.initial.get(name, 0.0) for name in node.program.states
+        }
+        self.v: Any = 0.0
+
+    def step(self, ports: dict[str, F64]) -> F64:
+        program = self.node.program
+        at = {**ports, **self.states, **self.node.params, **dict(program.constants)}
+        for line in program.body:
+            at[line.out] = OPERATIONS[line.op](*(at[name] for name in line.args))
+        self.states = {state: at[register] for state, register in program.next_state}
+        self.v = at.get(program.membrane)
+        return np.asarray(at[program.emit], dtype=float)
+
+
 class PlainRun:
     """One sample. values[name][t] is what a node emits, membranes[name][t] its state after t."""
 
@@ -171,8 +212,8 @@ class PlainRun:
         self, graph: g.Graph, inputs: dict[str, F64], closing: set[tuple[str, str]] | None = None
     ) -> None:
         self.graph, self.inputs, self.closing = graph, inputs, closing or set()
-        self.neurons = {
-            name: Neuron(node, graph.dt_s)
+        self.neurons: dict[str, Any] = {
+            name: CustomNeuron(node) if isinstance(node, g.Custom) else Neuron(node, graph.dt_s)
             for name, node in graph.nodes.items()
             if isinstance(node, g.NeuronNode)
         }
@@ -190,7 +231,7 @@ class PlainRun:
             if isinstance(node, g.Input):
                 value = self.inputs[name][t].astype(float)
             elif name in self.neurons:
-                value = self.neurons[name].step(self.arriving(name, t))
+                value = self.neurons[name].step(self.currents(name, t))
                 self.membranes[name].append(np.asarray(self.neurons[name].v))
             else:
                 value = MAPS[type(node)](node, self.arriving(name, t))
@@ -198,10 +239,18 @@ class PlainRun:
             known.append(np.asarray(value))
         return known[t]
 
-    def arriving(self, name: str, t: int) -> Any:
+    def currents(self, name: str, t: int) -> Any:
+        """What comes in; for a Custom neuron by port, 0 where no edge enters it."""
+        node = self.graph.nodes[name]
+        if not isinstance(node, g.Custom):
+            return self.arriving(name, t)
+        zero = np.zeros(node.shape)
+        return {port: self.arriving(name, t, port) + zero for port in node.program.ports}
+
+    def arriving(self, name: str, t: int, port: str | None = None) -> Any:
         total: Any = 0.0
         for edge in self.graph.edges:
-            if edge.target == name:
+            if edge.target == name and edge.port == port:
                 late = (edge.delay_steps or 0) + ((edge.source, edge.target) in self.closing)
                 late += self.delay_of(name)
                 total = total + self.past(edge.source, t - late, closing=late)
@@ -224,15 +273,16 @@ class PlainRun:
         feeds = {edge.target for edge in self.graph.edges if edge.source == name}
         closes = any((name, target) in self.closing for target in feeds)
         if closes and closing == 1 and self.graph.recurrent_bias_at_0:
-            bias = getattr(node, "bias", None)
+            bias = node.shift if isinstance(node, g.ScaleShift) else getattr(node, "bias", None)
             if bias is not None:
-                return rest + bias.reshape(-1, *(1,) * (rest.ndim - 1))
+                axes = rest.ndim - 1 if bias.shape != rest.shape else 0
+                return rest + bias.reshape(bias.shape + (1,) * axes)
         return rest
 
     def shape(self, name: str, asked: set[str]) -> tuple[int, ...] | None:
         """Shape of what `name` emits, from whichever source leads back to an input."""
         node = self.graph.nodes[name]
-        if isinstance(node, g.Input):
+        if isinstance(node, g.Input | g.Custom):
             return node.shape
         for edge in self.graph.edges:
             if edge.target == name and edge.source not in asked:

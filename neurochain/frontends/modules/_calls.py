@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from neurochain.errors import Finding
+from neurochain.frontends.modules._carried import Carried, attributes
 from neurochain.frontends.modules._changes import (
     counter_findings,
     generator_findings,
@@ -19,7 +20,7 @@ from neurochain.frontends.modules._changes import (
     parameter_findings,
     parameters,
 )
-from neurochain.frontends.modules._hidden import carried_findings, hidden_findings, reach
+from neurochain.frontends.modules._hidden import hidden_findings, reach
 from neurochain.frontends.modules._kinds import label_of
 from neurochain.frontends.modules._marks import value_of
 from neurochain.frontends.modules._sample import Sample, extra_arguments, pack, top
@@ -168,6 +169,7 @@ def follow(
     chance = generators()
     dice = torch.random.get_rng_state()
     counted: list[Finding] = []
+    at_first = attributes(module) if again else {}
     try:
         with tracer.active():
             marked = {
@@ -189,10 +191,10 @@ def follow(
                     counted = found or counted
             if again and not result.one_step:
                 with tracer.asleep():
-                    left = reach(module)
+                    left = Carried(module, at_first, tracer.carried)
                 _call(result, module, frames[0], pack(marked))
                 with tracer.asleep():
-                    result.carried = carried_findings(left, module)
+                    result.carried = left.findings()
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
         tracer.findings += generator_findings(chance)
         unseen = not tracer.draws and tracer.encoding is None

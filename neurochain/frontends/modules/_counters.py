@@ -74,10 +74,12 @@ class Compared:
 
 
 class Notes:
-    """What the counters of one trace were compared with."""
+    """What the counters of one trace were compared with; used: torch computed with one."""
 
     def __init__(self) -> None:
         self.found: dict[Key, Compared] = {}
+        self.used = False
+        self._any = False
 
     def count(self, number: Any) -> Any:
         """`number` as a counter; what is no int or float as it is."""
@@ -88,7 +90,18 @@ class Notes:
         else:
             return number
         made.notes = self
+        self._any = True
         return made
+
+    def counts_in(self, item: Any) -> bool:
+        """True where a counter of these notes is somewhere in `item`."""
+        if not self._any:
+            return False
+        if isinstance(item, (tuple, list)):
+            return any(map(self.counts_in, item))
+        if type(item) is dict:
+            return any(map(self.counts_in, item.values()))
+        return isinstance(item, _Counter) and item.notes is self
 
     def sizes(self, result: Any) -> Any:
         """What x.shape, x.size() or x.numel() gave to the user's own code."""

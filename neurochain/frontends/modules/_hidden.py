@@ -25,7 +25,7 @@ from neurochain.frontends.modules._counters import plain
 from neurochain.frontends.modules._kinds import is_leaf, label_of
 from neurochain.frontends.modules._marks import tracked
 
-__all__ = ["Reached", "carried_findings", "hidden_findings", "reach"]
+__all__ = ["Reached", "hidden_findings", "reach"]
 
 _PLAIN = (bool, int, float, complex, str, bytes)
 _FOREIGN = frozenset(
@@ -335,22 +335,3 @@ def hidden_findings(before: Reached, module: nn.Module) -> list[Finding]:
         for path, value in before.facts.items()
         if path in after and after[path] != value
     ]
-
-
-def carried_findings(before: Reached, module: nn.Module) -> list[Finding]:
-    """Numbers that a call of a loop changed and left: at a later call they may matter."""
-    after = reach(module).facts
-    return [
-        Finding(
-            where=label_of("", module),
-            what=f"forward changes {path} at every call, from {value[1]} to {after[path][1]}; what "
-            "it does at a later call could depend on it.",
-            fix="Set it at the start of forward, or count outside the module.",
-        )
-        for path, value in before.facts.items()
-        if _is_number(value) and _is_number(after.get(path)) and after[path] != value
-    ]
-
-
-def _is_number(fact: Any) -> bool:
-    return isinstance(fact, tuple) and len(fact) == 2 and fact[0] in (bool, int, float)

@@ -130,12 +130,6 @@ class _Reader:
         for name in vars(module):
             if callable(getattr(type(module), name, None)):
                 self.add(f"its {name} was replaced on the object.", f"Use the class's own {name}.")
-        if module._forward_hooks or module._forward_pre_hooks:
-            self.add(
-                "has forward hooks; they are not compiled.",
-                "Remove hooks that change values.",
-                Severity.WARNING,
-            )
 
     def check_row(self) -> None:
         """snnTorch's inhibition looks for the winner along axis 1 alone."""

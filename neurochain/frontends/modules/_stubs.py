@@ -48,22 +48,40 @@ Original = Callable[..., Any]
 
 
 def run_leaf(
-    tracer: Tracer,
-    original: Original,
-    module: nn.Module,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    tracer: Tracer, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Stand in for one call of a leaf module, with the hooks that the user put on it."""
-    for hook in module._forward_pre_hooks.values():
-        changed = hook(module, args)
-        if changed is not None:
+    """Stand in for one call of a leaf module, with the hooks that the user put on it or on all."""
+    for hook, with_kwargs in _hooks(module, "pre_"):
+        changed = hook(module, args, kwargs) if with_kwargs else hook(module, args)
+        if changed is not None and with_kwargs:
+            args, kwargs = changed
+        elif changed is not None:
             args = changed if isinstance(changed, tuple) else (changed,)
-    result = _stand_in(tracer, original, module, args, kwargs)
-    for hook in module._forward_hooks.values():
-        changed = hook(module, args, result)
+    result = _stand_in(tracer, _forward, module, args, kwargs)
+    for hook, with_kwargs in _hooks(module, ""):
+        given = (args, kwargs) if with_kwargs else (args,)
+        changed = hook(module, *given, result)
         result = result if changed is None else changed
     return result
+
+
+def _hooks(module: nn.Module, kind: str) -> list[tuple[Callable[..., Any], bool]]:
+    """Forward hooks in torch's order, and whether each takes keyword arguments."""
+    everywhere = nn.modules.module
+    taking = {
+        *getattr(module, f"_forward_{kind}hooks_with_kwargs"),
+        *getattr(everywhere, f"_global_forward_{kind}hooks_with_kwargs", ()),
+    }
+    hooks = {
+        **getattr(everywhere, f"_global_forward_{kind}hooks"),
+        **getattr(module, f"_forward_{kind}hooks"),
+    }
+    return [(hook, number in taking) for number, hook in hooks.items()]
+
+
+def _forward(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    """The layer itself; `run_leaf` runs its hooks."""
+    return module.forward(*args, **kwargs)
 
 
 def _stand_in(

@@ -85,6 +85,7 @@ class Tracer(TorchFunctionMode):
         self.inputs: dict[str, InputValue] = {}
         self.spikes = spikes
         self.notes = Notes()
+        self.carried = Notes()  # of numbers that one call of a loop leaves for the next
         self.encoding: Encoding | None = None
         self.draws: list[tuple[str, str]] = []
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
@@ -199,7 +200,7 @@ class Tracer(TorchFunctionMode):
             if tracer._inside:
                 return original(module, *args, **kwargs)
             if is_leaf(module, inside=tracer.inside):
-                return run_leaf(tracer, original, module, args, kwargs)
+                return run_leaf(tracer, module, args, kwargs)
             tracer.enter(module)
             try:
                 return original(module, *args, **kwargs)
@@ -245,6 +246,7 @@ class Tracer(TorchFunctionMode):
         name = name_of(func)
         with self.asleep():
             note_constants(self.notes, name, args)
+        self.carried.used |= self.carried.counts_in((args, kwargs))
         result = self._function(func, plain(args), plain(kwargs))
         if name in SIZES or (name == "item" and not tracked(args)):
             return self.notes.sizes(result)

@@ -270,7 +270,8 @@ def _hooked(parts: Mapping[str, nn.Module], result: FrontendResult) -> Iterator[
             if layer is not None and layer in parts and layer not in known:
                 made = notes.layers.setdefault(layer, [])
                 known.add(layer)
-                handles.append(parts[layer].register_forward_hook(_layer_hook(made)))
+                hook = parts[layer].register_forward_hook(_layer_hook(made), prepend=True)
+                handles.append(hook)
         yield notes
     finally:
         for handle in handles:
@@ -312,7 +313,7 @@ def _watch_neuron(part: nn.Module, calls: list[dict[str, torch.Tensor]]) -> list
 
     handles = [
         part.register_forward_pre_hook(before, with_kwargs=True),
-        part.register_forward_hook(after),
+        part.register_forward_hook(after, prepend=True),  # what the neuron itself emits
     ]
     recurrent = getattr(part, "recurrent", None)
     if isinstance(recurrent, nn.Module):

@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
 from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import Trace, trace
-from neurochain.frontends.modules._kinds import NEURON_STATES
+from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
 from neurochain.frontends.modules._lengths import check_length
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
@@ -44,7 +45,7 @@ def to_graph(
     Errors: UnsupportedError with every finding; InputError for samples that do not fit and for
     weights that are not finite.
     """
-    _refuse_compiled(module)
+    _refuse_machine_code(module)
     given = as_sample(module, sample)
     step_s = DEFAULT_DT_S if dt_s is None else dt_s
     if not step_s > 0:
@@ -67,18 +68,31 @@ def to_graph(
     return replace(result, findings=(*result.findings, note))
 
 
-def _refuse_compiled(module: nn.Module) -> None:
-    """torch.compile runs machine code in the module's place, which no trace follows.
+def _refuse_machine_code(module: Any) -> None:
+    """TorchScript and torch.compile run below Python, where no trace follows.
 
-    Its class is known by name: importing it would import all of torch's compiler.
+    A scripted module's mode is kept where it cannot be put back. The class of a compiled one is
+    known by name: importing it would import all of torch's compiler.
     """
+    parts = dict(module.named_modules()) if isinstance(module, nn.Module) else {}
+    scripted = [n for n, part in parts.items() if isinstance(part, torch.jit.ScriptModule)]
     findings = [
         Finding(
-            where=f"{name or 'the module itself'} (OptimizedModule)",
+            where=label_of(name, parts[name]),
+            what="is TorchScript (torch.jit.script, trace or load): what it computes cannot be "
+            "followed.",
+            fix="Use the Python module that it was made from.",
+        )
+        for name in scripted
+        if name.rpartition(".")[0] not in scripted or not name
+    ]
+    findings += [
+        Finding(
+            where=label_of(name, part),
             what="was made by torch.compile; what it runs cannot be followed.",
             fix="Give the module it was made from, its attribute _orig_mod.",
         )
-        for name, part in module.named_modules()
+        for name, part in parts.items()
         if type(part).__name__ == "OptimizedModule" and hasattr(part, "_orig_mod")
     ]
     if findings:

@@ -1,0 +1,159 @@
+"""What counting costs: the engine against a copy of itself that does not count.
+
+    python benchmarks/counting.py [--rounds 9] [--json FILE] [WORKLOAD]...
+
+The engine cannot be told not to count, so a second kernel is built (a C compiler is needed) where
+the functions of HOLLOW do nothing. They sum the fan-outs of events and find out which neurons are
+reached; that a state has changed is seen in the neurons' own loops, and stays. Each kernel runs in
+a process of its own, in alternating order; spikes must be equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from engine_runs import finish, ready, table
+
+from neurochain.bench.networks import build_network, input_arrays
+from neurochain.bench.peer import DEFAULT_VARIANT
+from neurochain.bench.workloads import choose, make
+
+CSRC = Path(__file__).resolve().parent.parent / "simulators" / "csrc"
+KERNEL = "neurochain.simulators._kernel"
+HOLLOW = {
+    "nc_count_events": "(void)tables, (void)idx, (void)val, (void)count, (void)row;",
+    "nc_count_u8": "(void)n, (void)flags; return 0;",
+    "mark_always": "(void)network, (void)run, (void)p, (void)now, (void)touched, (void)mark;"
+    " return 1;",
+}
+"""Function of the kernel -> what it does in the copy. `mark_always` says that every neuron is
+updated, so that nobody traces whom the events reach."""
+
+LEAST_S = 0.2  # in one round
+
+
+def hollow(folder: Path) -> None:
+    """Replace the bodies of HOLLOW in a copy of the sources."""
+    left = dict(HOLLOW)
+    for path in folder.glob("nc_*.c"):
+        text = path.read_text(encoding="utf-8")
+        for name in list(left):
+            pattern = rf"(^[^\n;{{}}]*\b{name}\([^;{{}}]*\)\s*)\{{\n.*?^\}}"
+            text, found = re.subn(
+                pattern, lambda m, name=name: f"{m[1]}{{ {HOLLOW[name]} }}", text, flags=re.M | re.S
+            )
+            if found:
+                del left[name]
+        path.write_text(text, encoding="utf-8")
+    if left:
+        raise SystemExit(f"the kernel has no functions {sorted(left)} any more: mend HOLLOW")
+
+
+def build(folder: Path) -> Path:
+    """A kernel without counting, under `folder`."""
+    shutil.copytree(CSRC, folder / "csrc", ignore=shutil.ignore_patterns("__pycache__"))
+    hollow(folder / "csrc")
+    code = "import runpy; runpy.run_path('csrc/build_kernel.py')['ffibuilder'].compile()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"the kernel without counting was not built:\n{done.stdout}{done.stderr}")
+    (built,) = folder.rglob("_kernel*.so")
+    return built
+
+
+def work(name: str, kernel: str) -> None:
+    """A worker: prints its spikes, then for each line it reads the seconds of a run."""
+    if kernel:
+        spec = spec_from_file_location(KERNEL, kernel)
+        sys.modules[KERNEL] = module_from_spec(spec)
+    workload = make(name)
+    network = build_network(workload, DEFAULT_VARIANT[workload.kind])
+    run = ready(network, input_arrays(workload, network))
+    first = run()
+    print(first.spikes, first.events, workload.T, flush=True)
+    for _ in sys.stdin:
+        total, runs = 0.0, 0
+        while total < LEAST_S:
+            start = time.perf_counter()
+            totals = run()
+            total += time.perf_counter() - start
+            runs += 1
+            if totals != first:
+                raise SystemExit(f"{name}: a run gave {totals}, the first {first}")
+        print(total / runs, flush=True)
+
+
+class Worker:
+    """A process that runs one workload with one kernel."""
+
+    def __init__(self, stack: ExitStack, name: str, kernel: str) -> None:
+        command = [sys.executable, __file__, "--worker", kernel, name]
+        self.process = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(self.process.stdin.close)
+        self.spikes, self.events, self.steps = (int(word) for word in self._line().split())
+
+    def _line(self) -> str:
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the worker ended with {self.process.wait()}")
+        return line
+
+    def seconds(self) -> float:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self._line())
+
+
+def compared(names: tuple[str, ...], kernel: Path, rounds: int) -> Iterator[tuple[object, ...]]:
+    """us a step with and without counting, and the median of the rounds' ratios."""
+    for name in names:
+        with ExitStack() as stack:
+            counting, silent = (Worker(stack, name, path) for path in ("", str(kernel)))
+            if counting.spikes != silent.spikes or not counting.events or silent.events:
+                raise SystemExit(f"{name}: the kernels differ in more than counting")
+            pairs = []
+            for k in range(rounds):
+                order = (counting, silent) if k % 2 else (silent, counting)
+                took = {worker: worker.seconds() for worker in order}
+                pairs.append((took[counting], took[silent]))
+        on, off = (
+            statistics.median(side) / counting.steps * 1e6 for side in zip(*pairs, strict=True)
+        )
+        yield name, on, off, statistics.median(a / b for a, b in pairs)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workload", nargs="*")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--worker", metavar="KERNEL", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker is not None:
+        work(options.workload[0], options.worker)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = build(Path(folder))
+        head = ("      workload", "counting us", "without us", "ratio")
+        rows = table(head, compared(choose(tuple(options.workload)), kernel, options.rounds))
+    finish({"counting": rows}, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""What the tests of the file share lies beside them."""
+
+import sys
+from pathlib import Path
+
+HERE = str(Path(__file__).resolve().parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
