@@ -43,7 +43,7 @@ class Carried:
         parts = dict(module.named_modules())
         for (place, name), value in attributes(module).items():
             if plain(value) != plain(at_first.get((place, name), value)):
-                vars(parts[place])[name] = notes.count(plain(value))
+                parts[place].__dict__[name] = notes.count(plain(value))
 
     def findings(self) -> list[Finding]:
         """What a further call has changed again."""
