@@ -106,6 +106,7 @@ static int is_port_or_state(const nc_population *p, uint32_t reg) {
 static void registers(list *l, const nc_run *run, const nc_population *p, float *const *base) {
     for (uint32_t w = 0; w < run->workers; w++, base += p->n_registers) {
         const nc_range range = nc_range_of(p, w, run->workers);
+        if (range.first == range.end) continue;
         for (uint32_t k = 0; k < p->program.n_instructions; k++)
             NC_WRITTEN(base[p->program.body[k].out], NC_BLOCK, "base");
         for (uint32_t k = 0; k < p->n_registers; k++) {

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
-from neurochain.errors import Finding, InputError, InternalError, UnsupportedError
+from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, I64, Network, Population, PortKind
+from neurochain.simulators.event.border import check_run, failure
 from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.kernel import Memory
 from neurochain.simulators.event.packed import PackedNetwork, pack
@@ -44,7 +45,6 @@ CALL_SECONDS = 0.05
 
 CHUNK_STEPS = 128
 CHUNK_BYTES = 1 << 26
-MOST_THREADS = 256  # of nc_driver.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,15 +147,16 @@ def prepare(
     chunk     steps of a population before the next one's turn; None: what fits the caches
 
     Errors: InputError for a thread count below 1, a version that the processor lacks, names that
-    cannot be recorded or states that do not fit.
+    cannot be recorded, states or events that do not fit, or counts that could pass 63 bits.
     """
     record = record or Record()
     _check_record(packed.network, record)
     best = packed.memory.lib.nc_best_version()
-    if threads < 1 or threads > MOST_THREADS:
-        raise InputError(
-            Finding(where="threads", what=f"is {threads}; it must be 1 to {MOST_THREADS}.")
-        )
+    most = packed.memory.lib.NC_MOST_THREADS
+    if threads < 1 or threads > most:
+        raise InputError(Finding(where="threads", what=f"is {threads}; it must be 1 to {most}."))
+    if chunk is not None and chunk < 1:
+        raise InputError(Finding(where="chunk", what=f"is {chunk}; it must be at least 1 step."))
     if version is not None and not 0 <= version <= best:
         raise InputError(
             Finding(where="version", what=f"is {version}; this processor runs 0 to {best}.")
@@ -224,6 +225,7 @@ class PreparedRun:
         run.teams, run.workers = self.teams, self.workers
         run.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
         self._fill(fresh)
+        check_run(self.memory, packed.struct, self.struct, packed.names)
 
     def _chunk(self) -> int:
         """Steps whose events a team's lists can hold in `CHUNK_BYTES`, `CHUNK_STEPS` at most."""
@@ -419,7 +421,7 @@ class PreparedRun:
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
             if status != lib.NC_OK:
-                raise InternalError(f"the kernel returned status {status}.")
+                raise failure(self.memory, status)
 
     def _too_large(self) -> UnsupportedError:
         run = self.struct[0]

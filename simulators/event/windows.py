@@ -54,6 +54,7 @@ def pack_window(
         start, taps, outputs = columns
         columns = (start, [window.kernel[1] - 1 - tap for tap in taps], outputs)
         g.runs = groups == 1 and _follow_one_another(*columns)
+    g.row_entries, g.col_entries = len(rows[1]), len(columns[1])
     g.row_start, g.row_tap, g.row_out = (memory.new("uint32_t[]", t) for t in rows)
     g.col_start, g.col_tap, g.col_out = (memory.new("uint32_t[]", t) for t in columns)
     places = np.stack(np.indices((channels[0], *window.size), dtype=np.uint32), axis=-1)
