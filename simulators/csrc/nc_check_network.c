@@ -169,7 +169,8 @@ static int projections_of(nc_checking *c, const nc_network *network, const nc_po
         const uint32_t source = edge->source, from = network->n_sources;
         if (!nc_need(c, source < from || source - from < network->n_populations, NC_BAD_INDEX,
                      "source") ||
-            !nc_need(c, source < from || network->population[source - from].n == edge->n_in,
+            !nc_need(c, edge->n_in == (source < from ? network->source_n[source]
+                                                     : network->population[source - from].n),
                      NC_BAD_SIZE, "n_in") ||
             !nc_need(c, edge->n_out == p->n, NC_BAD_SIZE, "n_out") ||
             !nc_check_projection(c, edge))
@@ -230,8 +231,18 @@ static int order(nc_checking *c, const nc_network *network, uint32_t index) {
     return 1;
 }
 
+static int sources(nc_checking *c, const nc_network *network) {
+    if (!NC_THERE(c, size_t, network->source_n, network->n_sources, "source_n")) return 0;
+    for (uint32_t k = 0; k < network->n_sources; k++)
+        if (!nc_need(c, network->source_n[k] != 0 && network->source_n[k] <= UINT32_MAX, NC_BAD_SIZE,
+                     "source_n"))
+            return 0;
+    return 1;
+}
+
 static int parts(nc_checking *c, const nc_network *network) {
     uint32_t at = 0;
+    if (!sources(c, network)) return 0;
     for (uint32_t k = 0; k < network->n_populations; k++) {
         c->where.part = "population";
         c->where.index = k;

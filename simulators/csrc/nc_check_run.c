@@ -41,6 +41,9 @@ static int shares(const checking_run *r) {
     for (uint32_t k = 0; k < r->run->teams; k++) {
         const nc_team *t = r->run->team + k;
         at(r, "team", k);
+        if (!nc_need(r->c, t->chunk == r->run->chunk, NC_BAD_SIZE, "chunk") ||
+            !nc_need(r->c, t->workers == r->run->workers, NC_BAD_SIZE, "workers"))
+            return 0;
         if (!nc_need(r->c, t->first_sample == next && t->end_sample >= next, NC_BAD_SHARE,
                      "first_sample") ||
             !nc_need(r->c, t->at_sample >= next && t->at_sample <= t->end_sample, NC_BAD_SHARE,
@@ -73,6 +76,7 @@ static int starts(nc_checking *c, const nc_frames *f, size_t frames) {
 static int events(nc_checking *c, const nc_frames *f, size_t frames, size_t n) {
     if (f->start == NULL)
         return nc_need(c, f->val == NULL && f->dense == NULL && f->events == 0, NC_NULL, "start");
+    if (!nc_need(c, f->frames == frames, NC_BAD_SIZE, "frames")) return 0;
     if (!NC_THERE(c, int64_t, f->start, nc_plus(frames, 1), "start") || !starts(c, f, frames) ||
         !NC_THERE(c, uint32_t, f->idx, f->events, "idx") ||
         !NC_MAY_BE(c, float, f->val, f->events, "val") ||
@@ -90,14 +94,12 @@ static int events(nc_checking *c, const nc_frames *f, size_t frames, size_t n) {
 
 /* ---- nodes ---- */
 
-/* As many steps are kept as the longest delay needs, and what reads the node has its size. */
-static int readers(const checking_run *r, uint32_t index, const nc_node *node) {
+/* As many steps are kept as the longest delay needs. */
+static int longest_delay(const checking_run *r, uint32_t index, const nc_node *node) {
     uint32_t longest = 0;
     for (uint32_t k = 0; k < r->network->n_projections; k++) {
         const nc_projection *edge = r->network->projection + k;
-        if (edge->source != index) continue;
-        if (edge->delay > longest) longest = edge->delay;
-        if (!nc_need(r->c, edge->n_in == node->n, NC_BAD_SIZE, "n")) return 0;
+        if (edge->source == index && edge->delay > longest) longest = edge->delay;
     }
     return nc_need(r->c, longest == node->depth, NC_BAD_DELAY, "depth");
 }
@@ -120,7 +122,7 @@ static int segments(const checking_run *r, const nc_node *node, int binary) {
 /* Frames of all teams are the same ones: only the first team's are looked through again. */
 static int same_frames(const nc_frames *a, const nc_frames *b) {
     return a->start == b->start && a->idx == b->idx && a->val == b->val && a->dense == b->dense &&
-           a->events == b->events;
+           a->events == b->events && a->frames == b->frames;
 }
 
 static int frames_of(const checking_run *r, uint32_t index, const nc_node *node) {
@@ -143,16 +145,13 @@ static int nodes(const checking_run *r, const nc_team *team) {
     for (uint32_t k = 0; k < n; k++) {
         const nc_node *node = team->node + k;
         at(r, "node", k);
-        if (!nc_need(r->c, node->n <= UINT32_MAX, NC_BAD_SIZE, "n") || !readers(r, k, node) ||
-            !frames_of(r, k, node))
+        const nc_population *p = k < from ? NULL : r->network->population + (k - from);
+        if (!nc_need(r->c, node->n == (p == NULL ? r->network->source_n[k] : p->n), NC_BAD_SIZE,
+                     "n") ||
+            !longest_delay(r, k, node) || !frames_of(r, k, node))
             return 0;
-        if (k < from) {
-            if (!nc_need(r->c, node->segment == NULL, NC_BAD_FLAG, "segment")) return 0;
-            continue;
-        }
-        const nc_population *p = r->network->population + (k - from);
-        if (!nc_need(r->c, node->n == p->n, NC_BAD_SIZE, "n") || !segments(r, node, p->binary != 0))
-            return 0;
+        if (p == NULL && !nc_need(r->c, node->segment == NULL, NC_BAD_FLAG, "segment")) return 0;
+        if (p != NULL && !segments(r, node, p->binary != 0)) return 0;
     }
     return 1;
 }
@@ -199,7 +198,8 @@ static int population_scratch(const checking_run *r, const nc_population *p,
 
 static int conv_scratch(nc_checking *c, const nc_window *g, const nc_projection_scratch *s) {
     const size_t sums = nc_times(nc_times(g->oh, g->ow), nc_times(g->groups, g->out_stride));
-    if (!NC_THERE(c, int64_t, s->acc, sums, "acc") ||
+    if (!nc_need(c, s->sums == sums, NC_BAD_SIZE, "sums") ||
+        !NC_THERE(c, int64_t, s->acc, sums, "acc") ||
         !NC_THERE(c, uint32_t, s->dirty, nc_times(g->oh, 2), "dirty"))
         return 0;
     int dirty = 0;

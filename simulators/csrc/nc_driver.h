@@ -98,6 +98,7 @@ typedef struct {
 
 typedef struct {
     uint32_t n_sources, n_populations, n_projections, n_units;
+    const size_t *source_n; /* [n_sources]: elements of each */
     const nc_population *population;
     const nc_projection *projection;
     const uint32_t *unit;   /* [n_units + 1]: members unit[u] .. unit[u + 1] */
@@ -112,7 +113,7 @@ typedef struct {
     const uint32_t *idx;
     const float *val;
     const float *dense;
-    size_t events; /* elements of idx */
+    size_t frames, events; /* start has frames + 1 elements, idx events */
 } nc_frames;
 
 /* A worker's part of a population's event lists: depth + K frames, the first depth from before. */
@@ -162,11 +163,14 @@ typedef struct {
 } nc_population_scratch;
 
 typedef struct {
+    size_t sums;     /* convolution: elements of acc */
     void *acc;       /* convolution: NC_UNTOUCHED floats, room for 64-bit integers */
     uint32_t *dirty; /* convolution: [oh][2], each (ow, 0) */
 } nc_projection_scratch;
 
 typedef struct {
+    size_t chunk;     /* of the run for which the scratch was made */
+    uint32_t workers; /* likewise */
     size_t first_sample, end_sample;
     size_t at_sample, at_step; /* where the next call goes on; first_sample, 0 at first */
     nc_status status;

@@ -324,6 +324,7 @@ class PreparedRun:
 
     def _team(self, into: Any, share: tuple[int, int], given: Mapping[str, Frames]) -> None:
         memory, chunk = self.memory, self.struct[0].chunk
+        into.chunk, into.workers = chunk, self.workers
         into.first_sample, into.end_sample = share
         into.at_sample = share[0]
         into.node = memory.structs("nc_node", len(self.packed.nodes))
@@ -402,6 +403,7 @@ class PreparedRun:
         g = edge.window
         slots = g.oh * g.ow * g.groups * g.out_stride
         acc = np.full(2 * slots, -0.0, dtype=np.float32)  # room for 64-bit integers
+        into.sums = slots
         into.acc = self.memory.writable("float", acc)
         dirty = np.zeros((g.oh, 2), dtype=np.uint32)
         dirty[:, 0] = g.ow

@@ -56,4 +56,4 @@ class Frames:
             values["dense"] = memory.view("float", self.dense)
         for name, pointer in values.items():
             setattr(into, name, pointer)
-        into.events = self.idx.size
+        into.frames, into.events = self.start.size - 1, self.idx.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class PackedNetwork:
         packed[0].n_sources = len(network.sources)
         packed[0].n_populations = len(network.populations)
         packed[0].n_projections = len(self.projections)
+        sizes = (prod(source.shape) for source in network.sources)
+        packed[0].source_n = self.memory.new("size_t[]", sizes)
         packed[0].projection = self.edges = self._pack_projections()
         packed[0].population, self.registers = self._pack_populations()
         self.populations = packed[0].population
