@@ -167,7 +167,9 @@ def case(batch=3, threads=2, chunk=3, steps=8):
         "g": rng.integers(0, 3, (batch, steps, 30)).astype(np.float32),
     }
     record = Record(
-        membranes=("p.dense",), inputs=(("p.conv", "x"), ("p.csr", "x")), emissions=packed.names["node"]
+        membranes=("p.dense",),
+        inputs=(("p.conv", "x"), ("p.csr", "x")),
+        emissions=packed.names["node"],
     )
     prepared = prepare(
         packed, pack_inputs(NETWORK, inputs), record=record, threads=threads, chunk=chunk
