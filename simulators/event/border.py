@@ -76,5 +76,5 @@ def _text(ffi: Any, pointer: Any) -> str:
 
 
 def _name(part: str, index: int, names: Names) -> str:
-    known = names.get(part.split()[-1], ())
+    known = names.get(part.rsplit(maxsplit=1)[-1], ())
     return known[index] if index < len(known) else str(index)

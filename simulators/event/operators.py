@@ -15,7 +15,7 @@ from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, 
 from neurochain.simulators.event.kernel import Memory
 from neurochain.simulators.event.windows import pack_window
 
-__all__ = ["PACKERS", "block_major", "out_elements", "padded", "pack_projection"]
+__all__ = ["PACKERS", "block_major", "out_elements", "pack_projection", "padded"]
 
 _WEIGHT_TYPES = {"float32": "NC_F32", "int8": "NC_I8", "int16": "NC_I16"}
 _BIAS = {"int8": 128, "int16": 32768}

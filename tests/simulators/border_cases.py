@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import ismethod
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,27 @@ def network():
     )
 
 
+def null(c, old):
+    """No pointer."""
+    return c.ffi.NULL
+
+
+def misaligned(c, old):
+    """The same pointer, one byte further."""
+    address = int(c.ffi.cast("uintptr_t", old)) + 1
+    return c.ffi.cast(c.ffi.typeof(old), address)
+
+
+def more(c, old):
+    """One more, or one element further."""
+    return old + 1
+
+
+def less(c, old):
+    """One less."""
+    return old - 1
+
+
 @dataclass(eq=False)
 class Case:
     """A packed network and a run of it, made anew for each test that runs what it damaged."""
@@ -133,6 +155,22 @@ class Case:
     def edge_out(self, name):
         return self.run.projection[self.packed.names["projection"].index(name)]
 
+    def at(self, path):
+        """What stands at a path ("edge csr rows 3", "scratch csr base 0", "net unit + 1")."""
+        target, key = self.place(path)
+        return getattr(target, key) if isinstance(key, str) else target[key]
+
+    def place(self, path):
+        """(structure or array, field or index) of the last word of a path."""
+        first, *words = path.split()
+        target = getattr(self, first)
+        if ismethod(target):  # of a name, and of a team where it is not the first
+            names = [] if first == "conv_scratch" else [words.pop(0)]
+            target = target(*names, *([int(words.pop(0))] if words[0].isdigit() else []))
+        for word in words[:-1]:
+            target = target[int(word)] if word.isdigit() else getattr(target, word)
+        return target, int(words[-1]) if words[-1].isdigit() else words[-1]
+
     def check(self):
         """(status, part, field) of the first fault that pack, then prepare would find."""
         lib, ffi = self.lib, self.ffi
@@ -155,13 +193,13 @@ class Case:
         return self.lib.nc_advance(self.packed.struct, self.prepared.struct, seconds)
 
 
-NETWORK = network()
+MIXED = network()
 
 
 def case(batch=3, threads=2, chunk=3, steps=8):
     """All is recorded; batch 1 with two threads: two workers, otherwise teams."""
     rng = np.random.default_rng(batch)
-    packed = pack(NETWORK)
+    packed = pack(MIXED)
     inputs = {
         "s": (rng.random((batch, steps, 72)) < 0.3).astype(np.float32),
         "g": rng.integers(0, 3, (batch, steps, 30)).astype(np.float32),
@@ -172,6 +210,6 @@ def case(batch=3, threads=2, chunk=3, steps=8):
         emissions=packed.names["node"],
     )
     prepared = prepare(
-        packed, pack_inputs(NETWORK, inputs), record=record, threads=threads, chunk=chunk
+        packed, pack_inputs(MIXED, inputs), record=record, threads=threads, chunk=chunk
     )
     return Case(packed, prepared)
