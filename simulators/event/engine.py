@@ -317,7 +317,7 @@ class PreparedRun:
 
     def _first_neuron(self, n: int, worker: int) -> int:
         """As nc_range_of has it."""
-        columns = self.memory.lib.NC_COLUMNS
+        columns = int(self.memory.lib.NC_COLUMNS)
         return min(-(-n // columns) * worker // self.workers * columns, n)
 
     # --- scratch of a team ------------------------------------------------------------------------

@@ -229,7 +229,7 @@ def _pack_diagonal(memory: Memory, into: Any, operator: Diagonal, finite: bool) 
 
 
 def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
-    """Weights by source, as float32, which holds int8 and int16: (c_in, kh, kw from the right, row).
+    """Weights by source, as float32, which holds int8 and int16: (c_in, kh, kw reversed, row).
 
     Zeros are -0: added to a sum that nothing has reached, which is -0, they leave it so.
     """
