@@ -129,6 +129,7 @@ typedef struct {
                               their taps, which are numbered from the right (kw - 1 - tap) */
     const uint32_t *row_start, *row_tap, *row_out;
     const uint32_t *col_start, *col_tap, *col_out;
+    uint32_t row_entries, col_entries; /* elements of row_tap and row_out, of col_tap and col_out */
     const nc_place *place; /* [c_in * h * w] */
     const uint32_t *only;  /* pools: [c_in * h * w] the one window that sees an input, or UINT32_MAX;
                               NULL: some input is seen by several */

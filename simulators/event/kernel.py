@@ -52,12 +52,12 @@ class Memory:
         self._kept: list[Any] = []
 
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
-        """Pointer to the elements of an array, which is copied where it is not contiguous.
+        """Pointer to the elements of an array, copied where it is not contiguous or not aligned.
 
         `ctype` is the C element type ("void": any); the caller sees to it that the dtype agrees.
         """
         return self._keep(
-            self.ffi.from_buffer(_array_of(ctype), np.ascontiguousarray(array)),
+            self.ffi.from_buffer(_array_of(ctype), _laid_out(array)),
         )
 
     def writable(self, ctype: str, array: NDArray[Any]) -> Any:
@@ -84,6 +84,12 @@ class Memory:
     def structs(self, ctype: str, count: int) -> Any:
         """A zeroed array of `count` structures (at least one is allocated)."""
         return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+
+def _laid_out(array: NDArray[Any]) -> NDArray[Any]:
+    """The same elements, contiguous and aligned (a mapped file may begin anywhere)."""
+    whole = np.ascontiguousarray(array)
+    return whole if whole.flags.aligned else whole.copy()
 
 
 def _array_of(ctype: str) -> str:
