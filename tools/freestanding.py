@@ -12,10 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-FLAGS = [
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+FLAGS = (
     *("-ffreestanding", "-nostdlib", "-c", "-std=c11", "-O2", "-ffp-contract=off"),
-    *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"),
-]
+    *WARNINGS,
+)
 COMPILER_MAY_CALL = {"memcpy", "memset", "memmove", "memcmp"}
 HOSTED = {"nc_driver.c"}
 
