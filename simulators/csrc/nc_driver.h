@@ -73,7 +73,14 @@ typedef struct {
     const uint8_t *always; /* [n] 1 where it has; NULL: none */
     int32_t split;         /* workers may share it: every projection is one by targets */
     int32_t fused;         /* hot, and fed by one dense projection of binary events alone */
-    const uint64_t *always_bits, *biased_bits; /* fused: see nc_dense_run */
+    const uint64_t *always_bits, *biased_bits; /* fused, turned, many_steps: see nc_dense_run */
+    int32_t turned;        /* hot, and fed by one convolution alone, whose sums have no gaps */
+    nc_hot turned_hot;     /* turned: parameters, bias and places in position-major order */
+    const float *turned_bias;
+    const uint32_t *turned_place; /* [n]: the neuron at each place of that order */
+    int32_t many_steps;    /* hot, and fed by one sparse projection alone, of int8 weights whose sums 16
+                              bits hold and that has one block of targets */
+    int32_t relay;         /* emits what its one port gives, unchanged */
 } nc_population;
 
 typedef struct {
@@ -96,7 +103,7 @@ typedef struct {
 
 /* A worker's part of a population's event lists: depth + K frames, the first depth from before. */
 typedef struct {
-    uint32_t *idx;  /* [(depth + K) n] scratch */
+    uint32_t *idx;  /* [(depth + K) n + NC_SLACK] scratch */
     float *val;     /* likewise; NULL for binary populations */
     size_t *start;  /* [depth + K + 1] scratch */
 } nc_segment;
@@ -135,8 +142,13 @@ typedef struct {
     float *const *buffer; /* [n_ports]: [n, or the widest projection, padded] */
     uint8_t *touched;   /* [n] */
     uint8_t *fired;     /* [n] */
-    uint64_t *bits;     /* [K if fused, else 1][n / 64, rounded up] */
-    uint32_t *tally;    /* [W][K][2] fused */
+    uint64_t *bits;     /* [K if fused or many_steps, 2 if turned, else 1][n / 64,
+                           rounded up] */
+    uint32_t *tally;    /* [W][K][2] fused, many_steps */
+    uint64_t *when;     /* many_steps: [W][n_in] zeroed: steps in which a source fires */
+    int16_t *sums;      /* many_steps: [n][NC_STEPS] zeroed */
+    uint64_t *fed;      /* many_steps: [n] zeroed */
+    float *turned_state; /* turned: [2][n, padded] */
     uint8_t *quiet;     /* [W]: the last step had no event and changed nothing */
 } nc_population_scratch;
 
@@ -190,7 +202,17 @@ typedef struct {
     size_t first, end; /* neurons; first is a multiple of 64 */
 } nc_range;
 /* Where a projection's sums say which targets were touched. */
-typedef enum { NC_TOUCH_NONE, NC_TOUCH_ALL, NC_TOUCH_MARKS, NC_TOUCH_FLAGS } nc_touch;
+typedef enum {
+    NC_TOUCH_NONE,
+    NC_TOUCH_ALL,
+    NC_TOUCH_MARKS,
+    NC_TOUCH_FLAGS,
+    NC_TOUCH_NONZERO /* sums that are not 0 */
+} nc_touch;
+/* The rows of one block of targets, cut to the worker's range. */
+nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block);
+/* 1 where a convolution's sums of these events are float sums that mark what they touch. */
+int nc_conv_marks(const nc_projection *p, const nc_span *span);
 
 nc_range nc_range_of(const nc_population *p, uint32_t worker, uint32_t workers);
 /* One projection in one step: targets in `range` of `out`. With `track`, says in *touch how touched

@@ -29,6 +29,8 @@
 /* cdef begin */
 #define NC_BLOCK 128       /* neurons the interpreter takes at once */
 #define NC_COLUMNS 64      /* columns of a block of a dense matrix, neurons of a block of flags */
+#define NC_STEPS 64        /* steps that sparse rows are added for at once */
+#define NC_SLACK 16        /* elements that an event list may be written beyond its end */
 #define NC_CSR_BLOCK 65536 /* targets of a block of a sparse matrix */
 
 enum { NC_F32, NC_I8, NC_I16 };
@@ -128,6 +130,8 @@ typedef struct {
     const uint32_t *row_start, *row_tap, *row_out;
     const uint32_t *col_start, *col_tap, *col_out;
     const nc_place *place; /* [c_in * h * w] */
+    const uint32_t *only;  /* pools: [c_in * h * w] the one window that sees an input, or UINT32_MAX;
+                              NULL: some input is seen by several */
 } nc_window;
 
 /* ---- convolution: weights[c_in][kh][kw][out_stride], columns of taps from the right (channel c of
@@ -164,16 +168,16 @@ void nc_add_f32(size_t n, const float *part, float *total);             /* total
 void nc_divide_f32(size_t n, float divisor, float *total);              /* total /= divisor */
 void nc_divide_planes_f32(size_t planes, size_t n, const float *divisors, float *total); /* each */
 void nc_scale_f32(size_t n, float scale, float *total);                 /* total *= scale */
-void nc_scale_i32(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
-void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out);
+void nc_scale_i64(size_t n, float scale, const int64_t *acc, float *out); /* (float)acc * scale */
 void nc_or_u8(size_t n, const uint8_t *flags, uint8_t *touched);        /* touched |= flags */
 size_t nc_count_u8(size_t n, const uint8_t *flags);                     /* how many are 1 */
 int nc_at_least_f32(size_t n, const float *val, float limit); /* 1 where every val >= limit and finite */
 int nc_within_f32(size_t n, const float *val, float limit); /* 1 where every |val| <= limit */
 
 /* ---- event lists: idx[n], val[n] out; returns the count ---- */
-/* The places of the set bits of flags[words], plus 64 `first`. */
-size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *flags, uint32_t *idx);
+/* How many of n are not 0; touched[n], unless NULL, is set there. */
+size_t nc_nonzero_f32(size_t n, const float *x, uint8_t *touched);
+uint32_t nc_bits_set(uint64_t bits);
 /* One byte, 0 or 1, for each of n bits. */
 void nc_bytes_of_bits(size_t n, const uint64_t *flags, uint8_t *bytes);
 size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
@@ -257,6 +261,37 @@ typedef struct {
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
 } nc_dense_run;
 
+/* A population of hot neurons over up to NC_STEPS steps, fed by the sums that csr_steps has left. */
+typedef struct {
+    const nc_hot *hot;
+    size_t n, first, end;      /* neurons; blocks first .. end - 1 of them are run */
+    size_t frames;             /* at most NC_STEPS */
+    float scale;
+    const int16_t *acc;        /* [n][NC_STEPS] */
+    const uint64_t *fed;       /* [n] bit t: something arrives in step t */
+    const float *bias;         /* further on as nc_dense_run */
+    size_t bias_from;
+    const uint64_t *always, *always_biased;
+    float *v, *i;
+    uint64_t *fired;
+    size_t stride;
+    uint32_t *counts;
+} nc_steps_run;
+
+/* One step of a population of hot neurons fed by one convolution, both in position-major order (neuron
+ * place * c_out + channel): acc are the convolution's sums, empty again afterwards. */
+typedef struct {
+    const nc_hot *hot;      /* parameters of single neurons in this order */
+    size_t n;
+    float scale;
+    float *acc;             /* [n, padded] */
+    const float *bias;      /* [n, padded] in this order, or NULL */
+    const uint64_t *always; /* [n / 64, rounded up] bits of neurons updated whatever arrives, or NULL */
+    float *v, *i;           /* [n, padded] in this order; i NULL without a current */
+    uint64_t *fired;        /* out */
+    size_t *touched, *changed; /* out: how many */
+} nc_turned_run;
+
 /* ---- the loops that come in versions for several instruction sets, all giving the same bits ---- */
 typedef struct {
     const char *name; /* NULL: not compiled for this processor family */
@@ -272,8 +307,17 @@ typedef struct {
     void (*conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty, float *out);
     /* Untouched sums become +0; returns how many were touched, and sets touched[] unless NULL. */
     size_t (*unmark)(size_t n, float *x, uint8_t *touched);
-    /* The places and values of what is not zero; returns how many. */
+    /* acc[target][NC_STEPS] += weight in the steps (bits of steps[i]) in which source i fires; fed[target]
+     * |= those steps. int8 weights, whose sums 16 bits hold. */
+    void (*csr_steps)(const nc_csr *m, size_t n_in, const uint64_t *steps, int16_t *acc, uint64_t *fed);
+    void (*steps_run)(const nc_steps_run *run);
+    void (*turned_step)(const nc_turned_run *run);
+    /* The places and values of what is not zero; returns how many. idx and val have room for NC_SLACK
+     * elements more. */
     size_t (*events_of_f32)(size_t n, const float *dense, uint32_t *idx, float *val);
+    /* The places of the set bits of flags[words], plus 64 `first`. Room as above. */
+    size_t (*events_of_bits)(size_t words, size_t first, const uint64_t *flags, uint32_t *idx);
+    void (*scale_i32)(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
     /* Packed sums: out = (acc >> shift) * scale, or NC_UNTOUCHED where the low bits are 0. */
     void (*scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc, float *out);
 } nc_wide;
@@ -288,6 +332,9 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
+        .scale_i32 = nc_scale_i32_##SUFFIX, .csr_steps = nc_csr_steps_##SUFFIX,                  \
+        .steps_run = nc_steps_run_##SUFFIX,                                                      \
+        .events_of_bits = nc_events_of_bits_##SUFFIX, .turned_step = nc_turned_step_##SUFFIX,    \
     }
 
 #endif

@@ -18,6 +18,13 @@
 
 void nc_pool_sum_f32(const nc_window *restrict g, const uint32_t *restrict idx,
                      const float *restrict val, size_t count, float *restrict acc) {
+    if (g->only != NULL) { /* windows that do not overlap */
+        for (size_t k = 0; k < count; k++) {
+            const uint32_t j = g->only[idx[k]];
+            if (j != UINT32_MAX) acc[j] += val == NULL ? 1.0f : val[k];
+        }
+        return;
+    }
     for (size_t k = 0; k < count; k++) {
         const float value = val == NULL ? 1.0f : val[k];
         NC_FOR_WINDOWS(g, idx[k], { acc[j] += value; });

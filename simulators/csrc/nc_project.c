@@ -115,7 +115,7 @@ static nc_status dense_plain(const job *j, const nc_dense *d, float *out) {
             if (d->type == NC_I8) nc_dense_i8_i32(d, j->span + s, acc);
             else nc_dense_i16_i32(d, j->span + s, acc);
         }
-        nc_scale_i32(n, d->scale, acc, out);
+        j->w->wide->scale_i32(n, d->scale, acc, out);
         return NC_OK;
     }
     for (size_t s = 0; s < j->spans; s++) {
@@ -130,7 +130,7 @@ static nc_status dense(const job *j, nc_touch *touch) {
     const nc_dense *d = &j->p->dense;
     const size_t first = j->range.first / NC_COLUMNS;
     const size_t end = (j->range.end + NC_COLUMNS - 1) / NC_COLUMNS;
-    if (is_binary(j) && (d->type == NC_F32 || (is_exact(j) && j->p->limit_i32 >= 1.0f))) {
+    if (d->type == NC_F32 || (is_binary(j) && is_exact(j) && j->p->limit_i32 >= 1.0f)) {
         j->w->wide->dense_sum(d, j->span, j->spans, first, end, j->out);
     } else {
         const nc_dense part = blocks_of(d, first, end);
@@ -153,17 +153,15 @@ static nc_status dense(const job *j, nc_touch *touch) {
 
 /* ---- sparse rows ---- */
 
-/* The rows of one block of targets, cut to the worker's range; its first target in *base. */
-static nc_csr rows_of(const job *j, size_t block, size_t *base) {
-    const nc_projection *p = j->p;
+nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block) {
+    const nc_projection *p = w->network->projection + index;
     const int64_t *rows = p->rows + block * (p->n_in + 1);
-    const int64_t *cut = j->w->run->projection[j->index].cut;
-    const uint32_t me = j->w->me;
+    const int64_t *cut = w->run->projection[index].cut;
+    const size_t base = block * NC_CSR_BLOCK;
     nc_csr m = {.begin = rows, .end = rows + 1, .targets = p->local, .weights = p->weights};
-    *base = block * NC_CSR_BLOCK;
-    if (j->range.first > *base) m.begin = cut + (size_t)(me - 1) * p->n_in;
-    if (j->range.end < p->n_out && j->range.end <= *base + NC_CSR_BLOCK - 1)
-        m.end = cut + (size_t)me * p->n_in;
+    if (range.first > base) m.begin = cut + (size_t)(w->me - 1) * p->n_in;
+    if (range.end < p->n_out && range.end < base + NC_CSR_BLOCK)
+        m.end = cut + (size_t)w->me * p->n_in;
     return m;
 }
 
@@ -208,7 +206,7 @@ static void csr_scale(const job *j, int how) {
     const size_t first = j->range.first, n = j->range.end - first;
     const int32_t *narrow = narrow_of(j) + first;
     float *out = j->out + first;
-    if (how == CSR_I32) nc_scale_i32(n, p->scale, narrow, out);
+    if (how == CSR_I32) j->w->wide->scale_i32(n, p->scale, narrow, out);
     else if (how == CSR_I64) nc_scale_i64(n, p->scale, j->w->team->exact + first, out);
     else if (how == CSR_PACKED) j->w->wide->scale_packed(n, p->scale, p->shift, narrow, out);
     else if (p->weight_type != NC_F32) nc_scale_f32(n, p->scale, out);
@@ -232,8 +230,8 @@ static nc_status csr(const job *j, nc_touch *touch) {
         for (size_t k = first; k < end; k++) j->out[k] = marks ? NC_UNTOUCHED : 0.0f;
     if (j->track) *touch = marks ? NC_TOUCH_MARKS : NC_TOUCH_FLAGS;
     for (size_t b = first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < end; b++) {
-        size_t base;
-        const nc_csr m = rows_of(j, b, &base);
+        const size_t base = b * NC_CSR_BLOCK;
+        const nc_csr m = nc_rows_of(j->w, j->index, j->range, b);
         csr_sums(j, how, base, &m);
         for (size_t s = 0; s < j->spans && j->track && !marks; s++)
             nc_csr_touch(&m, p->weight_type, j->span + s, j->touched + base);
@@ -267,7 +265,7 @@ static nc_status diagonal(const job *j) {
     }
     if (p->weight_type == NC_F32) return NC_OK;
     if (!p->exact) nc_scale_f32(n, p->scale, j->out + first);
-    else if (bits == 32) nc_scale_i32(n, p->scale, narrow + first, j->out + first);
+    else if (bits == 32) j->w->wide->scale_i32(n, p->scale, narrow + first, j->out + first);
     else nc_scale_i64(n, p->scale, large + first, j->out + first);
     return NC_OK;
 }
@@ -320,6 +318,11 @@ static nc_status conv_integer(const job *j, float *acc, uint32_t *dirty) {
     else nc_conv_flush_i64(g, j->p->scale, (int64_t *)acc, dirty, j->out);
     empty(g, acc);
     return NC_OK;
+}
+
+int nc_conv_marks(const nc_projection *p, const nc_span *span) {
+    const job j = {.p = p, .span = span, .spans = 1};
+    return (!p->exact || (within(&j, p->limit_f32) && whole(&j))) && leaves_marks(&j);
 }
 
 static nc_status conv(const job *j, nc_touch *touch) {
@@ -400,6 +403,10 @@ nc_status nc_project(const nc_worker *w, uint32_t index, const nc_span *span, co
         break;
     case NC_POOL:
         pool(&j);
+        if (track && is_binary(&j)) { /* sums of ones: touched where they are not zero */
+            *touch = NC_TOUCH_NONZERO;
+            return NC_OK;
+        }
         if (track) window_touch(&j);
         break;
     case NC_MAX_POOL:

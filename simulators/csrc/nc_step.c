@@ -86,6 +86,12 @@ static int biased(const nc_worker *w, uint32_t index, moment now) {
     return w->network->projection[index].bias != NULL && (from == NULL || now.step >= from[now.sample]);
 }
 
+/* 1 where the projection adds its bias for the first time. */
+static int starts_bias(const nc_worker *w, uint32_t index, moment now) {
+    const uint32_t *from = w->run->projection[index].bias_from;
+    return from != NULL && now.step == from[now.sample];
+}
+
 static void mark(nc_range range, const uint8_t *flags, int full, uint8_t *touched, int *all) {
     if (full) *all = 1;
     if (flags != NULL && !*all)
@@ -111,6 +117,7 @@ typedef struct {
     int all;        /* every neuron of the range is touched */
     int flags;      /* touched[] says which; else `touched` says how many */
     size_t touched;
+    int emitted;    /* as many as emit something */
 } arrival;
 
 static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t port, moment now,
@@ -130,6 +137,11 @@ static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t por
             w->team->at_projection = k;
             return status;
         }
+        if (touch == NC_TOUCH_NONZERO && so_far->flags)
+            nc_nonzero_f32(n, out + range.first, touched + range.first);
+        else if (touch == NC_TOUCH_NONZERO && p->relay) so_far->emitted = 1;
+        else if (touch == NC_TOUCH_NONZERO)
+            so_far->touched = nc_nonzero_f32(n, out + range.first, NULL);
         if (touch == NC_TOUCH_MARKS) {
             uint8_t *flags = track && so_far->flags ? touched + range.first : NULL;
             so_far->touched = w->wide->unmark(n, out + range.first, flags);
@@ -216,7 +228,7 @@ static size_t emit(const nc_worker *w, uint32_t index, moment now, nc_range rang
     size_t count = 0;
     if (bits != NULL) {
         const size_t first = range.first / 64;
-        count = nc_events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
+        count = w->wide->events_of_bits((range.end + 63) / 64 - first, first, bits + first, idx);
     } else {
         if (p->binary) count = nc_events_of_u8(n, scratch->fired + range.first, idx);
         else count = w->wide->events_of_f32(n, dense + range.first, idx, s->val + s->start[place]);
@@ -232,8 +244,7 @@ static int is_silent(const nc_worker *w, const nc_population *p, moment now) {
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
         const nc_projection *edge = w->network->projection + k;
-        const uint32_t *from = w->run->projection[k].bias_from;
-        if (from != NULL && now.step == from[now.sample]) return 0;
+        if (starts_bias(w, k, now)) return 0;
         const float *dense = emitted(w, edge->source, now, edge->delay, span);
         if (events_in(span, w->run->workers) != 0) return 0;
         if (edge->kind == NC_MAX_POOL && dense != NULL) return 0; /* zeros may be of either sign */
@@ -267,7 +278,7 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
         return;
     }
     int64_t *counts = counts_of(w, index, now.frame);
-    arrival so_far = {0, 0, 0};
+    arrival so_far = {0, 0, 0, 0};
     if (p->n_ports != 0) {
         if (p->first[p->n_ports] - p->first[0] != 1) so_far.flags = 1;
         memset(scratch->touched + range.first, 0, n);
@@ -285,7 +296,7 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
         return;
     }
     for (uint32_t port = 0; port < p->n_ports; port++) {
-        float *total = scratch->buffer[port];
+        float *total = p->relay && dense != NULL ? dense : scratch->buffer[port];
         const nc_status status =
             gather(w, p, port, now, range, total, scratch->touched, &so_far);
         if (status != NC_OK) { /* the others must not wait in vain: go on, the run is lost anyway */
@@ -296,12 +307,114 @@ static void step_population(const nc_worker *w, uint32_t index, moment now) {
             memcpy(at->current[port] + now.frame * p->n + range.first, total + range.first,
                    n * sizeof *total);
     }
-    counts[2] = (int64_t)update(w, index, now, range, dense);
+    if (!p->relay || dense == NULL) counts[2] = (int64_t)update(w, index, now, range, dense);
     counts[0] = (int64_t)emit(w, index, now, range, p->is_hot ? scratch->bits : NULL, dense);
     counts[1] = (int64_t)(so_far.all     ? n
                           : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
-                                         : so_far.touched);
+                          : so_far.emitted ? (size_t)counts[0]
+                                           : so_far.touched);
     scratch->quiet[w->me] = silent && counts[2] == 0 && counts[0] == 0;
+}
+
+/* ---- a convolution and its neurons, in position-major order ---- */
+
+/* The states of the sample, to position-major order or back. */
+static void turn_states(const nc_worker *w, uint32_t index, size_t sample, int back) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const size_t width = (p->n + NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
+    for (uint32_t s = 0; s < p->program.n_states; s++) {
+        float *state = at->state[s] + sample * p->n;
+        float *turned = w->team->population[index].turned_state + s * width;
+        for (size_t j = 0; j < p->n; j++) {
+            if (back) state[p->turned_place[j]] = turned[j];
+            else turned[j] = state[p->turned_place[j]];
+        }
+    }
+}
+
+/* As step_population. Where sums say nothing of what was touched, they are turned the long way. */
+static void step_turned(const nc_worker *w, uint32_t index, moment now) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const nc_projection_scratch *at = w->team->projection + k;
+    const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    emitted(w, edge->source, now, edge->delay, span);
+    count_events(w, k, now, span);
+    int64_t *counts = counts_of(w, index, now.frame);
+    const int silent = events_in(span, w->run->workers) == 0 && !starts_bias(w, k, now);
+    const int bias = biased(w, k, now);
+    const uint64_t *always = bias ? p->biased_bits : p->always_bits;
+    if (silent && scratch->quiet[0]) {
+        node->segment[0].start[place + 1] = node->segment[0].start[place];
+        for (size_t word = 0; always != NULL && word < words; word++)
+            counts[1] += nc_bits_set(always[word]);
+        if (always != NULL) counts[1] -= (int64_t)(words * 64 - p->n); /* set beyond the last */
+        return;
+    }
+    for (uint32_t s = 0; s < w->run->workers; s++)
+        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, at->dirty);
+    for (uint32_t y = 0; y < edge->window->oh; y++) { /* emptied with the sums */
+        at->dirty[2 * y] = edge->window->ow;
+        at->dirty[2 * y + 1] = 0;
+    }
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const size_t width = words * NC_COLUMNS;
+    size_t touched, changed;
+    uint64_t *turned_bits = scratch->bits + words;
+    const nc_turned_run job = {
+        .hot = &p->turned_hot, .n = p->n, .scale = edge->scale, .acc = at->acc,
+        .bias = bias ? p->turned_bias : NULL, .always = always,
+        .v = scratch->turned_state + (current ? width : 0),
+        .i = current ? scratch->turned_state : NULL,
+        .fired = turned_bits, .touched = &touched, .changed = &changed,
+    };
+    w->wide->turned_step(&job);
+    const nc_segment *s = node->segment;
+    uint32_t *turned = s->idx + s->start[place]; /* where the list in the network's order will be */
+    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, turned);
+    memset(scratch->bits, 0, words * sizeof *scratch->bits);
+    for (size_t e = 0; e < fired; e++) {
+        const uint32_t j = p->turned_place[turned[e]];
+        scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
+    }
+    counts[0] = (int64_t)emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
+    counts[1] = (int64_t)touched;
+    counts[2] = (int64_t)changed;
+    scratch->quiet[0] = silent && changed == 0 && counts[0] == 0;
+}
+
+/* 1 where every sum of this chunk is a float sum that marks what it touches. */
+static int turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_projection *edge = w->network->projection + p->first[0];
+    if (!p->turned || at->membrane != NULL || at->current[0] != NULL) return 0;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = first; t < end; t++) {
+        emitted(w, edge->source, moment_of(w->run, sample, t, first), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++)
+            if (!nc_conv_marks(edge, span + s)) return 0;
+    }
+    return 1;
+}
+
+static void run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    if (w->me == 0) {
+        turn_states(w, index, sample, 0);
+        for (size_t t = first; t < end; t++)
+            step_turned(w, index, moment_of(w->run, sample, t, first));
+        turn_states(w, index, sample, 1);
+        return;
+    }
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const nc_segment *s = node->segment + w->me;
+    for (size_t t = first; t < end; t++) /* the first worker has all of it */
+        s->start[node->depth + t - first + 1] = s->start[node->depth + t - first];
 }
 
 /* ---- a dense projection and its neurons, all steps of a chunk at once ---- */
@@ -344,6 +457,89 @@ static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t 
     }
 }
 
+/* ---- sparse rows and their neurons, up to 64 steps at once ---- */
+
+/* Taking a source's steps together costs as much as a few of its events one by one. */
+enum { EVENTS_A_SOURCE = 3 };
+
+/* Sets the bits of the steps in which sources fire; 1 where it pays to go on with them. */
+static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
+                        size_t end, size_t base, uint64_t *when) {
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    size_t sources = 0, events = 0;
+    for (size_t t = first; t < end; t++) {
+        emitted(w, edge->source, moment_of(w->run, sample, t, base), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++) {
+            events += span[s].count;
+            for (size_t k = 0; k < span[s].count; k++) {
+                uint64_t *steps = when + span[s].idx[k];
+                sources += *steps == 0 ? 1 : 0;
+                *steps |= (uint64_t)1 << (t - first);
+            }
+        }
+    }
+    return events >= EVENTS_A_SOURCE * sources && events != 0;
+}
+
+static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
+                      size_t base, const uint64_t *when) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const uint32_t *from = w->run->projection[k].bias_from;
+    const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
+    const size_t n = range.end - range.first;
+    uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    const nc_csr m = nc_rows_of(w, k, range, 0);
+    memset(scratch->sums + range.first * NC_STEPS, 0, n * NC_STEPS * sizeof *scratch->sums);
+    memset(scratch->fed + range.first, 0, n * sizeof *scratch->fed);
+    memset(tally, 0, frames * 2 * sizeof *tally);
+    w->wide->csr_steps(&m, p->n == 0 ? 0 : edge->n_in, when, scratch->sums, scratch->fed);
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const nc_steps_run job = {
+        .hot = &p->hot, .n = p->n, .first = range.first / 64, .end = (range.end + 63) / 64,
+        .frames = frames, .scale = edge->scale, .acc = scratch->sums, .fed = scratch->fed,
+        .bias = edge->bias,
+        .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
+        .always = p->always_bits,
+        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
+        .fired = scratch->bits, .stride = stride, .counts = tally,
+    };
+    if (n != 0) w->wide->steps_run(&job);
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = 0; t < frames; t++) {
+        const moment now = moment_of(w->run, sample, first + t, base);
+        emitted(w, edge->source, now, edge->delay, span);
+        count_events(w, k, now, span);
+        int64_t *counts = counts_of(w, index, now.frame);
+        counts[0] = (int64_t)emit(w, index, now, range, scratch->bits + t * stride, NULL);
+        counts[1] = tally[2 * t];
+        counts[2] = tally[2 * t + 1];
+    }
+    scratch->quiet[w->me] = 0;
+}
+
+/* 64 steps at a time, together where sources fire several times in them. */
+static void run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first,
+                           size_t end) {
+    const nc_projection *edge =
+        w->network->projection + w->network->population[index].first[0];
+    uint64_t *when = w->team->population[index].when + w->me * edge->n_in;
+    for (size_t part = first; part < end; part += NC_STEPS) {
+        const size_t last = end - part < NC_STEPS ? end : part + NC_STEPS;
+        if (gather_steps(w, edge, sample, part, last, first, when))
+            run_steps(w, index, sample, part, last, first, when);
+        else
+            for (size_t t = part; t < last; t++)
+                step_population(w, index, moment_of(w->run, sample, t, first));
+        memset(when, 0, edge->n_in * sizeof *when);
+    }
+}
+
 /* 1 where nothing but ones reaches the projection in this run. */
 static int feeds_ones(const nc_worker *w, const nc_projection *edge) {
     const nc_node *node = w->team->node + edge->source;
@@ -363,6 +559,11 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
         if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
             feeds_ones(w, w->network->projection + p->first[0]))
             run_fused(w, member[0], sample, first, end);
+        else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
+                 feeds_ones(w, w->network->projection + p->first[0]))
+            run_many_steps(w, member[0], sample, first, end);
+        else if (turns(w, member[0], sample, first, end))
+            run_turned(w, member[0], sample, first, end);
         else
             for (size_t t = first; t < end; t++)
                 step_population(w, member[0], moment_of(w->run, sample, t, first));

@@ -21,10 +21,6 @@ void nc_scale_f32(size_t n, float scale, float *restrict total) {
     for (size_t j = 0; j < n; j++) total[j] *= scale;
 }
 
-void nc_scale_i32(size_t n, float scale, const int32_t *restrict acc, float *restrict out) {
-    for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
-}
-
 void nc_scale_i64(size_t n, float scale, const int64_t *restrict acc, float *restrict out) {
     for (size_t j = 0; j < n; j++) out[j] = (float)acc[j] * scale;
 }
@@ -56,13 +52,24 @@ int nc_at_least_f32(size_t n, const float *restrict val, float limit) {
     return within;
 }
 
-size_t nc_events_of_bits(size_t words, size_t first, const uint64_t *restrict flags,
-                         uint32_t *restrict idx) {
-    size_t count = 0;
-    for (size_t w = 0; w < words; w++)
-        for (uint64_t left = flags[w]; left != 0; left &= left - 1)
-            idx[count++] = (uint32_t)((first + w) * 64) + (uint32_t)__builtin_ctzll(left);
-    return count;
+size_t nc_nonzero_f32(size_t n, const float *restrict x, uint8_t *restrict touched) {
+    size_t total = 0;
+    if (touched != NULL)
+        for (size_t j = 0; j < n; j++) touched[j] |= (uint8_t)(x[j] != 0.0f);
+    for (size_t j = 0; j < n;) { /* in chunks that a narrow sum holds, which vectorises */
+        const size_t end = n - j < 32768 ? n : j + 32768;
+        uint32_t some = 0;
+        for (; j < end; j++) some += x[j] != 0.0f ? 1u : 0u;
+        total += some;
+    }
+    return total;
+}
+
+uint32_t nc_bits_set(uint64_t bits) {
+    bits -= bits >> 1 & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (uint32_t)(bits * 0x0101010101010101u >> 56);
 }
 
 void nc_bytes_of_bits(size_t n, const uint64_t *restrict flags, uint8_t *restrict bytes) {

@@ -67,6 +67,9 @@ NC_INLINE lanes not_less(vec_f a, vec_f b) {
 NC_INLINE lanes differ(vec_i a, vec_i b) {
     return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
 }
+NC_INLINE lanes subnormal(vec_f x) {
+    return _mm512_fpclass_ps_mask((__m512)x, 0x20);
+}
 NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
     return _mm512_cmplt_epu32_mask((__m512i)a, (__m512i)b);
 }
@@ -101,6 +104,9 @@ NC_INLINE lanes differ(vec_i a, vec_i b) {
 }
 NC_INLINE lanes below(vec_i a, vec_i b) { /* unsigned */
     return (lanes)((vec_u)a < (vec_u)b);
+}
+NC_INLINE lanes subnormal(vec_f x) {
+    return below(((vec_i)x & 0x7FFFFFFF) - 1, (vec_i){0} + 0x7FFFFF);
 }
 NC_INLINE vec_f pick(lanes m, vec_f yes, vec_f no) {
     return (vec_f)((m & (vec_i)yes) | (~m & (vec_i)no));
@@ -172,23 +178,36 @@ NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, in
     }
 }
 
-NC_INLINE void rows_f32(const void *block, const uint32_t *idx, size_t count, float *sum) {
-    const float *rows = block;
+/* `vectors` and `valued` are constants at every call, so that the sums stay in registers. */
+NC_INLINE void rows_f32(const int vectors, const int valued, const float *rows, const nc_span *span,
+                        float *sum) {
     vec_f a[VECTORS];
-    for (int v = 0; v < VECTORS; v++) a[v] = load_f(sum + v * NC_LANES);
-    for (size_t k = 0; k < count; k++) {
-        const float *row = rows + (size_t)idx[k] * NC_COLUMNS;
-        for (int v = 0; v < VECTORS; v++) a[v] += load_f(row + v * NC_LANES);
+    for (int v = 0; v < vectors; v++) a[v] = load_f(sum + v * NC_LANES);
+    for (size_t k = 0; k < span->count; k++) {
+        const float *row = rows + (size_t)span->idx[k] * NC_COLUMNS;
+        const float x = valued != 0 ? span->val[k] : 1.0f;
+        for (int v = 0; v < vectors; v++) {
+            if (valued != 0) a[v] += load_f(row + v * NC_LANES) * x;
+            else a[v] += load_f(row + v * NC_LANES);
+        }
     }
-    for (int v = 0; v < VECTORS; v++) store_f(sum + v * NC_LANES, a[v]);
+    for (int v = 0; v < vectors; v++) store_f(sum + v * NC_LANES, a[v]);
 }
 
-/* x[64] = scale * (the weights of every event's row), columns of one block. */
-NC_INLINE void block_sums(const int32_t type, const void *block, float scale, const nc_span *span,
-                          size_t spans, float *x) {
+/* x[64] = scale * (the weights of every event's row), columns of one block; `columns` of them count.
+ * Events of integer weights have no values. */
+NC_INLINE void block_sums(const int32_t type, const void *block, size_t columns, float scale,
+                          const nc_span *span, size_t spans, float *x) {
     if (type == NC_F32) {
+        const int few = columns <= NC_LANES;
         for (int v = 0; v < VECTORS; v++) store_f(x + v * NC_LANES, all_f(0.0f));
-        for (size_t s = 0; s < spans; s++) rows_f32(block, span[s].idx, span[s].count, x);
+        for (size_t s = 0; s < spans; s++) {
+            const int valued = span[s].val != NULL;
+            if (few && valued) rows_f32(1, 1, block, span + s, x);
+            else if (few) rows_f32(1, 0, block, span + s, x);
+            else if (valued) rows_f32(VECTORS, 1, block, span + s, x);
+            else rows_f32(VECTORS, 0, block, span + s, x);
+        }
         return;
     }
     int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
@@ -209,7 +228,7 @@ typedef int32_t half_i __attribute__((vector_size(NC_BYTES / 2)));
 typedef double vec_d __attribute__((vector_size(NC_BYTES)));
 typedef int64_t vec_l __attribute__((vector_size(NC_BYTES)));
 
-/* b v for |v| below 2^-100, by way of double, in which the product is exact and normal. What comes out
+/* b v for a subnormal v, by way of double, in which the product is exact and normal. What comes out
  * subnormal is rounded as a whole multiple of 2^-149: adding 2^52 leaves that number in the low bits. */
 NC_INLINE half_f small_half(half_f b, half_f v) {
     const half_i bits = (half_i)v, exponent = (bits >> 23) & 0xFF, normal = exponent != 0;
@@ -239,11 +258,10 @@ static __attribute__((noinline)) NC_TARGET void small_product(const float *b, co
 
 /* b v, rounded once, without ever multiplying a subnormal: that takes some processors a hundred times
  * as long. Up to `still` (bits of a magnitude) b v is v. */
-NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
+NC_INLINE vec_f careful_product(vec_f b, vec_f v, vec_i still) {
     const vec_i size = bits_of(v) & 0x7FFFFFFF;
-    const lanes tiny = below(size - 1, (vec_i){0} + (NC_TINY_BITS - 1));
-    if (__builtin_expect(bits_in(tiny) == 0, 1)) return b * v;
-    const lanes kept = both(tiny, below(size, still + 1)), slow = without(tiny, kept);
+    const lanes tiny = subnormal(v), kept = both(tiny, below(size, still + 1));
+    const lanes slow = without(tiny, kept);
     vec_f moved = b * except(tiny, v);
     if (bits_in(slow) != 0) {
         float factor[NC_LANES], value[NC_LANES];
@@ -253,6 +271,9 @@ NC_INLINE vec_f product(vec_f b, vec_f v, vec_i still) {
         moved = pick(slow, load_f(value), moved);
     }
     return pick(kept, v, moved);
+}
+NC_INLINE vec_f product(const int careful, vec_f b, vec_f v, vec_i still) {
+    return careful != 0 ? careful_product(b, v, still) : b * v;
 }
 
 NC_INLINE lanes above(const int32_t form, vec_f v, vec_f theta) {
@@ -283,7 +304,8 @@ NC_INLINE parameters parameters_at(const int32_t form, const int32_t each, const
 }
 
 /* One step of NC_LANES neurons: programs/_membrane.py, operation by operation. */
-NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
+NC_INLINE neuron step_vector(const int careful, const int32_t form, const parameters *p, vec_f x,
+                             vec_f v, vec_f i) {
     const int32_t reset = form & NC_HOT_RESET;
     const vec_f one = all_f(1.0f);
     neuron out = {.i = i};
@@ -294,8 +316,8 @@ NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, ve
     if (reset == NC_ZERO_NEXT) /* (1 - R) v, without a product where R is 0 */
         old = pick(before, only(before, v) * 0.0f, v);
     vec_f in = x;
-    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(p->alpha, i, p->still_alpha) + x;
-    vec_f fresh = product(p->beta, old, p->still_beta) + in;
+    if ((form & NC_HOT_CURRENT) != 0) out.i = in = product(careful, p->alpha, i, p->still_alpha) + x;
+    vec_f fresh = product(careful, p->beta, old, p->still_beta) + in;
     if ((form & NC_HOT_LEAK) != 0) fresh = fresh + p->leak;
     if (reset == NC_SUBTRACT_NEXT) fresh = fresh - only(before, one) * p->theta;
     if (reset == NC_ZERO_DISCARD) { /* x - R x; of a subnormal x without the product */
@@ -311,6 +333,13 @@ NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, ve
     if ((form & NC_HOT_CURRENT) != 0)
         out.changed = either(out.changed, differ(bits_of(out.i), bits_of(i)));
     return out;
+}
+
+NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
+    lanes tiny = subnormal(v);
+    if ((form & NC_HOT_CURRENT) != 0) tiny = either(tiny, subnormal(i));
+    if (__builtin_expect(bits_in(tiny) != 0, 0)) return step_vector(1, form, p, x, v, i);
+    return step_vector(0, form, p, x, v, i);
 }
 
 /* One step of a block of 64 neurons from `first` on; x, v and i are the block's. Bits of those that
@@ -409,9 +438,11 @@ static NC_TARGET void NC_WIDE(nc_dense_sum)(const nc_dense *d, const nc_span *sp
                                      size_t first, size_t end, float *out) {
     for (size_t b = first; b < end; b++) {
         float *x = out + b * NC_COLUMNS;
-        if (d->type == NC_I8) block_sums(NC_I8, block_of(d, b), d->scale, span, spans, x);
-        else if (d->type == NC_I16) block_sums(NC_I16, block_of(d, b), d->scale, span, spans, x);
-        else block_sums(NC_F32, block_of(d, b), d->scale, span, spans, x);
+        const void *w = block_of(d, b);
+        const size_t columns = d->n_out - b * NC_COLUMNS;
+        if (d->type == NC_I8) block_sums(NC_I8, w, columns, d->scale, span, spans, x);
+        else if (d->type == NC_I16) block_sums(NC_I16, w, columns, d->scale, span, spans, x);
+        else block_sums(NC_F32, w, columns, d->scale, span, spans, x);
     }
 }
 
@@ -437,7 +468,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
         if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
         if (count != 0 || settled == 0 || t == r->bias_from) {
-            block_sums(type, block_of(r->dense, block), r->dense->scale, span, r->spans, x);
+            block_sums(type, block_of(r->dense, block), left, r->dense->scale, span, r->spans, x);
             if (biased && r->bias != NULL)
                 for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
                     store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
@@ -475,6 +506,94 @@ static void NC_WIDE(nc_dense_run)(const nc_dense_run *r) {
     if (r->dense->type == NC_I8) dense_run_i8(r);
     else if (r->dense->type == NC_I16) dense_run_i16(r);
     else dense_run_f32(r);
+}
+
+/* ---- sparse rows over many steps at once ---- */
+
+/* Adds every source's int8 weights to its targets, in the steps in which it fires (bits of steps[i]):
+ * acc[target][64] and fed[target], the steps in which something arrives. */
+static NC_TARGET void NC_WIDE(nc_csr_steps)(const nc_csr *m, size_t n_in, const uint64_t *steps,
+                                            int16_t *acc, uint64_t *fed) {
+    enum { N = NC_STEPS / 2 / NC_LANES };
+    const uint16_t *targets = m->targets;
+    const int8_t *weights = m->weights;
+    for (size_t i = 0; i < n_in; i++) {
+        const uint64_t when = steps[i];
+        if (when == 0) continue;
+#ifdef NC_MASKS
+        const __mmask32 some[2] = {(__mmask32)when, (__mmask32)(when >> 32)};
+#else
+        vec_s on[N];
+        for (int t = 0; t < NC_STEPS; t++)
+            on[t / (2 * NC_LANES)][t % (2 * NC_LANES)] = (int16_t)-(int16_t)(when >> t & 1);
+#endif
+        const int64_t end = m->end[i];
+        for (int64_t p = m->begin[i]; p < end; p++) {
+            int16_t *sum = acc + (size_t)targets[p] * NC_STEPS;
+            const int16_t weight = weights[p];
+            for (int v = 0; v < N; v++) {
+                any_s *part = (any_s *)(sum + v * 2 * NC_LANES);
+#ifdef NC_MASKS
+                *part = (vec_s)_mm512_mask_add_epi16((__m512i)*part, some[v], (__m512i)*part,
+                                                     _mm512_set1_epi16(weight));
+#else
+                *part += on[v] & ((vec_s){0} + weight);
+#endif
+            }
+            fed[targets[p]] |= when;
+        }
+    }
+}
+
+/* A block of neurons over the steps whose sums nc_csr_steps has left: as dense_column. */
+NC_INLINE void steps_column(const int32_t form, const int32_t each, const nc_steps_run *r,
+                            size_t block) {
+    const size_t first = block * NC_COLUMNS, left = r->n - first;
+    const size_t columns = left < NC_COLUMNS ? left : NC_COLUMNS;
+    const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+    const parameters shared = parameters_at(form, each, r->hot, first);
+    float x[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+    float v[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+    float i[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+    uint16_t touched[NC_STEPS] = {0};
+    const uint64_t always = r->always == NULL ? 0 : r->always[block];
+    const uint64_t always_biased = r->always_biased == NULL ? 0 : r->always_biased[block];
+    memcpy(v, r->v + first, columns * sizeof *v);
+    if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, columns * sizeof *i);
+    for (size_t k = 0; k < columns; k++) {
+        uint64_t fed = r->fed[first + k];
+        for (int t = 0; t < NC_STEPS; t++) touched[t] = (uint16_t)(touched[t] + (fed >> t & 1));
+    }
+    for (size_t t = 0; t < r->frames; t++) {
+        const int biased = t >= r->bias_from;
+        const uint64_t all = biased ? always_biased : always;
+        const int16_t *sum = r->acc + first * NC_STEPS + t;
+        uint64_t changed;
+        for (size_t k = 0; k < columns; k++) x[k] = (float)sum[k * NC_STEPS] * r->scale;
+        if (biased && r->bias != NULL)
+            for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
+                store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
+        r->fired[t * r->stride + block] =
+            hot_block(form, each, r->hot, &shared, first, x, v, i, &changed) & there;
+        r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(changed & there);
+        if (all == 0) {
+            r->counts[2 * t] += touched[t];
+            continue;
+        }
+        uint64_t hit = all;
+        for (size_t k = 0; k < columns; k++) hit |= (r->fed[first + k] >> t & 1) << k;
+        r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
+    }
+    memcpy(r->v + first, v, columns * sizeof *v);
+    if ((form & NC_HOT_CURRENT) != 0) memcpy(r->i + first, i, columns * sizeof *i);
+}
+
+static NC_TARGET void NC_WIDE(nc_steps_run)(const nc_steps_run *r) {
+    const int32_t form = r->hot->form, each = r->hot->per_neuron;
+    for (size_t b = r->first; b < r->end; b++) {
+        if (each == 0 && form == NC_ZERO_SAME) steps_column(NC_ZERO_SAME, 0, r, b);
+        else steps_column(form, each, r, b);
+    }
 }
 
 /* ---- convolution ---- */
@@ -585,6 +704,50 @@ static NC_TARGET void NC_WIDE(nc_conv_flush)(const nc_window *g, float scale, fl
     }
 }
 
+/* ---- convolution and its neurons, both in position-major order ---- */
+
+NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turned_run *r) {
+    const parameters shared = parameters_at(form, each, r->hot, 0);
+    const vec_f empty = all_f(NC_UNTOUCHED);
+    size_t touched = 0, moved = 0;
+    for (size_t j = 0; j < r->n; j += NC_COLUMNS) {
+        const size_t left = r->n - j;
+        const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+        float x[NC_COLUMNS] __attribute__((aligned(64)));
+        uint64_t hit = r->always == NULL ? 0 : r->always[j / 64], changed;
+#pragma GCC unroll 16
+        for (size_t k = 0; k < NC_COLUMNS; k += (size_t)NC_LANES) {
+            const vec_f sum = load_f(r->acc + j + k);
+            hit |= (uint64_t)bits_in(differ(bits_of(sum), (vec_i){0} + INT32_MIN)) << k;
+            vec_f in = sum * r->scale + 0.0f;
+            if (r->bias != NULL) in += load_f(r->bias + j + k);
+            store_f(x + k, in);
+            store_f(r->acc + j + k, empty);
+        }
+        r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
+                                             r->i == NULL ? NULL : r->i + j, &changed);
+        touched += NC_POPCOUNT(hit & there);
+        moved += NC_POPCOUNT(changed & there);
+    }
+    *r->touched = touched;
+    *r->changed = moved;
+}
+
+static NC_TARGET void NC_WIDE(nc_turned_step)(const nc_turned_run *r) {
+    const int32_t each = r->hot->per_neuron;
+    switch (r->hot->form) {
+#define NC_CASE(F)                                                                               \
+    case (F):                                                                                    \
+        if (each != 0) turned_all((F), 1, r);                                                    \
+        else turned_all((F), 0, r);                                                              \
+        break;
+        NC_OFTEN(NC_CASE)
+#undef NC_CASE
+    default:
+        turned_all(r->hot->form, each, r);
+    }
+}
+
 /* ---- whole vectors ---- */
 
 static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
@@ -608,6 +771,13 @@ static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched)
     return count;
 }
 
+static NC_TARGET void NC_WIDE(nc_scale_i32)(size_t n, float scale, const int32_t *acc, float *out) {
+    size_t j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES)
+        store_f(out + j, __builtin_convertvector((vec_i)load_i(acc + j), vec_f) * scale);
+    for (; j < n; j++) out[j] = (float)acc[j] * scale;
+}
+
 static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc,
                                         float *out) {
     const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << shift) - 1);
@@ -621,10 +791,22 @@ static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t s
         out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
 }
 
-/* Places and values of what is not zero. */
+/* Places and values of what is not zero. With NC_MASKS, whole vectors are written, of which only the
+ * first lanes count: idx and val have room for that. */
 static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, uint32_t *idx,
                                                   float *val) {
     size_t count = 0, j = 0;
+#ifdef NC_MASKS
+    __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; j + NC_LANES <= n; j += NC_LANES, place = _mm512_add_epi32(place, _mm512_set1_epi32(16))) {
+        const vec_f value = load_f(dense + j);
+        const lanes there = differ(bits_of(value) & 0x7FFFFFFF, (vec_i){0});
+        if (there == 0) continue;
+        _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(there, place));
+        _mm512_storeu_ps(val + count, _mm512_maskz_compress_ps(there, (__m512)value));
+        count += (size_t)NC_POPCOUNT((uint64_t)there);
+    }
+#else
     for (; j + NC_LANES <= n; j += NC_LANES) {
         const vec_i size = bits_of(load_f(dense + j)) & 0x7FFFFFFF;
         for (uint32_t left = bits_in(differ(size, (vec_i){0})); left != 0; left &= left - 1) {
@@ -633,10 +815,35 @@ static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, 
             val[count++] = dense[place];
         }
     }
+#endif
     for (; j < n; j++) {
         if (dense[j] == 0.0f) continue;
         idx[count] = (uint32_t)j;
         val[count++] = dense[j];
+    }
+    return count;
+}
+
+/* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. */
+static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, const uint64_t *flags,
+                                                   uint32_t *idx) {
+    size_t count = 0;
+    for (size_t w = 0; w < words; w++) {
+        const uint64_t bits = flags[w];
+        if (bits == 0) continue;
+        const uint32_t base = (uint32_t)((first + w) * 64);
+#ifdef NC_MASKS
+        const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        for (uint32_t k = 0; k < 64; k += 16) {
+            const __mmask16 some = (__mmask16)(bits >> k);
+            const __m512i place = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)(base + k)));
+            _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(some, place));
+            count += (size_t)NC_POPCOUNT((uint64_t)some);
+        }
+#else
+        for (uint64_t left = bits; left != 0; left &= left - 1)
+            idx[count++] = base + (uint32_t)__builtin_ctzll(left);
+#endif
     }
     return count;
 }

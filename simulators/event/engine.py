@@ -14,7 +14,8 @@ from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCou
 from neurochain.errors import Finding, InputError, InternalError, UnsupportedError
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.frames import Frames
-from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.kernel import Memory, aligned_zeros
+from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork, pack
 from neurochain.simulators.types import (
     HISTORY,
@@ -25,7 +26,6 @@ from neurochain.simulators.types import (
     emission_dtype,
     grow_old,
     initial_state_of,
-    rest_state,
 )
 
 __all__ = [
@@ -216,6 +216,7 @@ class PreparedRun:
         self.population_counts: dict[str, I64] = {}
         self.projection_counts: dict[str, I64] = {}
         self.bias_starts = bias_starts(self.network, state)
+        self.counted = self._count_block(max(1, threads // max(1, min(threads, inputs.batch))))
         self.teams = max(1, min(threads, inputs.batch))
         self.workers = max(1, threads // self.teams)
         self.struct = self.memory.structs("nc_run", 1)
@@ -224,6 +225,20 @@ class PreparedRun:
         run.teams, run.workers = self.teams, self.workers
         run.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
         self._fill(fresh)
+
+    def _count_block(self, workers: int) -> I64:
+        """One block of zeros for the counts of everything, so that one call clears them."""
+        frames = self.inputs.batch * self.inputs.steps
+        a_frame = len(PROJECTION_COLUMNS) * len(self.packed.projections)
+        a_frame += len(POPULATION_COLUMNS) * len(self.network.populations) * workers
+        self._counts_used = 0
+        return aligned_zeros((frames * a_frame,), np.int64)
+
+    def _counts(self, shape: tuple[int, ...]) -> tuple[I64, Any]:
+        """The next part of that block and the pointer to it."""
+        first, self._counts_used = self._counts_used, self._counts_used + prod(shape)
+        part = self.counted[first : self._counts_used].reshape(shape)
+        return part, self.memory.writable("int64_t", part)
 
     def _chunk(self) -> int:
         """Steps whose events a team's lists can hold in `CHUNK_BYTES`, `CHUNK_STEPS` at most."""
@@ -279,8 +294,7 @@ class PreparedRun:
             self.history[name] = np.zeros((self.inputs.batch, depth, n), dtype=np.float32)
             into.history = memory.writable("float", self.history[name])
         shape = (self.workers, self.inputs.batch, self.inputs.steps, len(POPULATION_COLUMNS))
-        self.population_counts[name] = np.zeros(shape, dtype=np.int64)
-        into.counts = memory.writable("int64_t", self.population_counts[name])
+        self.population_counts[name], into.counts = self._counts(shape)
 
     def _current(self, population: Population, port: str) -> Any:
         key = (population.name, port)
@@ -296,9 +310,8 @@ class PreparedRun:
             into.bias_from = self.memory.view("uint32_t", starts.astype(np.uint32))
         if edge.kind == self.memory.lib.NC_CSR and self.workers > 1:
             into.cut = self._cuts(edge, self.network.node(projection.target))
-        columns = len(PROJECTION_COLUMNS)
-        counts, into.counts = self._frames_of("int64_t", np.int64, columns)
-        self.projection_counts[projection.name] = counts
+        shape = (self.inputs.batch, self.inputs.steps, len(PROJECTION_COLUMNS))
+        self.projection_counts[projection.name], into.counts = self._counts(shape)
 
     def _cuts(self, edge: Any, target: Any) -> Any:
         """Where in every row the second, third, ... worker's targets begin."""
@@ -353,12 +366,13 @@ class PreparedRun:
         into.segment = memory.structs("nc_segment", self.workers)
         for worker in range(self.workers):
             segment = into.segment[worker]
-            segment.idx = memory.zeros("uint32_t", slots * n)
+            segment.idx = memory.zeros("uint32_t", slots * n + memory.lib.NC_SLACK)
             segment.start = memory.zeros("size_t", slots + 1)
             if not binary:
-                segment.val = memory.zeros("float", slots * n)
+                segment.val = memory.zeros("float", slots * n + memory.lib.NC_SLACK)
         if not binary:
-            into.dense = memory.zeros("float", slots * n)
+            # a relay's rows are written in whole blocks
+            into.dense = memory.zeros("float", slots * n + memory.lib.NC_COLUMNS)
 
     @property
     def _sources(self) -> int:
@@ -372,8 +386,17 @@ class PreparedRun:
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
         into.quiet = memory.zeros("uint8_t", self.workers)
-        into.bits = memory.zeros("uint64_t", (chunk if packed.fused else 1) * -(-n // 64))
-        if packed.fused:
+        together = packed.fused or packed.many_steps
+        rows = chunk if together else 2 if packed.turned else 1
+        into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
+        if packed.turned:
+            into.turned_state = memory.zeros("float", 2 * padded(n))
+        if packed.many_steps:
+            n_in = self.packed.edges[packed.first[0]].n_in
+            into.when = memory.zeros("uint64_t", self.workers * n_in)
+            into.sums = memory.zeros("int16_t", n * memory.lib.NC_STEPS)
+            into.fed = memory.zeros("uint64_t", n)
+        if together:
             into.tally = memory.zeros("uint32_t", self.workers * chunk * 2)
         registers = self.packed.registers[k]
         moving = dict(zip(program.ports, buffers, strict=True))
@@ -399,7 +422,8 @@ class PreparedRun:
             return
         g = edge.window
         slots = g.oh * g.ow * g.groups * g.out_stride
-        acc = np.full(2 * slots, -0.0, dtype=np.float32)  # room for 64-bit integers
+        acc = aligned_zeros((2 * slots + 64,), np.float32)  # room for 64-bit integers, whole blocks
+        acc[:] = -0.0
         into.acc = self.memory.writable("float", acc)
         dirty = np.zeros((g.oh, 2), dtype=np.uint32)
         dirty[:, 0] = g.ow
@@ -435,13 +459,16 @@ class PreparedRun:
 
     def rewind(self) -> None:
         """Back to rest, to run again. Only for runs that started at rest and record nothing."""
-        for name, entries in rest_state(self.network, self.inputs.batch).items():
-            for key, value in entries.items():
-                self.state[name][key][...] = value
-        for counts in (*self.population_counts.values(), *self.projection_counts.values()):
-            counts[...] = 0
+        for node in self.network.nodes:
+            initial = node.initial if isinstance(node, Population) else {}
+            for key, value in self.state.get(node.name, {}).items():
+                if key in initial:
+                    value[...] = initial[key]
+                else:
+                    value.fill(0)
+        self.counted.fill(0)
         for history in self.history.values():
-            history[...] = 0
+            history.fill(0)
         run = self.struct[0]
         run.frames_done = 0
         for k in range(self.teams):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Memory", "kernel"]
+__all__ = ["Memory", "aligned_zeros", "kernel"]
 
 
+CACHE_LINE = 64  # bytes
 _DTYPES = {
     "float": np.float32,
+    "int16_t": np.int16,
     "int64_t": np.int64,
     "size_t": np.uintp,
     "uint8_t": np.uint8,
@@ -28,6 +31,17 @@ def kernel() -> tuple[Any, Any]:
     from neurochain.simulators import _kernel
 
     return _kernel.ffi, _kernel.lib
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros that start at a cache line, so that vectors as long as one never straddle two.
+
+    Of large arrays the system gives only the pages that are written.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + CACHE_LINE, dtype=np.uint8)
+    first = -raw.ctypes.data % CACHE_LINE
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 class Memory:
@@ -63,8 +77,8 @@ class Memory:
         return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
 
     def zeros(self, ctype: str, count: int) -> Any:
-        """The same; of large ones the system gives only the pages that are written."""
-        return self.writable(ctype, np.zeros(max(count, 1), dtype=_DTYPES[ctype]))
+        """The same, from the start of a cache line on."""
+        return self.writable(ctype, aligned_zeros((max(count, 1),), _DTYPES[ctype]))
 
     def _keep(self, owner: Any) -> Any:
         self._kept.append(owner)  # it holds its array in turn

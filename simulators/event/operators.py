@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import I64, Operator, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
-from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.windows import pack_window
 
 __all__ = ["PACKERS", "block_major", "out_elements", "padded", "pack_projection"]
@@ -97,7 +97,7 @@ def _pack_bias(memory: Memory, into: Any, projection: Projection) -> None:
     bias = projection.bias
     if bias is None:
         return
-    flat = np.zeros(padded(projection.operator.n_out), dtype=np.float32)
+    flat = aligned_zeros((padded(projection.operator.n_out),), np.float32)
     flat[: projection.operator.n_out] = np.broadcast_to(bias, (projection.operator.n_out,))
     into.bias = memory.view("float", flat)
     nonzero = flat[: projection.operator.n_out] != 0
@@ -135,7 +135,7 @@ def block_major(weights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint64]
     n_out, n_in = weights.shape
     blocks, dtype = -(-n_out // _COLUMNS), weights.dtype
     masked = weights.nbytes <= _MASKED_BYTES
-    packed = np.empty((blocks, n_in, _COLUMNS), dtype=dtype)
+    packed = aligned_zeros((blocks, n_in, _COLUMNS), dtype)
     mask = np.zeros((blocks, n_in) if masked else (0, 0), dtype=np.uint64)
     worst = 0
     for b in range(blocks):
@@ -236,7 +236,7 @@ def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
     c_out, c_group, kh, kw = weights.shape
     groups, per_group = operator.groups, c_out // operator.groups
     by_source = weights.reshape(groups, per_group, c_group, kh, kw).transpose(0, 2, 3, 4, 1)
-    rows = np.full((groups, c_group, kh, kw, -(-per_group // 4) * 4), -0.0, dtype=np.float32)
+    rows = aligned_zeros((groups, c_group, kh, kw, -(-per_group // 4) * 4), np.float32)
     rows[..., :per_group] = by_source[..., ::-1, :]
     rows[rows == 0] = -0.0
     into.kind = memory.lib.NC_CONV

@@ -8,12 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import Network, Population, PortKind, Projection, Source
-from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import out_elements, pack_projection, padded
-from neurochain.simulators.event.programs import Registers, pack_program
+from neurochain.simulators.event.programs import (
+    Registers,
+    is_relay,
+    pack_hot,
+    pack_program,
+)
 from neurochain.simulators.event.units import units_of
 
 __all__ = ["PackedNetwork", "pack"]
+
+
+MOST_AT_ONCE = 1 << 15
+"""Neurons whose sums of 64 steps (128 bytes each) a cache of a few MiB holds."""
 
 
 class PackedNetwork:
@@ -94,19 +103,42 @@ class PackedNetwork:
             and bool(into.binary)
             and not into.program.competes
         )
-        if len(edges) != 1 or not into.is_hot or edges[0].kind != lib.NC_DENSE:
+        into.relay = is_relay(population.program) and not into.binary
+        if len(edges) != 1 or not into.is_hot:
             return
         edge = edges[0]
-        into.fused = edge.weight_type == lib.NC_F32 or (
-            edge.limit_i32 >= 1 and bool(edge.exact or edge.limit_f32 >= 1)
-        )
+        order = np.arange(population.n)
+        if edge.kind == lib.NC_DENSE:
+            into.fused = edge.weight_type == lib.NC_F32 or (
+                edge.limit_i32 >= 1 and bool(edge.exact or edge.limit_f32 >= 1)
+            )
+        elif edge.kind == lib.NC_CONV:
+            g = edge.window
+            into.turned = g.groups * g.out_stride == g.c_out
+            order = order.reshape(g.c_out, -1).T.reshape(-1)
+        elif edge.kind == lib.NC_CSR and edge.weight_type == lib.NC_I8:
+            whole = bool(edge.exact or edge.limit_f32 >= 1)
+            small = edge.limit_i32 >= 2**31 // 2**15 and population.n <= MOST_AT_ONCE
+            into.many_steps = whole and small and edge.csr_blocks == 1 and bool(edge.no_zero)
+        if into.turned:
+            into.turned_place = self.memory.view("uint32_t", order.astype(np.uint32))
+            pack_hot(self.memory, into.turned_hot, population, order)
+        self._pack_always(into, population, order)
+
+    def _pack_always(self, into: Any, population: Population, order: NDArray[np.int64]) -> None:
+        """Bits of the neurons with a leak or bias, and the bias, in the order of `order`."""
         always = np.zeros(population.n, dtype=bool)
         if "leak" in population.params:
             always |= population.params["leak"] != 0
-        into.always_bits = self._bits(always)
+        into.always_bits = into.biased_bits = self._bits(always[order])
         bias = self.projections[into.first[0]].bias
         if bias is not None:
-            into.biased_bits = self._bits(always | (np.broadcast_to(bias, always.shape) != 0))
+            flat = np.broadcast_to(bias, always.shape)[order]
+            into.biased_bits = self._bits(always[order] | (flat != 0))
+            if into.turned:
+                full = aligned_zeros((padded(population.n),), np.float32)
+                full[: population.n] = flat
+                into.turned_bias = self.memory.view("float", full)
 
     def _bits(self, flags: NDArray[np.bool_]) -> Any:
         """64 flags a word, the first in the lowest bit; beyond the last neuron they are set."""

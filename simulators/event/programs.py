@@ -7,15 +7,24 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import F32, Instruction, Op, Population, Program
 from neurochain.programs import cuba_lif_program, lif_program
-from neurochain.simulators.event.kernel import Memory
+from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
 
-__all__ = ["OP_CODES", "Registers", "hot_forms", "is_binary", "pack_program"]
+__all__ = [
+    "OP_CODES",
+    "Registers",
+    "hot_forms",
+    "is_binary",
+    "is_relay",
+    "pack_hot",
+    "pack_program",
+]
 
 OP_CODES: dict[Op, str] = {
     Op.ADD: "NC_ADD",
@@ -70,6 +79,15 @@ def hot_forms() -> dict[Program, tuple[str, ...]]:
 def is_binary(program: Program) -> bool:
     """True where the emitted register is a comparison: nothing but 0.0 and 1.0."""
     return any(i.out == program.emit and i.op in _COMPARISONS for i in program.body)
+
+
+def is_relay(program: Program) -> bool:
+    """True where the program only emits what its one port gives, and nothing else can be seen of it."""
+    return (
+        len(program.ports) == 1
+        and not (program.states or program.membrane or program.winner)
+        and program.body == (Instruction(Op.COPY, program.emit, program.ports),)
+    )
 
 
 class Registers:
@@ -161,19 +179,23 @@ def _op_code(memory: Memory, population: Population, op: Op) -> int:
 
 
 def _pack_hot_form(memory: Memory, into: Any, population: Population) -> None:
-    flags = hot_forms().get(population.program)
-    if flags is None:
-        return
+    if population.program in hot_forms():
+        into.is_hot = 1
+        pack_hot(memory, into.hot, population, np.arange(population.n))
+
+
+def pack_hot(memory: Memory, hot: Any, population: Population, order: NDArray[np.int64]) -> None:
+    """Fill one nc_hot; parameters of single neurons in the order of `order` (n,)."""
     params = population.params
-    hot = into.hot
-    into.is_hot = 1
-    hot.form = sum(getattr(memory.lib, flag) for flag in flags)
+    hot.form = sum(getattr(memory.lib, flag) for flag in hot_forms()[population.program])
     hot.per_neuron = any(value.ndim == 1 for value in params.values())
     width = padded(population.n) if hot.per_neuron else 1
     for name, value in params.items():
-        full = np.zeros(width, dtype=np.float32)
-        full[: population.n] = value
+        full = aligned_zeros((width,), np.float32)
+        full[: population.n] = value[order] if value.ndim == 1 else value
         setattr(hot, name, memory.view("float", full))
         if name in ("alpha", "beta"):
-            still = np.array([memory.lib.nc_still(float(v)) for v in full], dtype=np.int32)
+            kept = {v: memory.lib.nc_still(float(v)) for v in np.unique(full)}
+            still = aligned_zeros((width,), np.int32)
+            still[:] = [kept[v] for v in full]
             setattr(hot, f"still_{name}", memory.view("int32_t", still))

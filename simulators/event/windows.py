@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurochain.operators import Window
 from neurochain.simulators.event.kernel import Memory
@@ -59,7 +60,33 @@ def pack_window(
     places = np.stack(np.indices((channels[0], *window.size), dtype=np.uint32), axis=-1)
     view = memory.view("uint32_t", places.reshape(-1, 3))
     g.place = memory.ffi.cast("nc_place *", view)
+    if max(map(_most_entries, (rows, columns))) == 1:
+        only = _only_windows(rows, columns, channels[0], window)
+        g.only = memory.view("uint32_t", only)
     return packed
+
+
+def _most_entries(table: tuple[list[int], list[int], list[int]]) -> int:
+    return max(end - first for first, end in itertools.pairwise(table[0]))
+
+
+def _only_windows(
+    rows: tuple[list[int], list[int], list[int]],
+    columns: tuple[list[int], list[int], list[int]],
+    channels: int,
+    window: Window,
+) -> NDArray[np.uint32]:
+    """The window that sees each input, where none is seen by two; 2^32 - 1 where none does."""
+    nobody = np.int64(-1)
+    axis = [
+        np.array([outputs[first] if end > first else nobody for first, end in pairs])
+        for start, _, outputs in (rows, columns)
+        for pairs in [list(itertools.pairwise(start))]
+    ]
+    y, x = axis[0][:, None], axis[1][None, :]
+    places = np.arange(channels)[:, None, None] * (window.out[0] * window.out[1])
+    seen = np.where((y < 0) | (x < 0), nobody, places + y * window.out[1] + x)
+    return seen.reshape(-1).astype(np.uint32)
 
 
 def _axis_table(window: Window, axis: int) -> tuple[list[int], list[int], list[int]]:
