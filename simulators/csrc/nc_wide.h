@@ -726,8 +726,8 @@ NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turne
         }
         r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
                                              r->i == NULL ? NULL : r->i + j, &changed);
-        touched += NC_POPCOUNT(hit & there);
-        moved += NC_POPCOUNT(changed & there);
+        touched += (size_t)NC_POPCOUNT(hit & there);
+        moved += (size_t)NC_POPCOUNT(changed & there);
     }
     *r->touched = touched;
     *r->changed = moved;
