@@ -15,6 +15,7 @@
 #endif
 #define NC_BYTES (4 * NC_LANES)
 enum { VECTORS = NC_COLUMNS / NC_LANES, BYTE_VECTORS = NC_COLUMNS / NC_BYTES };
+enum { BAND_BYTES = 24576 };         /* of a convolution's sums, about half a nearest cache */
 enum { MOST_I8 = 255, MOST_I16 = 32767 }; /* weights that a narrow sum holds for certain */
 
 typedef float vec_f __attribute__((vector_size(NC_BYTES)));
@@ -335,10 +336,17 @@ NC_INLINE neuron step_vector(const int careful, const int32_t form, const parame
     return out;
 }
 
+/* With subnormal states, for any form: apart from the loops, which it would only swell. */
+static __attribute__((noinline)) NC_TARGET neuron careful_vector(const int32_t form,
+                                                                 const parameters *p, const vec_f *x,
+                                                                 const vec_f *v, const vec_f *i) {
+    return step_vector(1, form, p, *x, *v, *i);
+}
+
 NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
     lanes tiny = subnormal(v);
     if ((form & NC_HOT_CURRENT) != 0) tiny = either(tiny, subnormal(i));
-    if (__builtin_expect(bits_in(tiny) != 0, 0)) return step_vector(1, form, p, x, v, i);
+    if (__builtin_expect(bits_in(tiny) != 0, 0)) return careful_vector(form, p, &x, &v, &i);
     return step_vector(0, form, p, x, v, i);
 }
 
@@ -363,16 +371,18 @@ NC_INLINE uint64_t hot_block(const int32_t form, const int32_t each, const nc_ho
     return fired;
 }
 
-/* The same with fewer than 64 neurons left: by way of copies. */
-NC_INLINE uint64_t hot_rest(const int32_t form, const int32_t each, const nc_hot *h,
-                            const parameters *shared, size_t first, size_t n, const float *x, float *v, float *i,
-                            uint64_t *changed) {
+/* The same with fewer than 64 neurons left, by way of copies; for any form. */
+static __attribute__((noinline)) NC_TARGET uint64_t hot_rest(const nc_hot *h, size_t first, size_t n,
+                                                             const float *x, float *v, float *i,
+                                                             uint64_t *changed) {
+    const parameters shared = parameters_at(h->form, h->per_neuron, h, first);
     float in[NC_COLUMNS] = {0}, membrane[NC_COLUMNS] = {0}, current[NC_COLUMNS] = {0};
     const uint64_t there = ((uint64_t)1 << n) - 1;
     memcpy(in, x, n * sizeof *in);
     memcpy(membrane, v, n * sizeof *membrane);
     if (i != NULL) memcpy(current, i, n * sizeof *current);
-    uint64_t fired = hot_block(form, each, h, shared, first, in, membrane, current, changed);
+    const uint64_t fired =
+        hot_block(h->form, h->per_neuron, h, &shared, first, in, membrane, current, changed);
     memcpy(v, membrane, n * sizeof *membrane);
     if (i != NULL) memcpy(i, current, n * sizeof *current);
     *changed &= there;
@@ -390,8 +400,7 @@ NC_INLINE size_t hot_range(const int32_t form, const int32_t each, const nc_hot 
         if (end - j >= NC_COLUMNS)
             fired[j / 64] = hot_block(form, each, h, &shared, j, x + j, v + j, current, &changed);
         else
-            fired[j / 64] =
-                hot_rest(form, each, h, &shared, j, end - j, x + j, v + j, current, &changed);
+            fired[j / 64] = hot_rest(h, j, end - j, x + j, v + j, current, &changed);
         total += (size_t)NC_POPCOUNT(changed);
     }
     return total;
@@ -612,16 +621,21 @@ NC_INLINE void add_run(const float *row, float value, const int valued, size_t l
     }
 }
 
+/* What one event adds to output rows low .. high - 1. */
 NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
-                          const int valued, float *acc, uint32_t *dirty) {
+                          const int valued, uint32_t low, uint32_t high, float *acc,
+                          uint32_t *dirty) {
     const nc_place at = g->place[event];
-    const size_t wide = g->out_stride, group = at.c / (g->c_in / g->groups);
+    const uint32_t r0 = g->row_start[at.y], r1 = g->row_start[at.y + 1];
     const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
-    if (q0 == q1) return;
+    if (q0 == q1 || r0 == r1 || g->row_out[r0] >= high || g->row_out[r1 - 1] < low) return;
+    const size_t wide = g->out_stride, group = g->runs != 0 ? 0 : at.c / (g->c_in / g->groups);
     const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
-    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
+    const float *taps_of_channel = weights + (size_t)at.c * g->kh * g->kw * wide;
+    for (uint32_t r = r0; r < r1; r++) {
         const uint32_t oy = g->row_out[r];
-        const float *taps = weights + ((size_t)at.c * g->kh + g->row_tap[r]) * g->kw * wide;
+        if (oy < low || oy >= high) continue;
+        const float *taps = taps_of_channel + (size_t)g->row_tap[r] * g->kw * wide;
         float *row = acc + (size_t)oy * g->ow * g->groups * wide;
         if (left < dirty[2 * oy]) dirty[2 * oy] = left;
         if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
@@ -636,15 +650,22 @@ NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t eve
     }
 }
 
+/* A band of output rows at a time, so that its sums stay in the nearest cache. */
 static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
                                            const nc_span *span, float *acc, uint32_t *dirty) {
     const uint32_t *idx = span->idx;
-    if (span->val == NULL)
-        for (size_t k = 0; k < span->count; k++)
-            conv_event(g, weights, idx[k], 1.0f, 0, acc, dirty);
-    else
-        for (size_t k = 0; k < span->count; k++)
-            conv_event(g, weights, idx[k], span->val[k], 1, acc, dirty);
+    const size_t row = (size_t)g->ow * g->groups * g->out_stride * sizeof *acc;
+    const uint32_t rows = row >= BAND_BYTES ? 1 : (uint32_t)(BAND_BYTES / row);
+    const uint32_t bands = (g->oh + rows - 1) / rows, band = (g->oh + bands - 1) / bands;
+    for (uint32_t low = 0; low < g->oh; low += band) {
+        const uint32_t high = low + band;
+        if (span->val == NULL)
+            for (size_t k = 0; k < span->count; k++)
+                conv_event(g, weights, idx[k], 1.0f, 0, low, high, acc, dirty);
+        else
+            for (size_t k = 0; k < span->count; k++)
+                conv_event(g, weights, idx[k], span->val[k], 1, low, high, acc, dirty);
+    }
 }
 
 #if defined(__clang__)
