@@ -1,9 +1,9 @@
 """Build the kernel for other processors, run it there, and compare every bit with the reference.
 
-Python packs networks and writes them as C (`neurochain.exporters.c`); the kernel's files, a driver of one
-thread and a few lines of start-up make a program without a C library; QEMU runs it; what it wrote is
-read back as the result of a run. Everything is compared: spikes, values, membranes, summed inputs,
-final states, counts. Usage: python tools/cross.py [TARGET ...]; NETWORKS=120 draws more at random.
+Python packs networks and writes them as C (`neurochain.exporters.c`); the kernel's files, a driver
+of one thread and a few lines of start-up make a program without a C library; QEMU runs it; what it
+wrote is read back as the result of a run. All of it is compared: spikes, values, membranes, summed
+inputs, final states, counts. Usage: python tools/cross.py [TARGET ...]; NETWORKS=120 draws more at random.
 """
 
 import os
@@ -18,7 +18,6 @@ from pathlib import Path
 from cross_cases import Case, cases
 from cross_targets import TARGETS, Target
 from freestanding import WARNINGS, kernel_files
-
 from neurochain.errors import InternalError
 from neurochain.exporters.c import case_source, load_results, runtime_folder, table_source
 from neurochain.simulators.event import pack, pack_inputs
@@ -28,7 +27,7 @@ CSRC = Path(__file__).resolve().parent.parent / "simulators" / "csrc"
 FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fno-trapping-math", "-ffreestanding")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
 RUN_SECONDS = 300
-CASE_FILES = 8
+CASES_A_FILE, CASES_A_PROGRAM = 16, 80
 
 
 def prepared(case: Case) -> PreparedRun:
@@ -43,17 +42,19 @@ def prepared(case: Case) -> PreparedRun:
     )
 
 
-def write_cases(chosen: list[Case], folder: Path) -> list[Path]:
-    """C files of all cases, several a file: starting a compiler takes longer than most of them."""
-    table = folder / "table.c"
-    table.write_text(table_source([case.name for case in chosen]), encoding="utf-8")
-    texts: list[str] = ["" for _ in range(CASE_FILES)]
-    for k, case in enumerate(chosen):
-        texts[k % CASE_FILES] += case_source(case.name, prepared(case))
-    files = [folder / f"cases_{k}.c" for k in range(CASE_FILES)]
-    for file, text in zip(files, texts, strict=True):
-        file.write_text(text, encoding="utf-8")
-    return [table, *files]
+def write_cases(chosen: list[Case], folder: Path) -> list[list[Path]]:
+    """C files of programs that small memories hold, several cases a file."""
+    programs = []
+    for p in range(0, len(chosen), CASES_A_PROGRAM):
+        part = chosen[p : p + CASES_A_PROGRAM]
+        files = [folder / f"table_{p}.c"]
+        files[0].write_text(table_source([case.name for case in part]), encoding="utf-8")
+        for k in range(0, len(part), CASES_A_FILE):
+            files.append(folder / f"cases_{p + k}.c")
+            text = (case_source(case.name, prepared(case)) for case in part[k : k + CASES_A_FILE])
+            files[-1].write_text("".join(text), encoding="utf-8")
+        programs.append(files)
+    return programs
 
 
 def compile_all(target: Target, sources: list[Path], folder: Path) -> list[Path]:
@@ -99,16 +100,21 @@ def run(command: list[str], folder: Path | None = None) -> None:
         raise ChildProcessError(f"{shlex.join(command)}: {done.returncode}\n{done.stdout}")
 
 
-def execute(target: Target, sources: list[Path], folder: Path) -> bytes:
-    """Build the program for a target, run it, and return what it wrote."""
+def execute(target: Target, programs: list[list[Path]], folder: Path) -> bytes:
+    """Build the programs for a target, run them, and return what they wrote."""
     runtime = [runtime_folder() / name for name in ("nc_alone.c", "nc_main.c", *target.files)]
-    objects = compile_all(target, [*kernel_files(CSRC), *runtime, *sources], folder)
+    common = compile_all(target, [*kernel_files(CSRC), *runtime], folder)
     link = [str(runtime_folder() / a) if a.endswith(".ld") else a for a in target.link]
-    program = folder / "program"
     command = [*shlex.split(target.compiler), *target.flags, "-Wl,--gc-sections"]
-    run([*command, *map(str, objects), *link, "-o", str(program)])
-    run([*target.emulator, str(program)], folder)
-    return (folder / "results.bin").read_bytes()
+    program, results = folder / "program", folder / "results.bin"
+    written = b""
+    for sources in programs:
+        objects = compile_all(target, sources, folder)
+        run([*command, *map(str, [*common, *objects]), *link, "-o", str(program)])
+        results.unlink(missing_ok=True)
+        run([*target.emulator, str(program)], folder)
+        written += results.read_bytes()
+    return written
 
 
 def compare(chosen: list[Case], data: bytes) -> tuple[list[str], int]:
@@ -126,12 +132,12 @@ def compare(chosen: list[Case], data: bytes) -> tuple[list[str], int]:
     return found, len(data)
 
 
-def check(target: Target, chosen: list[Case], sources: list[Path]) -> bool:
+def check(target: Target, chosen: list[Case], programs: list[list[Path]]) -> bool:
     """Build, run, compare and print one line, or what is wrong."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            found, size = compare(chosen, execute(target, sources, Path(folder)))
+            found, size = compare(chosen, execute(target, programs, Path(folder)))
         except ChildProcessError as error:
             found, size = [str(error)], 0
     if found:
@@ -155,7 +161,7 @@ def main(names: list[str]) -> int:
     chosen = list(cases(int(os.environ.get("NETWORKS", "30")), 20))
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        sources = write_cases(chosen, Path(folder))
+        programs = write_cases(chosen, Path(folder))
         for name in names or TARGETS:
             target = TARGETS[name]
             if target.missing:
@@ -164,7 +170,7 @@ def main(names: list[str]) -> int:
                     f"(Debian: apt install {target.packages})"
                 )
                 continue
-            failed += not check(target, chosen, sources)
+            failed += not check(target, chosen, programs)
             sys.stdout.flush()
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""Processors that `make cross` builds the kernel for: compiler, flags, start-up, and what runs it."""
+"""Processors that `make cross` builds the kernel for: compiler, start-up, and what runs it."""
 
 from dataclasses import dataclass
 from shutil import which

@@ -1,14 +1,14 @@
 """Instructions that the kernel executes for each unit of work, counted by callgrind: no noise.
 
-A unit is a synaptic event or a neuron's step. Small versions of the benchmark's workloads are written
-as C (`neurochain.exporters.c`), compiled with the kernel's own flags and run by valgrind, which counts
-inside nc_advance only. valgrind knows AVX2 but not AVX-512.
+A unit is a synaptic event or a neuron's step. Small versions of the benchmark's workloads are
+written as C (`neurochain.exporters.c`), compiled with the kernel's own flags and run by valgrind,
+which counts inside nc_advance only. valgrind knows AVX2 but not AVX-512.
 
     python tools/instructions.py            compares with benchmarks/instructions.toml
     python tools/instructions.py --write    writes that file
 
-Exit code 1 where a number is more than 5 % above its limit, or has none. Another compiler gives other
-numbers: they are then printed, and nothing is compared.
+Exit code 1 where a number is more than 5 % above its limit, or has none. Another compiler gives
+other numbers: they are then printed, and nothing is compared.
 """
 
 import os
@@ -38,7 +38,7 @@ LIMITS = ROOT / "benchmarks" / "instructions.toml"
 TOLERANCE = 0.05
 VERSIONS = ("portable", "avx2")  # by number
 VARIANTS = ("f32", "i8")
-HEAD = """# Instructions of nc_advance for each synaptic event and neuron step; `make callgrind` compares.
+HEAD = """# Instructions of nc_advance for each synaptic event and neuron step; see `make callgrind`.
 # Made by `python tools/instructions.py --write`; look at the numbers before you commit them.
 """
 
@@ -59,9 +59,11 @@ class Counted:
 
 
 def workloads() -> tuple[Workload, ...]:
-    """One of each family, small enough to be counted in seconds; hidden layers fire at some percent."""
+    """One of each family, small enough to be counted in seconds; hidden layers fire at some %."""
     return (
-        mlp("mlp", rate=0.05, thresholds=(273.5, 233.5, 205.5), steps=40, sizes=(196, 256, 256, 10)),
+        mlp(
+            "mlp", rate=0.05, thresholds=(273.5, 233.5, 205.5), steps=40, sizes=(196, 256, 256, 10)
+        ),
         conv("conv", size=16, channels=(2, 8, 16), steps=30, thresholds=(83.5, 330.5, 700.5)),
         rnn("rnn", n=600, density=0.1, steps=100),
         sparse("sparse", rate=0.02, threshold=58.5, steps=50, sizes=(4096, 512), density=0.02),

@@ -1,12 +1,12 @@
 """Branch coverage of the C kernel under its tests (tests/simulators), counted by gcov.
 
-The kernel is built in a copy of the tree without optimisation, and what is inlined by force (a copy for
-every special case) is compiled once, so that a branch of the source is a branch of the count. The wide
-loops are counted once for every instruction set that they are compiled for.
+The kernel is built in a copy of the tree without optimisation, and what is inlined by force (a copy
+for every special case) is compiled once, so that a branch of the source is a branch of the count.
+The wide loops are counted once for every instruction set that they are compiled for.
 
     python tools/kernel_coverage.py BIN [PYTEST ARGUMENTS]     BIN: the folder of python and pytest
 
-COVERAGE_LIST=1 lists what no test takes. Exit code 1 where less than 95 % of all branches are taken.
+COVERAGE_LIST=1 lists what no test takes. Exit code 1 below 95 % of all branches.
 """
 
 import json
@@ -28,7 +28,7 @@ OUT_OF_REACH = (
      "the system gives no further thread"),
     (r"__builtin_cpu_supports", "what the processor is"),
 )  # fmt: skip
-"""(Lines of the kernel, why no test can take all their branches); left out of the count, and said."""
+"""(Lines of the kernel, why no test can take all their branches): not counted, and said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

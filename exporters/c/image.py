@@ -1,8 +1,8 @@
 """Memory of the event engine -> C definitions: the packed network as static data.
 
-What `pack` and `prepare` build for the kernel are C structures that point at arrays. Each array is an
-owner in a `Memory`, with a type and a length, so that the whole web can be written down from one
-pointer, without a list of its fields: a field added to the kernel's headers is in the image as well.
+What `pack` and `prepare` build for the kernel are C structures that point at arrays. Each array is
+an owner in a `Memory`, with a type and a length, so that the whole web can be written down from one
+pointer, without a list of its fields: a field added to the kernel's headers is in it as well.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Region:
 class Image:
     """Collects the arrays that are reached from roots, and writes them as C.
 
-    The C compiler lays structures out anew, so the sizes of pointers may differ from this machine's.
+    The C compiler lays structures out anew, so pointers may have another size there.
     """
 
     def __init__(self, prefix: str, constant: Memory, mutable: Memory) -> None:
@@ -72,7 +72,7 @@ class Image:
         self._definitions: dict[str, str] = {}  # name -> C text, what it points at before it
 
     def root(self, pointer: Any) -> str:
-        """C expression that points where `pointer` does; its array and all it reaches are defined."""
+        """C expression that points where `pointer` does; all that it reaches gets defined."""
         return self._pointer(self._ffi.typeof(pointer).item, pointer)
 
     def region_at(self, pointer: Any) -> Region:
@@ -101,7 +101,9 @@ class Image:
         place = region.name + (f" + {offset // width}" if offset else "")
         if item.cname == region.item and not region.constant:
             return place
-        return f"({item.cname} *)({place})"  # also where const is lost: the kernel does not write it
+        return (
+            f"({item.cname} *)({place})"  # also where const is lost: the kernel does not write it
+        )
 
     def _define(self, region: Region) -> None:
         qualifier = "static const" if region.constant else "static"

@@ -59,8 +59,13 @@ def case_source(name: str, run: PreparedRun) -> str:
         raise InputError(Finding(where="case", what=f"{name!r} is no C identifier."))
     if run.teams != 1 or run.workers != 1:
         threads = run.teams * run.workers
-        raise InputError(Finding(where=name, what=f"has {threads} threads; C without an "
-                                 "operating system runs one.", fix="Prepare it with threads=1."))  # fmt: skip
+        raise InputError(
+            Finding(
+                where=name,
+                what=f"has {threads} threads; C without an operating system runs one.",
+                fix="Prepare it with threads=1.",
+            )
+        )
     image = Image(name, run.packed.memory, run.memory)
     ffi = run.memory.ffi
     network, state = image.root(run.packed.struct), image.root(run.struct)

@@ -54,8 +54,8 @@ class Memory:
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of an array, which is copied where it is not contiguous.
 
-        `ctype` is the C element type ("void": that of the dtype); the caller sees to it that the dtype
-        agrees.
+        `ctype` is the C element type ("void": that of the dtype); the caller sees to it that the
+        dtype agrees.
         """
         element = f"{array.dtype.name}_t" if ctype == "void" else ctype
         return self._keep(

@@ -1,4 +1,4 @@
-"""What the other tests do not reach in the kernel; `make coverage` counts the branches that are left.
+"""What other tests do not reach in the kernel; `make coverage` counts the branches that are left.
 
 Runs that record membranes or currents go step by step. Those that record spikes alone take the fast
 ways: a dense layer with its neurons, sparse rows of many steps, a convolution in its own order.
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurochain.errors import InternalError
-from neurochain.network import Network, Population, PortKind, Source
+from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Csr, Dense
 from neurochain.programs import lif_program
 from neurochain.simulators import Record
@@ -99,7 +99,26 @@ def test_fast_ways_of_every_hot_form(way, per_neuron):
             rng, builder, dtype, PortKind.EVENT, shape, program, k % 3, per_neuron
         )
         state = _quiet_and_subnormal(rng, network) if k % 2 else None
-        _agree(network, _spikes(rng, network), state, chunk=(7, 24, 1)[k % 3], threads=1 + k % 4)
+        inputs = _spikes(rng, network)
+        _agree(network, inputs, state, chunk=(7, 24, 1)[k % 3], threads=1 + k % 4)
+        if way == "dense float32":
+            _agree(network, inputs, state, record=cases.everything(network))
+
+
+@pytest.mark.parametrize("bias", [None, 0, 0.25])
+@pytest.mark.parametrize("reset", [0, 3])
+@pytest.mark.parametrize("theta", [-1, 1])
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_changes_any_more(way, theta, reset, bias):
+    """v = v / 2 + 1/4 ends at 1/2; a threshold below all that fires for ever, state or no state."""
+    builder, dtype, shape = WAYS[way]
+    rng = np.random.default_rng(13)
+    network = _one(builder(rng, dtype, shape), dtype, reset=reset, theta=theta, bias=bias)
+    x = np.zeros((2, 70, int(np.prod(shape))), dtype=np.float32)
+    x[0, 40, ::3] = 1
+    _agree(network, {"s": x}, chunk=50)
+    _agree(network, {"s": x}, threads=3)
+    _agree(network, {"s": x}, record=Record(emissions=()))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -148,9 +167,9 @@ def test_more_events_than_a_narrow_sum_holds(dtype):
     _agree(network, {"s": np.ones((1, 2, n_in), dtype=np.float32)})
 
 
-def _one(operator, dtype, kind=PortKind.EVENT):
-    program = lif_program(cases.RESETS[2])
-    params = {"beta": np.float32(0.75), "theta": np.float32(0.5)}
+def _one(operator, dtype, kind=PortKind.EVENT, *, reset=2, theta=0.5, bias=None):
+    program = lif_program(cases.RESETS[reset])
+    params = {"beta": np.float32(0.5), "theta": np.float32(theta)}
     return Network(
         sources=(Source(name="s", shape=operator.in_shape, emits=kind),),
         populations=(
@@ -162,7 +181,14 @@ def _one(operator, dtype, kind=PortKind.EVENT):
             ),
         ),
         projections=(
-            cases.projection(np.random.default_rng(0), "e", "s", "p", operator, dtype, bias=False),
+            Projection(
+                name="e",
+                source="s",
+                target="p",
+                operator=operator,
+                scale=None if dtype == "float32" else np.float32(0.013),
+                bias=None if bias is None else np.full(operator.n_out, bias, dtype=np.float32),
+            ),
         ),
         outputs=(),
         dt_s=1e-3,
@@ -284,7 +310,7 @@ def test_plain_dense_rows(dtype, accumulator, valued):
         assert not acc[100:].any()
 
 
-# --- limits -------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -293,7 +319,7 @@ def test_plain_dense_rows(dtype, accumulator, valued):
      (0.9, None), (1 - 2.0**-24, 0x800000), (1 - 2.0**-20, None), (1 - 1 / 6, None)],
 )  # fmt: skip
 def test_up_to_where_a_decay_changes_nothing(decay, still):
-    """By definition, in exact arithmetic: the product of whole k and decay rounds to k, ties to even."""
+    """By definition, in exact arithmetic: k times decay rounds to k, ties to even."""
     lib = kernel()[1]
     most = lib.nc_still(np.float32(decay))
     assert still is None or most == still
