@@ -3,7 +3,7 @@
 Python packs networks and writes them as C (`neurochain.exporters.c`); the kernel's files, a driver
 of one thread and a few lines of start-up make a program without a C library; QEMU runs it; what it
 wrote is read back as the result of a run. All of it is compared: spikes, values, membranes, summed
-inputs, final states, counts. Usage: python tools/cross.py [TARGET ...]; NETWORKS=120 draws more at random.
+inputs, final states, counts. Usage: python tools/cross.py [TARGET ...]; NETWORKS=120 draws more.
 """
 
 import os

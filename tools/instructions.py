@@ -38,7 +38,7 @@ LIMITS = ROOT / "benchmarks" / "instructions.toml"
 TOLERANCE = 0.05
 VERSIONS = ("portable", "avx2")  # by number
 VARIANTS = ("f32", "i8")
-HEAD = """# Instructions of nc_advance for each synaptic event and neuron step; see `make callgrind`.
+HEAD = """# Instructions of nc_advance for each synaptic event and neuron step: `make callgrind`.
 # Made by `python tools/instructions.py --write`; look at the numbers before you commit them.
 """
 
