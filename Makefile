@@ -8,6 +8,9 @@
 #   INTEROP=...          other programs the tests compare with, without their dependencies; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
 #   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
+#   CROSS=...            of `make cross`: which processors; empty: all
+#   NETWORKS=30          of `make cross`: how many networks are drawn at random
+#   WRITE=1              of `make callgrind`: write the limits instead of comparing with them
 
 VENV        ?= .venv
 PYTHON      ?= python3
@@ -19,6 +22,9 @@ JOBS        ?= 2
 PYTEST_ARGS ?=
 N           ?= 1000
 SEED        ?= 1
+CROSS       ?=
+NETWORKS    ?= 30
+WRITE       ?=
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
@@ -31,10 +37,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize fuzz judges battery bench docs build clean
+.PHONY: help setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize fuzz judges battery bench docs build clean"
+	@echo "make setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -115,6 +121,16 @@ type: $(STAMPS)/dev
 sanitize: $(STAMPS)/dev
 	@$(PY) tools/freestanding.py
 	@tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
+
+coverage: $(STAMPS)/dev
+	@$(PY) tools/kernel_coverage.py $(BIN) $(PYTEST_ARGS)
+
+# Compilers and emulators of other processors are Debian's; what is missing is skipped and named.
+cross: $(STAMPS)/dev
+	@NETWORKS=$(NETWORKS) $(PY) tools/cross.py $(CROSS)
+
+callgrind: $(STAMPS)/dev
+	@$(PY) tools/instructions.py $(if $(WRITE),--write)
 
 docs: $(STAMPS)/dev
 	@$(PY) tools/check_docs.py

@@ -2,20 +2,23 @@
 
 Generated C projects ship the very files the simulator uses, so each must compile without a hosted
 environment and need nothing but the four functions that a compiler itself may call. The hosted
-driver (threads) is exempt.
+driver (threads) has to compile without warnings as well. $CC checks (default: cc), and clang where
+it is installed.
 """
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-FLAGS = [
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+FLAGS = (
     *("-ffreestanding", "-nostdlib", "-c", "-std=c11", "-O2", "-ffp-contract=off"),
-    *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"),
-]
+    *WARNINGS,
+)
 COMPILER_MAY_CALL = {"memcpy", "memset", "memmove", "memcmp"}
 HOSTED = {"nc_driver.c"}
 
@@ -35,17 +38,18 @@ def _symbols(nm_option: str, objects: list[Path]) -> set[str]:
 
 def problems(csrc: Path, cc: list[str]) -> list[str]:
     """Compiler messages and undefined symbols of the kernel in `csrc`; empty if all is well."""
-    sources, found = kernel_files(csrc), []
+    hosted = [csrc / name for name in sorted(HOSTED) if (csrc / name).exists()]
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for source in sources:
+        for source in [*kernel_files(csrc), *hosted]:
             target = Path(folder) / f"{source.stem}.o"
             done = subprocess.run(
                 [*cc, *FLAGS, source, "-o", target], text=True, capture_output=True, check=False
             )
             if done.returncode:
                 found.append(done.stderr)
-            else:
+            elif source not in hosted:
                 objects.append(target)
         if objects:
             undefined = _symbols("-u", objects) - _symbols("--defined-only", objects)
@@ -56,15 +60,29 @@ def problems(csrc: Path, cc: list[str]) -> list[str]:
     return found
 
 
+def compilers() -> list[list[str]]:
+    """$CC, and clang beside it."""
+    chosen = [shlex.split(os.environ.get("CC", "cc"))]
+    if shutil.which("clang") is None:
+        print("freestanding: clang is not installed, it checks nothing (Debian: apt install clang)")
+    elif "clang" not in chosen[0][0]:
+        chosen.append(["clang"])
+    return chosen
+
+
 def main() -> int:
     """Check the kernel of this tree; exit code 1 where something is wrong."""
     csrc = Path(__file__).resolve().parent.parent / "simulators" / "csrc"
     if not kernel_files(csrc):
         print(f"freestanding: no kernel files nc_*.c in {csrc}", file=sys.stderr)
         return 1
-    found = problems(csrc, shlex.split(os.environ.get("CC", "cc")))
-    print("\n".join(found) or f"freestanding: ok, {len(kernel_files(csrc))} files")
-    return 1 if found else 0
+    failed = False
+    for cc in compilers():
+        found = problems(csrc, cc)
+        failed = failed or bool(found)
+        ok = f"freestanding: ok, {len(kernel_files(csrc))} files, {shlex.join(cc)}"
+        print("\n".join(found) or ok)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -8,7 +8,11 @@
 
 #include <string.h>
 
+#ifdef NC_SMALL /* no vector unit: a copy for every case would be megabytes of scalar code */
+#define NC_INLINE static inline NC_TARGET
+#else
 #define NC_INLINE static inline __attribute__((always_inline)) NC_TARGET
+#endif
 #define NC_BYTES (4 * NC_LANES)
 enum { VECTORS = NC_COLUMNS / NC_LANES, BYTE_VECTORS = NC_COLUMNS / NC_BYTES };
 enum { MOST_I8 = 255, MOST_I16 = 32767 }; /* weights that a narrow sum holds for certain */

@@ -5,8 +5,12 @@
 #include <immintrin.h>
 #define NC_LANES 16
 #define NC_WIDE(name) name##_avx512
+#if defined(__clang__) /* has no such attribute, and takes the width of the vectors as written */
+#define NC_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt,bmi")))
+#else
 #define NC_TARGET                                                                                \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt,bmi,prefer-vector-width=512")))
+#endif
 #define NC_MASKS
 #define NC_POPCOUNT(bits) __builtin_popcountll(bits)
 #include "nc_wide.h"

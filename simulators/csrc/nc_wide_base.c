@@ -4,6 +4,9 @@
 #define NC_LANES 4
 #define NC_WIDE(name) name##_base
 #define NC_TARGET
+#if !defined(__SSE2__) && !defined(__ARM_NEON) && !defined(__riscv_vector)
+#define NC_SMALL
+#endif
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #define NC_BITS(mask) ((uint32_t)_mm_movemask_ps((__m128)(mask)))

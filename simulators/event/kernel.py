@@ -54,11 +54,19 @@ class Memory:
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of an array, copied where it is not contiguous or not aligned.
 
-        `ctype` is the C element type ("void": any); the caller sees to it that the dtype agrees.
+        `ctype` is the C element type ("void": that of the dtype); the caller sees to it that the
+        dtype agrees.
         """
+        element = f"{array.dtype.name}_t" if ctype == "void" else ctype
         return self._keep(
-            self.ffi.from_buffer(_array_of(ctype), _laid_out(array)),
+            self.ffi.from_buffer(
+                _array_of(element.replace("float32_t", "float")), _laid_out(array)
+            ),
         )
+
+    def owners(self) -> tuple[Any, ...]:
+        """Every array that pointers were handed out to: C arrays with type and length."""
+        return tuple(self._kept)
 
     def writable(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of a contiguous array that the kernel writes."""
@@ -93,4 +101,4 @@ def _laid_out(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _array_of(ctype: str) -> str:
-    return "char[]" if ctype == "void" else f"{ctype}[]"
+    return f"{ctype}[]"
