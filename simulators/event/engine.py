@@ -328,9 +328,7 @@ class PreparedRun:
         into.node = memory.structs("nc_node", len(self.packed.nodes))
         for k, node in enumerate(self.packed.nodes):
             self._node(into.node[k], node, given)
-        into.population = memory.structs(
-            "nc_population_scratch", len(self.network.populations)
-        )
+        into.population = memory.structs("nc_population_scratch", len(self.network.populations))
         for k, population in enumerate(self.network.populations):
             self._population_scratch(into.population[k], k, population)
         into.projection = memory.structs("nc_projection_scratch", len(self.packed.projections))
