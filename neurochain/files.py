@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and reading large ones through the page cache."""
+"""Writing files so that a reader never sees half of one; letting go of mapped ones."""
 
 from __future__ import annotations
 
