@@ -1,8 +1,8 @@
 """safetensors files, written in slices and read by memory mapping.
 
 Bytes: the length of the header (8 bytes, little-endian), the header (JSON, keys in order, padded
-with spaces to a multiple of 8), then the tensors, one after the other: by dtype from wide to narrow,
-then by name, as safetensors itself arranges them.
+with spaces to a multiple of 8), then the tensors, one after the other: by dtype from wide to
+narrow, then by name, as safetensors itself arranges them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from neurochain.simulators.event.limits import pack_limits
 from neurochain.simulators.event.matrices import pack_csr, pack_dense
 from neurochain.simulators.event.windows import pack_window
 
-__all__ = ["PACKERS", "out_elements", "padded", "pack_projection"]
+__all__ = ["PACKERS", "out_elements", "pack_projection", "padded"]
 
 _WEIGHT_TYPES = {"float32": "NC_F32", "int8": "NC_I8", "int16": "NC_I16"}
 _COLUMNS = 64
