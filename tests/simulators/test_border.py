@@ -173,7 +173,7 @@ def test_events_made_by_hand_are_looked_at():
     arrays = {"s": np.zeros((1, 2, 72), np.float32), "g": np.ones((1, 2, 30), np.float32)}
     bad = Frames(start=good.start, idx=good.idx[::-1].copy(), val=None, dense=None)
     frames = {"s": Frames.of(arrays["s"]), "g": bad}
-    inputs = PackedInputs(batch=1, steps=2, arrays=arrays, frames=frames)
+    inputs = PackedInputs(batch=1, steps=2, frames=frames)
     with pytest.raises(InputError, match=r"events of node g, idx.*ascend.*pack_inputs"):
         prepare(pack(MIXED), inputs)
 
