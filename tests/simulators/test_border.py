@@ -74,7 +74,11 @@ def test_one_damage(name, teams):
 
 def test_more_groups_than_there_are_sums_for(teams):
     """The network by itself would stand."""
-    with damaged(teams, "edge conv window runs", 0), damaged(teams, "edge conv window groups", 2):
+    with (
+        damaged(teams, "edge conv window runs", 0),
+        damaged(teams, "edge conv window groups", 2),
+        damaged(teams, "pop conv turned", 0),
+    ):
         assert teams.lib.nc_check_network(teams.packed.struct, teams.ffi.NULL) == teams.lib.NC_OK
         assert teams.check() == (teams.lib.NC_BAD_SIZE, "projection", "sums")
 
