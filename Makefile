@@ -7,6 +7,7 @@
 #   EXTRAS=torch,dev     the extras that tests and checks run with
 #   INTEROP=...          other programs the tests compare with, without their dependencies; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
+#   SCALE_FOLDER=DIR     of `make scale`: where its files lie while it runs; by default the system's
 #   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
 #   CROSS=...            of `make cross`: which processors; empty: all
 #   NETWORKS=30          of `make cross`: how many networks are drawn at random
@@ -25,6 +26,7 @@ SEED        ?= 1
 CROSS       ?=
 NETWORKS    ?= 30
 WRITE       ?=
+SCALE_FOLDER ?=
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
@@ -37,10 +39,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench docs build clean
+.PHONY: help setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench docs build clean"
+	@echo "make setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -97,6 +99,10 @@ demo: $(STAMPS)/run
 
 bench: $(STAMPS)/run
 	@$(PY) benchmarks/engines.py
+
+# Three networks of 10^9 synapses, one after the other: minutes, 4 GiB of memory, 10 GB in SCALE_FOLDER.
+scale: $(STAMPS)/run
+	@$(PY) benchmarks/scale.py $(if $(SCALE_FOLDER),--folder $(SCALE_FOLDER))
 
 # --- tests and checks ---------------------------------------------------------------------------
 

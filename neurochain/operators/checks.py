@@ -18,10 +18,11 @@ _SLICE = 1 << 22
 """Elements looked at together: what is derived from them must stay small beside the weights."""
 
 
-def slices(size: int, most: int = _SLICE) -> Iterator[slice]:
-    """0 .. size in order, `most` at a time."""
-    for start in range(0, size, most):
-        yield slice(start, min(start + most, size))
+def slices(size: int, most: int | None = None) -> Iterator[slice]:
+    """0 .. size in order, `most` at a time; a few million where nothing is said."""
+    step = _SLICE if most is None else most
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))
 
 
 def weight_faults(weights: Any, shape: tuple[int, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The event engine: packs the network, converts the input, lets the kernel run, unpacks."""
+"""One run of the event engine: its buffers, the calls of the kernel, what came out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.errors import Finding, InputError, UnsupportedError
-from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.border import check_run, failure
+from neurochain.simulators.event.calls import LONG_STEP, Calls, next_chunk
 from neurochain.simulators.event.frames import Frames
-from neurochain.simulators.event.inputs import PackedInputs, pack_inputs
+from neurochain.simulators.event.inputs import PackedInputs
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
-from neurochain.simulators.event.packed import PackedNetwork, pack
+from neurochain.simulators.event.packed import PackedNetwork
 from neurochain.simulators.types import (
     HISTORY,
     EngineResult,
@@ -35,100 +35,14 @@ __all__ = [
     "CALL_SECONDS",
     "PreparedRun",
     "prepare",
-    "run_event",
-    "run_inputs",
-    "run_packed",
 ]
 
 CALL_SECONDS = 0.05
 """Time in one call of the kernel; between calls Python can handle Ctrl-C."""
-CHUNK_SECONDS = 0.1
-"""A call ends with a chunk of steps, which should take no longer."""
-
 FIRST_CHUNK = 200_000_000
 """Connections times steps of the first chunk, whose cost is not known yet: 0.2 s if all fire."""
 CHUNK_STEPS = 128
 CHUNK_BYTES = 1 << 26
-
-
-def run_event(
-    network: Network,
-    inputs: Mapping[str, F32 | EventFrames],
-    *,
-    initial_state: State | None = None,
-    record: Record | None = None,
-    threads: int = 1,
-    batch: int | None = None,
-    steps: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> EngineResult:
-    """Run every step of every sample in the C kernel; arguments and result as `run_reference`.
-
-    progress  is told now and then how many steps of samples are done since it was told last
-
-    threads   share out the samples, and where there are fewer samples the neurons of each; the
-              result is the same for any number
-
-    Errors: UnsupportedError for an operator, operation or dtype the kernel does not have, or whole
-    numbers too large for 64-bit sums; InputError for inputs or states of the wrong shape.
-    """
-    return run_inputs(
-        pack(network),
-        inputs,
-        initial_state=initial_state,
-        record=record,
-        threads=threads,
-        batch=batch,
-        steps=steps,
-        progress=progress,
-    )
-
-
-def run_inputs(
-    packed: PackedNetwork,
-    inputs: Mapping[str, F32 | EventFrames],
-    *,
-    initial_state: State | None = None,
-    record: Record | None = None,
-    threads: int = 1,
-    batch: int | None = None,
-    steps: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> EngineResult:
-    """The same on what `pack` has made of the network, for many runs."""
-    return run_packed(
-        packed,
-        pack_inputs(packed.network, inputs, batch=batch, steps=steps),
-        initial_state=initial_state,
-        record=record,
-        threads=threads,
-        progress=progress,
-    )
-
-
-def run_packed(
-    packed: PackedNetwork,
-    inputs: PackedInputs,
-    *,
-    initial_state: State | None = None,
-    record: Record | None = None,
-    threads: int = 1,
-    version: int | None = None,
-    chunk: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> EngineResult:
-    """The same on what `pack` and `pack_inputs` have prepared; further arguments as `prepare`."""
-    run = prepare(
-        packed,
-        inputs,
-        initial_state=initial_state,
-        record=record,
-        threads=threads,
-        version=version,
-        chunk=chunk,
-    )
-    run.advance(progress)
-    return run.result()
 
 
 def prepare(
@@ -221,6 +135,8 @@ class PreparedRun:
         self.teams = max(1, min(threads, inputs.batch))
         self.workers = max(1, threads // self.teams)
         self.struct = self.memory.structs("nc_run", 1)
+        self.pointers = packed.struct, self.struct
+        self.calls = Calls(long=packed.work >= LONG_STEP)
         run = self.struct[0]
         run.batch, run.steps, run.version = inputs.batch, inputs.steps, version
         run.teams, run.workers = self.teams, self.workers
@@ -438,8 +354,8 @@ class PreparedRun:
 
         progress   is told now and then how many steps of samples are done since it was told last
 
-        The kernel looks at the time between chunks of steps. Where one may take longer than
-        CHUNK_SECONDS, chunks are made shorter, so that Ctrl-C need not wait.
+        The kernel looks at the time between chunks of steps, which are as long as what the last
+        ones took allows; see also `Calls`.
 
         Errors: UnsupportedError for whole numbers whose integer sums could pass 64 bits.
         """
@@ -448,7 +364,7 @@ class PreparedRun:
         run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
         while run.frames_done < wanted:
             before, start = run.frames_done, perf_counter()
-            status = lib.nc_advance(self.packed.struct, self.struct, CALL_SECONDS)
+            status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS)
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
             if status != lib.NC_OK:
@@ -458,8 +374,7 @@ class PreparedRun:
                 progress(done)
             rounds = -(-done // self.teams)  # steps that each team has taken
             step_seconds = (perf_counter() - start) / max(rounds, 1)
-            fits = min(most, 2 * run.chunk, int(CHUNK_SECONDS / (step_seconds or 1)))
-            run.chunk = max(1, fits if fits < lib.NC_STEPS else fits // lib.NC_STEPS * lib.NC_STEPS)
+            run.chunk = next_chunk(run.chunk, step_seconds, most, lib.NC_STEPS)
 
     def _too_large(self) -> UnsupportedError:
         run = self.struct[0]

@@ -21,7 +21,7 @@ def engines() -> dict[str, Engine]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from neurochain.simulators.event.engine import run_event
+            from neurochain.simulators.event import run_event
     except ImportError:
         return found
     return found | {"event": run_event}

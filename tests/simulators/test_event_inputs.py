@@ -151,8 +151,11 @@ def test_progress_adds_up(engine: str) -> None:
 
 
 @needs_kernel
+@pytest.mark.parametrize("long_step", [0, 1 << 40])
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_chunks_of_any_length_give_the_same(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_any_length_give_the_same(
+    threads: int, long_step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The length of a chunk changes from call to call: 1, 2, 4, ... steps of 200."""
     from neurochain.simulators.event import engine
 
@@ -161,6 +164,7 @@ def test_chunks_of_any_length_give_the_same(threads: int, monkeypatch: pytest.Mo
     whole = run(net, {"in": x})
     monkeypatch.setattr(engine, "CALL_SECONDS", 0.0)
     monkeypatch.setattr(engine, "FIRST_CHUNK", 0)
+    monkeypatch.setattr(engine, "LONG_STEP", long_step)  # 0: calls in threads of their own
     told: list[int] = []
     same(whole, run(net, {"in": x}, threads=threads, progress=told.append))
     assert len(set(told)) > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -186,6 +187,7 @@ print((status("RssAnon") - before) / operator.weights.size,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="takes memory of its own")
 @pytest.mark.parametrize(("kind", "held", "most"), [("dense", 1.05, 1.15), ("csr", 3.45, 3.8)])
 def test_packing_takes_no_more_than_the_packed_form(kind: str, held: float, most: float) -> None:
     """Bytes a weight: 3 and 4 rows of 8 bytes for 100 of them; at the peak a few a neuron more."""

@@ -1,0 +1,57 @@
+"""Calls of the kernel that leave Python free for Ctrl-C, and how many steps one may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+__all__ = ["LONG_STEP", "Calls", "next_chunk"]
+
+CHUNK_SECONDS = 0.1
+"""A call ends with a chunk of steps, which should take no longer."""
+LONG_STEP = 20_000_000
+"""Connections from which on one step alone may take longer than that, if all of them are used."""
+
+
+class Calls:
+    """Calls of one run, one after the other.
+
+    Where `long`, each runs in a thread of its own while this one waits, since Python handles
+    signals in no other way while C is at work: Ctrl-C is answered at once, and the call ends by
+    itself a chunk later. Until then the next one waits.
+    """
+
+    def __init__(self, *, long: bool) -> None:
+        self._long = long
+        self._ended = Event()
+        self._ended.set()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What function(*arguments), of C, returns."""
+        self._ended.wait()
+        if not self._long:
+            return function(*arguments)
+        returned: list[Any] = []
+        ended = self._ended = Event()
+
+        def work() -> None:
+            try:
+                returned.append(function(*arguments))
+            finally:
+                ended.set()
+
+        # a daemon: a program that is interrupted need not wait for it either
+        Thread(target=work, name="neurochain kernel", daemon=True).start()
+        ended.wait()
+        return returned[0]
+
+
+def next_chunk(chunk: int, step_seconds: float, most: int, together: int) -> int:
+    """Steps of the next chunk, so that it takes no longer than CHUNK_SECONDS.
+
+    step_seconds   what a step took in the last one, of `chunk` steps
+    together       steps that the kernel likes to take at once: of more, whole multiples
+    """
+    fits = min(most, 2 * chunk, int(CHUNK_SECONDS / max(step_seconds, 1e-9)))
+    return max(1, fits if fits < together else fits // together * together)
