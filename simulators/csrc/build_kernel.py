@@ -30,7 +30,7 @@ ffibuilder.set_source(
     "neurochain.simulators._kernel",
     '#include "nc_check.h"\n#include "nc_pack.h"',
     sources=[(CSRC / path.name).as_posix() for path in sorted(CSRC.glob("nc_*.c"))],
-    depends=[(CSRC / name).as_posix() for name in (*HEADERS, "nc_wide.h")],
+    depends=[(CSRC / path.name).as_posix() for path in sorted(CSRC.glob("nc_*.h"))],
     include_dirs=[CSRC.as_posix()],
     extra_compile_args=[*FLAGS, "-pthread"],
     extra_link_args=["-pthread"],

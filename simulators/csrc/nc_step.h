@@ -1,0 +1,41 @@
+/* What the files that run populations share: nc_events.c, nc_step.c, nc_together.c, nc_chunk.c. */
+#ifndef NC_STEP_H
+#define NC_STEP_H
+
+#include "nc_driver.h"
+
+typedef struct {
+    size_t sample, step, frame; /* frame: sample * steps + step */
+    size_t base;                /* first step of the chunk */
+} nc_moment;
+nc_moment nc_moment_of(const nc_run *run, size_t sample, size_t step, size_t base);
+
+/* The events of one frame. */
+nc_span nc_span_of(const nc_frames *frames, size_t f);
+/* What a node emitted `delay` steps before now: span[W]. Returns all its elements, where its events
+ * have values. */
+const float *nc_emitted(const nc_worker *w, uint32_t source, nc_moment now, uint32_t delay,
+                        nc_span *span);
+size_t nc_events_in(const nc_span *span, uint32_t workers);
+/* Counts what reaches a projection; the first worker does it. */
+void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span);
+/* The worker's counts of a population in a frame: emitted, updates by input, changes. */
+int64_t *nc_counts_of(const nc_worker *w, uint32_t index, size_t frame);
+/* 1 where the projection adds its bias in this step; where it does so for the first time. */
+int nc_biased(const nc_worker *w, uint32_t index, nc_moment now);
+int nc_starts_bias(const nc_worker *w, uint32_t index, nc_moment now);
+/* Appends the events of this step to the worker's segment, and records them. `bits` of those that
+ * fired, or NULL: flags in the scratch, or values in `dense`. Returns how many. */
+size_t nc_emit(const nc_worker *w, uint32_t index, nc_moment now, nc_range range,
+               const uint64_t *bits, const float *dense);
+
+void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now);
+
+/* Steps first .. end - 1 of a population that is `fused`, `many_steps` or `turned`. */
+void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+/* 1 where it is turned, and every sum of these steps is a float sum that marks what it touches. */
+int nc_turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+
+#endif

@@ -1,0 +1,227 @@
+/* Populations over many steps, together with the projection that feeds them. */
+#include "nc_step.h"
+
+#include <string.h>
+
+/* ---- a convolution and its neurons, in position-major order ---- */
+
+/* The states of the sample, to position-major order or back. */
+static void turn_states(const nc_worker *w, uint32_t index, size_t sample, int back) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const size_t width = (p->n + NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
+    for (uint32_t s = 0; s < p->program.n_states; s++) {
+        float *state = at->state[s] + sample * p->n;
+        float *turned = w->team->population[index].turned_state + s * width;
+        for (size_t j = 0; j < p->n; j++) {
+            if (back) state[p->turned_place[j]] = turned[j];
+            else turned[j] = state[p->turned_place[j]];
+        }
+    }
+}
+
+/* As step_population. Where sums say nothing of what was touched, they are turned the long way. */
+static void step_turned(const nc_worker *w, uint32_t index, nc_moment now) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const nc_projection_scratch *at = w->team->projection + k;
+    const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    nc_emitted(w, edge->source, now, edge->delay, span);
+    nc_count_arrivals(w, k, now, span);
+    int64_t *counts = nc_counts_of(w, index, now.frame);
+    const int silent = nc_events_in(span, w->run->workers) == 0 && !nc_starts_bias(w, k, now);
+    const int bias = nc_biased(w, k, now);
+    const uint64_t *always = bias ? p->biased_bits : p->always_bits;
+    if (silent && scratch->quiet[0]) {
+        node->segment[0].start[place + 1] = node->segment[0].start[place];
+        for (size_t word = 0; always != NULL && word < words; word++)
+            counts[1] += nc_bits_set(always[word]);
+        if (always != NULL) counts[1] -= (int64_t)(words * 64 - p->n); /* set beyond the last */
+        return;
+    }
+    for (uint32_t s = 0; s < w->run->workers; s++)
+        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, at->dirty);
+    for (uint32_t y = 0; y < edge->window->oh; y++) { /* emptied with the sums */
+        at->dirty[2 * y] = edge->window->ow;
+        at->dirty[2 * y + 1] = 0;
+    }
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const size_t width = words * NC_COLUMNS;
+    size_t touched, changed;
+    uint64_t *turned_bits = scratch->bits + words;
+    const nc_turned_run job = {
+        .hot = &p->turned_hot, .n = p->n, .scale = edge->scale, .acc = at->acc,
+        .bias = bias ? p->turned_bias : NULL, .always = always,
+        .v = scratch->turned_state + (current ? width : 0),
+        .i = current ? scratch->turned_state : NULL,
+        .fired = turned_bits, .touched = &touched, .changed = &changed,
+    };
+    w->wide->turned_step(&job);
+    const nc_segment *s = node->segment;
+    uint32_t *turned = s->idx + s->start[place]; /* where the list in the network's order will be */
+    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, turned);
+    memset(scratch->bits, 0, words * sizeof *scratch->bits);
+    for (size_t e = 0; e < fired; e++) {
+        const uint32_t j = p->turned_place[turned[e]];
+        scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
+    }
+    counts[0] = (int64_t)nc_emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
+    counts[1] = (int64_t)touched;
+    counts[2] = (int64_t)changed;
+    scratch->quiet[0] = silent && changed == 0 && counts[0] == 0;
+}
+
+/* 1 where every sum of this chunk is a float sum that marks what it touches. */
+int nc_turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_projection *edge = w->network->projection + p->first[0];
+    if (!p->turned || at->membrane != NULL || at->current[0] != NULL) return 0;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = first; t < end; t++) {
+        nc_emitted(w, edge->source, nc_moment_of(w->run, sample, t, first), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++)
+            if (!nc_conv_marks(edge, span + s)) return 0;
+    }
+    return 1;
+}
+
+void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    if (w->me == 0) {
+        turn_states(w, index, sample, 0);
+        for (size_t t = first; t < end; t++)
+            step_turned(w, index, nc_moment_of(w->run, sample, t, first));
+        turn_states(w, index, sample, 1);
+        return;
+    }
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const nc_segment *s = node->segment + w->me;
+    for (size_t t = first; t < end; t++) /* the first worker has all of it */
+        s->start[node->depth + t - first + 1] = s->start[node->depth + t - first];
+}
+
+/* ---- a dense projection and its neurons, all steps of a chunk at once ---- */
+
+void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const uint32_t k = p->first[0], workers = w->run->workers;
+    const nc_projection *edge = w->network->projection + k;
+    const uint32_t *from = w->run->projection[k].bias_from;
+    const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
+    nc_span *span = w->team->span + w->me * w->run->chunk * workers;
+    uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    for (size_t t = 0; t < frames; t++) {
+        const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
+        nc_emitted(w, edge->source, now, edge->delay, span + t * workers);
+        nc_count_arrivals(w, k, now, span + t * workers);
+    }
+    memset(tally, 0, frames * 2 * sizeof *tally);
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const nc_dense_run job = {
+        .dense = &edge->dense, .hot = &p->hot, .n = p->n,
+        .first = range.first / 64, .end = (range.end + 63) / 64,
+        .frames = frames, .spans = workers, .span = span, .bias = edge->bias,
+        .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
+        .always = p->always_bits,
+        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
+        .fired = scratch->bits, .stride = stride, .counts = tally,
+    };
+    if (range.first < range.end) w->wide->dense_run(&job);
+    for (size_t t = 0; t < frames; t++) {
+        const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
+        int64_t *counts = nc_counts_of(w, index, now.frame);
+        counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits + t * stride, NULL);
+        counts[1] = tally[2 * t];
+        counts[2] = tally[2 * t + 1];
+    }
+}
+
+/* ---- sparse rows and their neurons, up to 64 steps at once ---- */
+
+/* Taking a source's steps together costs as much as a few of its events one by one. */
+enum { EVENTS_A_SOURCE = 3 };
+
+/* Sets the bits of the steps in which sources fire; 1 where it pays to go on with them. */
+static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
+                        size_t end, size_t base, uint64_t *when) {
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    size_t sources = 0, events = 0;
+    for (size_t t = first; t < end; t++) {
+        nc_emitted(w, edge->source, nc_moment_of(w->run, sample, t, base), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++) {
+            events += span[s].count;
+            for (size_t k = 0; k < span[s].count; k++) {
+                uint64_t *steps = when + span[s].idx[k];
+                sources += *steps == 0 ? 1 : 0;
+                *steps |= (uint64_t)1 << (t - first);
+            }
+        }
+    }
+    return events >= EVENTS_A_SOURCE * sources && events != 0;
+}
+
+static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
+                      size_t base, const uint64_t *when) {
+    const nc_population *p = w->network->population + index;
+    const nc_population_run *at = w->run->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
+    const nc_range range = nc_range_of(p, w->me, w->run->workers);
+    const uint32_t k = p->first[0];
+    const nc_projection *edge = w->network->projection + k;
+    const uint32_t *from = w->run->projection[k].bias_from;
+    const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
+    const size_t n = range.end - range.first;
+    uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    const nc_csr m = nc_rows_of(w, k, range, 0);
+    memset(scratch->sums + range.first * NC_STEPS, 0, n * NC_STEPS * sizeof *scratch->sums);
+    memset(scratch->fed + range.first, 0, n * sizeof *scratch->fed);
+    memset(tally, 0, frames * 2 * sizeof *tally);
+    w->wide->csr_steps(&m, p->n == 0 ? 0 : edge->n_in, when, scratch->sums, scratch->fed);
+    const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const nc_steps_run job = {
+        .hot = &p->hot, .n = p->n, .first = range.first / 64, .end = (range.end + 63) / 64,
+        .frames = frames, .scale = edge->scale, .acc = scratch->sums, .fed = scratch->fed,
+        .bias = edge->bias,
+        .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
+        .always = p->always_bits,
+        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
+        .fired = scratch->bits, .stride = stride, .counts = tally,
+    };
+    if (n != 0) w->wide->steps_run(&job);
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = 0; t < frames; t++) {
+        const nc_moment now = nc_moment_of(w->run, sample, first + t, base);
+        nc_emitted(w, edge->source, now, edge->delay, span);
+        nc_count_arrivals(w, k, now, span);
+        int64_t *counts = nc_counts_of(w, index, now.frame);
+        counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits + t * stride, NULL);
+        counts[1] = tally[2 * t];
+        counts[2] = tally[2 * t + 1];
+    }
+    scratch->quiet[w->me] = 0;
+}
+
+/* 64 steps at a time, together where sources fire several times in them. */
+void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
+    const nc_projection *edge =
+        w->network->projection + w->network->population[index].first[0];
+    uint64_t *when = w->team->population[index].when + w->me * edge->n_in;
+    for (size_t part = first; part < end; part += NC_STEPS) {
+        const size_t last = end - part < NC_STEPS ? end : part + NC_STEPS;
+        if (gather_steps(w, edge, sample, part, last, first, when))
+            run_steps(w, index, sample, part, last, first, when);
+        else
+            for (size_t t = part; t < last; t++)
+                nc_step_population(w, index, nc_moment_of(w->run, sample, t, first));
+        memset(when, 0, edge->n_in * sizeof *when);
+    }
+}

@@ -1,0 +1,157 @@
+/* Part of nc_wide.h: convolutions, and the neurons that they feed. */
+/* ---- convolution ---- */
+
+NC_INLINE void add_run(const float *row, float value, const int valued, size_t length, float *sum) {
+    size_t o = 0;
+    for (; o + NC_LANES <= length; o += NC_LANES) {
+        const vec_f w = load_f(row + o);
+        if (valued != 0) store_f(sum + o, load_f(sum + o) + w * value);
+        else store_f(sum + o, load_f(sum + o) + w);
+    }
+    for (; o < length; o += 4) { /* rows are padded to four */
+        const four_f w = *(const four_f *)(row + o);
+        if (valued != 0) *(four_f *)(sum + o) += w * value;
+        else *(four_f *)(sum + o) += w;
+    }
+}
+
+NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
+                          const int valued, const int runs, float *acc, uint32_t *dirty) {
+    const nc_place at = g->place[event];
+    const size_t wide = g->out_stride, group = runs != 0 ? 0 : at.c / (g->c_in / g->groups);
+    const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
+    if (q0 == q1) return;
+    const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
+    const float *channel = weights + (size_t)at.c * g->kh * g->kw * wide;
+    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
+        const uint32_t oy = g->row_out[r];
+        const float *taps = channel + (size_t)g->row_tap[r] * g->kw * wide;
+        float *row = acc + (size_t)oy * g->ow * g->groups * wide;
+        if (left < dirty[2 * oy]) dirty[2 * oy] = left;
+        if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
+        if (runs != 0) {
+            add_run(taps + g->col_tap[q0] * wide, value, valued, (q1 - q0) * wide,
+                    row + left * wide);
+            continue;
+        }
+        for (uint32_t q = q0; q < q1; q++)
+            add_run(taps + g->col_tap[q] * wide, value, valued, wide,
+                    row + (g->col_out[q] * g->groups + group) * wide);
+    }
+}
+
+static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
+                                           const nc_span *span, float *acc, uint32_t *dirty) {
+    const uint32_t *idx = span->idx;
+    const float *val = span->val;
+    const size_t n = span->count;
+    if (val == NULL && g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, dirty);
+    else if (val == NULL)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 0, acc, dirty);
+    else if (g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 1, acc, dirty);
+    else
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 0, acc, dirty);
+}
+
+#if defined(__clang__)
+#define NC_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define NC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (four_i){__VA_ARGS__})
+#endif
+
+/* Four positions of four channels, turned: in rows of `from`, out rows of `to` floats apart. */
+NC_INLINE void turn_four(const float *in, size_t from, float scale, float *out, size_t to) {
+    const four_f a = *(const four_f *)in, b = *(const four_f *)(in + from);
+    const four_f c = *(const four_f *)(in + 2 * from), d = *(const four_f *)(in + 3 * from);
+    const four_f ac0 = NC_SHUFFLE(a, c, 0, 4, 1, 5);
+    const four_f ac1 = NC_SHUFFLE(a, c, 2, 6, 3, 7);
+    const four_f bd0 = NC_SHUFFLE(b, d, 0, 4, 1, 5);
+    const four_f bd1 = NC_SHUFFLE(b, d, 2, 6, 3, 7);
+    *(four_f *)out = NC_SHUFFLE(ac0, bd0, 0, 4, 1, 5) * scale;
+    *(four_f *)(out + to) = NC_SHUFFLE(ac0, bd0, 2, 6, 3, 7) * scale;
+    *(four_f *)(out + 2 * to) = NC_SHUFFLE(ac1, bd1, 0, 4, 1, 5) * scale;
+    *(four_f *)(out + 3 * to) = NC_SHUFFLE(ac1, bd1, 2, 6, 3, 7) * scale;
+}
+
+/* Positions left .. right - 1 of one output row and one group, scaled, to out[channel][place]. */
+NC_INLINE void turn_row(const float *sum, size_t pitch, size_t left, size_t right, size_t channels,
+                        float scale, float *out, size_t places) {
+    for (size_t c = 0; c < channels; c += 4) {
+        const size_t some = channels - c < 4 ? channels - c : 4;
+        size_t x = left;
+        if (some == 4)
+            for (; x + 4 <= right; x += 4)
+                turn_four(sum + x * pitch + c, pitch, scale, out + c * places + x, places);
+        for (; x < right; x++)
+            for (size_t k = 0; k < some; k++)
+                out[(c + k) * places + x] = sum[x * pitch + c + k] * scale;
+    }
+}
+
+static NC_TARGET void NC_WIDE(nc_conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty,
+                                      float *out) {
+    const size_t places = (size_t)g->oh * g->ow, channels = g->c_out / g->groups;
+    const size_t pitch = g->groups * g->out_stride;
+    for (uint32_t oy = 0; oy < g->oh; oy++) {
+        const size_t left = dirty[2 * oy], right = dirty[2 * oy + 1];
+        const size_t from = left < right ? left : 0, to = left < right ? right : 0;
+        float *row = acc + (size_t)oy * g->ow * pitch;
+        for (size_t c = 0; c < g->c_out; c++) {
+            float *line = out + c * places + (size_t)oy * g->ow;
+            for (size_t x = 0; x < from; x++) line[x] = NC_UNTOUCHED;
+            for (size_t x = to; x < g->ow; x++) line[x] = NC_UNTOUCHED;
+        }
+        for (size_t group = 0; group < g->groups && from < to; group++)
+            turn_row(row + group * g->out_stride, pitch, from, to, channels, scale,
+                     out + group * channels * places + (size_t)oy * g->ow, places);
+        for (size_t k = from * pitch; k < to * pitch; k++) row[k] = NC_UNTOUCHED;
+        dirty[2 * oy] = g->ow;
+        dirty[2 * oy + 1] = 0;
+    }
+}
+
+/* ---- convolution and its neurons, both in position-major order ---- */
+
+NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turned_run *r) {
+    const parameters shared = parameters_at(form, each, r->hot, 0);
+    const vec_f empty = all_f(NC_UNTOUCHED);
+    size_t touched = 0, moved = 0;
+    for (size_t j = 0; j < r->n; j += NC_COLUMNS) {
+        const size_t left = r->n - j;
+        const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+        float x[NC_COLUMNS] __attribute__((aligned(64)));
+        uint64_t hit = r->always == NULL ? 0 : r->always[j / 64], changed;
+#pragma GCC unroll 16
+        for (size_t k = 0; k < NC_COLUMNS; k += (size_t)NC_LANES) {
+            const vec_f sum = load_f(r->acc + j + k);
+            hit |= (uint64_t)bits_in(differ(bits_of(sum), (vec_i){0} + INT32_MIN)) << k;
+            vec_f in = sum * r->scale + 0.0f;
+            if (r->bias != NULL) in += load_f(r->bias + j + k);
+            store_f(x + k, in);
+            store_f(r->acc + j + k, empty);
+        }
+        r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
+                                             r->i == NULL ? NULL : r->i + j, &changed);
+        touched += (size_t)NC_POPCOUNT(hit & there);
+        moved += (size_t)NC_POPCOUNT(changed & there);
+    }
+    *r->touched = touched;
+    *r->changed = moved;
+}
+
+static NC_TARGET void NC_WIDE(nc_turned_step)(const nc_turned_run *r) {
+    const int32_t each = r->hot->per_neuron;
+    switch (r->hot->form) {
+#define NC_CASE(F)                                                                               \
+    case (F):                                                                                    \
+        if (each != 0) turned_all((F), 1, r);                                                    \
+        else turned_all((F), 0, r);                                                              \
+        break;
+        NC_OFTEN(NC_CASE)
+#undef NC_CASE
+    default:
+        turned_all(r->hot->form, each, r);
+    }
+}

@@ -1,0 +1,98 @@
+/* Part of nc_wide.h: whole vectors. */
+/* ---- whole vectors ---- */
+
+static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
+    size_t count = 0, j = 0;
+    if (touched == NULL) {
+        for (; j + NC_LANES <= n; j += NC_LANES) {
+            const vec_f value = load_f(x + j);
+            const lanes hit = differ(bits_of(value), (vec_i){0} + INT32_MIN);
+            count += (size_t)NC_POPCOUNT((uint64_t)bits_in(hit));
+            store_f(x + j, value + 0.0f);
+        }
+    }
+    for (; j < n; j++) {
+        uint32_t bits;
+        memcpy(&bits, x + j, sizeof bits);
+        const uint8_t hit = bits != 0x80000000u;
+        count += hit;
+        if (touched != NULL) touched[j] |= hit;
+        x[j] = x[j] + 0.0f;
+    }
+    return count;
+}
+
+static NC_TARGET void NC_WIDE(nc_scale_i32)(size_t n, float scale, const int32_t *acc, float *out) {
+    size_t j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES)
+        store_f(out + j, __builtin_convertvector((vec_i)load_i(acc + j), vec_f) * scale);
+    for (; j < n; j++) out[j] = (float)acc[j] * scale;
+}
+
+static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc,
+                                        float *out) {
+    const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << shift) - 1);
+    size_t j = 0;
+    for (; j + NC_LANES <= n; j += NC_LANES) {
+        const vec_i packed = *(const any_i *)(acc + j);
+        const vec_f value = __builtin_convertvector(packed >> shift, vec_f) * scale;
+        store_f(out + j, pick(below(packed & low, (vec_i){0} + 1), all_f(NC_UNTOUCHED), value));
+    }
+    for (; j < n; j++)
+        out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
+}
+
+/* Places and values of what is not zero. With NC_MASKS, whole vectors are written, of which only the
+ * first lanes count: idx and val have room for that. */
+static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, uint32_t *idx,
+                                                  float *val) {
+    size_t count = 0, j = 0;
+#ifdef NC_MASKS
+    __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; j + NC_LANES <= n; j += NC_LANES, place = _mm512_add_epi32(place, _mm512_set1_epi32(16))) {
+        const vec_f value = load_f(dense + j);
+        const lanes there = differ(bits_of(value) & 0x7FFFFFFF, (vec_i){0});
+        if (there == 0) continue;
+        _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(there, place));
+        _mm512_storeu_ps(val + count, _mm512_maskz_compress_ps(there, (__m512)value));
+        count += (size_t)NC_POPCOUNT((uint64_t)there);
+    }
+#else
+    for (; j + NC_LANES <= n; j += NC_LANES) {
+        const vec_i size = bits_of(load_f(dense + j)) & 0x7FFFFFFF;
+        for (uint32_t left = bits_in(differ(size, (vec_i){0})); left != 0; left &= left - 1) {
+            const size_t place = j + (size_t)__builtin_ctz(left);
+            idx[count] = (uint32_t)place;
+            val[count++] = dense[place];
+        }
+    }
+#endif
+    for (; j < n; j++) {
+        if (dense[j] == 0.0f) continue;
+        idx[count] = (uint32_t)j;
+        val[count++] = dense[j];
+    }
+    return count;
+}
+
+/* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. */
+static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, const uint64_t *flags,
+                                                   uint32_t *idx) {
+    size_t count = 0;
+    for (size_t w = 0; w < words; w++) {
+        const uint64_t bits = flags[w];
+        if (bits == 0) continue;
+        const uint32_t base = (uint32_t)((first + w) * 64);
+        uint64_t left = bits;
+        const uint32_t most = (uint32_t)NC_POPCOUNT(bits);
+        for (uint32_t done = 0; done < most; done += 4) {
+            for (int k = 0; k < 4; k++) { /* four at a time: what is beyond the last does not count */
+                const uint64_t some = left | (uint64_t)1 << 63;
+                idx[count + done + (uint32_t)k] = base + (uint32_t)__builtin_ctzll(some);
+                left &= left - 1;
+            }
+        }
+        count += most;
+    }
+    return count;
+}
