@@ -99,6 +99,7 @@ nc_status nc_check_call(const nc_network *network, const nc_run *run, double sec
     if (run->workers > NC_MOST_THREADS || run->teams > NC_MOST_THREADS / run->workers)
         return NC_BAD_RUN;
     if (nc_wide_version(run->version) == NULL || !(seconds >= 0.0)) return NC_BAD_RUN; /* NaN */
+    if (run->frames_done < 0 || run->frames_done > INT64_MAX / 2) return NC_BAD_RUN;
     for (uint32_t k = 0; k < run->teams; k++)
         if (!share_stands(run, run->team + k)) return NC_BAD_SHARE;
     return NC_OK;

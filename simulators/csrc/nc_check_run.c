@@ -24,9 +24,10 @@ static int scalars(const checking_run *r) {
            nc_need(r->c, run->teams != 0 && run->teams <= NC_MOST_THREADS / workers, NC_BAD_RUN,
                    "teams") &&
            nc_need(r->c, nc_wide_version(run->version) != NULL, NC_BAD_RUN, "version") &&
-           nc_need(r->c, run->frames_done >= 0, NC_BAD_RUN, "frames_done") &&
            nc_need(r->c, nc_times(r->frames, 8 * sizeof(int64_t)) <= PTRDIFF_MAX, NC_OVERFLOW,
                    "batch") &&
+           nc_need(r->c, run->frames_done >= 0 && (uint64_t)run->frames_done <= r->frames, NC_BAD_RUN,
+                   "frames_done") &&
            nc_need(r->c, run->steps <= UINT32_MAX, NC_OVERFLOW, "steps") &&
            nc_need(r->c, run->chunk <= UINT32_MAX, NC_OVERFLOW, "chunk") &&
            NC_THERE(r->c, nc_team, run->team, run->teams, "team") &&

@@ -251,6 +251,7 @@ RUN = [
     ("no workers", "BAD_RUN run workers", "run workers", 0),
     ("workers that overflow", "BAD_RUN run workers", "run workers", 2**31),
     ("a version that is none", "BAD_RUN run version", "run version", 99),
+    ("more frames than all", "BAD_RUN run frames_done", "run frames_done", 25),
     ("negative frames", "BAD_RUN run frames_done", "run frames_done", -1),
     ("a batch beyond all memory", "OVERFLOW run batch", "run batch", BIG),
     ("too many steps", "OVERFLOW run steps", "run steps", 2**33),

@@ -110,6 +110,7 @@ def test_workers_without_cuts(workers):
         ("workers", 2**31, "BAD_RUN"),
         ("chunk", 0, "BAD_RUN"),
         ("version", 3, "BAD_RUN"),
+        ("frames_done", 2**63 - 1, "BAD_RUN"),
         ("batch", 1, "BAD_SHARE"),
         ("team", 0, "NULL"),
     ],
