@@ -1,4 +1,4 @@
-"""The compiled kernel; what `lib` holds is declared in csrc/nc_kernel.h and csrc/nc_driver.h."""
+"""The compiled kernel; `lib` is declared in csrc/nc_kernel.h, nc_driver.h and nc_check.h."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def _reference(workload: WorkloadLike, threads: int, variant: str | None) -> Spi
     """The NumPy engine; what threads it has is NumPy's affair."""
     network = build_network(workload, variant_of(workload, variant))
     inputs, nothing = input_arrays(workload, network), Record(emissions=())
-    return lambda: spike_totals(network, run_reference(network, inputs, record=nothing))
+    return lambda: spike_totals(network, run_reference(network, inputs, record=nothing).counts)
 
 
 def _later(module: str) -> Build:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
+from neurochain.accounting import RawCounts
 from neurochain.bench.networks import ARITHMETIC, build_network, input_arrays
 from neurochain.bench.workloads import WorkloadLike
-from neurochain.accounting import RawCounts
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import Network
 from neurochain.simulators.event import pack, pack_inputs, prepare

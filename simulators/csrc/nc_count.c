@@ -21,22 +21,22 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *restrict idx,
         }
         return;
     }
-    int64_t events[2] = {0, 0};
-    for (size_t k = 0; k < count; k++) events[val[k] == 1.0f || val[k] == -1.0f ? 0 : 1]++;
-    row[0] += events[0];
-    row[1] += events[1];
+    uint32_t units = 0; /* a frame has fewer than 2^32 events */
+    for (size_t k = 0; k < count; k++) units += (val[k] == 1.0f) | (val[k] == -1.0f);
+    row[0] += units;
+    row[1] += (int64_t)count - units;
     int64_t unit = 0, all = 0;
     for (size_t c = 0; c < 3; c++) {
-        const int64_t *restrict fan = tables[c].fan;
+        const uint32_t *restrict fan = tables[c].fan;
         if (fan == NULL) {
-            unit = tables[c].each * events[0];
-            all = tables[c].each * (events[0] + events[1]);
+            unit = tables[c].each * units;
+            all = tables[c].each * (int64_t)count;
         } else if (c == 0 || fan != tables[c - 1].fan) {
             unit = all = 0;
             for (size_t k = 0; k < count; k++) {
                 const int64_t each = fan[idx[k]];
                 all += each;
-                unit += val[k] == 1.0f || val[k] == -1.0f ? each : 0;
+                unit += each & -(int64_t)((val[k] == 1.0f) | (val[k] == -1.0f));
             }
         }
         row[2 * c + 2] += unit;

@@ -1,6 +1,6 @@
 /* The hosted driver: threads, time limits, and which instructions the processor has. */
 #define _POSIX_C_SOURCE 200809L
-#include "nc_driver.h"
+#include "nc_check.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 #define NC_PAUSE() ((void)0)
 #endif
 
-enum { SPINS = 4000, MOST_THREADS = 256 };
+enum { SPINS = 4000 };
 
 uint32_t nc_best_version(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -84,11 +84,13 @@ static void *work(void *argument) {
 }
 
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
+    const nc_status call = nc_check_call(network, run, seconds);
+    if (call != NC_OK) return call;
+    if (run->version > nc_best_version()) return NC_BAD_RUN;
     const uint32_t threads = run->teams * run->workers;
     const nc_wide *wide = nc_wide_version(run->version);
-    if (threads == 0 || threads > MOST_THREADS || wide == NULL) return NC_NO_THREAD;
-    task tasks[MOST_THREADS];
-    pthread_t thread[MOST_THREADS];
+    task tasks[NC_MOST_THREADS];
+    pthread_t thread[NC_MOST_THREADS];
     const double until = now() + seconds;
     nc_status status = NC_OK;
     uint32_t started = 1;

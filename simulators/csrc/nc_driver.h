@@ -21,8 +21,27 @@ typedef enum {
     NC_OK = 0,
     NC_TOO_LARGE = 1, /* a value times the integer weights of team->at_projection passes 63 bits */
     NC_BAD_KIND = 2,  /* the packed network holds an operator that this kernel does not know */
-    NC_NO_THREAD = 3  /* the system gives no further thread */
+    NC_NO_THREAD = 3, /* the system gives no further thread */
+    /* what nc_check.h finds */
+    NC_NULL = 4,      /* a pointer that is needed is NULL */
+    NC_MISALIGNED = 5,
+    NC_BAD_SIZE = 6,  /* two sizes disagree */
+    NC_BAD_INDEX = 7,
+    NC_NOT_ASCENDING = 8,
+    NC_BAD_UNITS = 9,     /* units do not list every population once */
+    NC_BAD_ORDER = 10,    /* a population reads what is not there yet */
+    NC_BAD_WINDOW = 11,
+    NC_BAD_PROGRAM = 12,
+    NC_BAD_FLAG = 13,     /* a flag promises what does not hold */
+    NC_BAD_DELAY = 14,
+    NC_BAD_SHARE = 15,    /* teams do not cover the batch once */
+    NC_BAD_RUN = 16,      /* chunk, teams, workers, version or seconds */
+    NC_NOT_FRESH = 17,    /* scratch is not as a run finds it first */
+    NC_OVERLAP = 18,
+    NC_OVERFLOW = 19,     /* a product of sizes */
+    NC_COUNTERS = 20      /* counts could pass 63 bits */
 } nc_status;
+#define NC_MOST_THREADS 256
 
 enum { NC_DENSE, NC_CSR, NC_DIAGONAL, NC_CONV, NC_POOL, NC_MAX_POOL, NC_IDENTITY, NC_ROUTE };
 
@@ -38,10 +57,11 @@ typedef struct {
     float limit_i32;
     float limit_i64;
     nc_dense dense;
-    const void *weights; /* CSR [nnz], diagonal [n], convolution: see nc_window */
+    const void *weights; /* CSR, diagonal, convolution (see nc_window): [stored] */
+    size_t stored;       /* and CSR: of local; route: of targets; pools: kernel elements */
     size_t csr_blocks;
     const int64_t *rows; /* CSR [csr_blocks][n_in + 1]: rows of a block follow one another */
-    const uint16_t *local; /* CSR [nnz]: target within its block */
+    const uint16_t *local; /* CSR [stored]: target within its block, ascending in a row */
     int32_t no_zero;     /* CSR: no stored weight is 0 */
     uint32_t shift;      /* CSR: bits that hold any number of events; 0: sums and numbers do not fit */
     float mark_from;     /* convolution: products of values from here on with nonzero weights are none */
@@ -84,7 +104,8 @@ typedef struct {
 } nc_population;
 
 typedef struct {
-    uint32_t n_sources, n_populations, n_units;
+    uint32_t n_sources, n_populations, n_projections, n_units;
+    const size_t *source_n; /* [n_sources]: elements of each */
     const nc_population *population;
     const nc_projection *projection;
     const uint32_t *unit;   /* [n_units + 1]: members unit[u] .. unit[u + 1] */
@@ -99,6 +120,7 @@ typedef struct {
     const uint32_t *idx;
     const float *val;
     const float *dense;
+    size_t frames, events; /* start has frames + 1 elements, idx events */
 } nc_frames;
 
 /* A worker's part of a population's event lists: depth + K frames, the first depth from before. */
@@ -153,11 +175,14 @@ typedef struct {
 } nc_population_scratch;
 
 typedef struct {
+    size_t sums;     /* convolution: elements of acc */
     void *acc;       /* convolution: NC_UNTOUCHED floats, room for 64-bit integers */
     uint32_t *dirty; /* convolution: [oh][2], each (ow, 0) */
 } nc_projection_scratch;
 
 typedef struct {
+    size_t chunk;     /* of the run for which the scratch was made */
+    uint32_t workers; /* likewise */
     size_t first_sample, end_sample;
     size_t at_sample, at_step; /* where the next call goes on; first_sample, 0 at first */
     nc_status status;

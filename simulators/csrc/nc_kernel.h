@@ -129,6 +129,7 @@ typedef struct {
                               their taps, which are numbered from the right (kw - 1 - tap) */
     const uint32_t *row_start, *row_tap, *row_out;
     const uint32_t *col_start, *col_tap, *col_out;
+    uint32_t row_entries, col_entries; /* elements of row_tap and row_out, of col_tap and col_out */
     const nc_place *place; /* [c_in * h * w] */
     const uint32_t *only;  /* pools: [c_in * h * w] the one window that sees an input, or UINT32_MAX;
                               NULL: some input is seen by several */
@@ -184,7 +185,7 @@ size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
 
 /* ---- counting: fan[n_in] summed over events; NULL: each source has `each` ---- */
 typedef struct {
-    const int64_t *fan;
+    const uint32_t *fan;
     int64_t each;
 } nc_fanout;
 /* Adds to row[8]: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */

@@ -15,7 +15,6 @@
 #endif
 #define NC_BYTES (4 * NC_LANES)
 enum { VECTORS = NC_COLUMNS / NC_LANES, BYTE_VECTORS = NC_COLUMNS / NC_BYTES };
-enum { BAND_BYTES = 24576 };         /* of a convolution's sums, about half a nearest cache */
 enum { MOST_I8 = 255, MOST_I16 = 32767 }; /* weights that a narrow sum holds for certain */
 
 typedef float vec_f __attribute__((vector_size(NC_BYTES)));
@@ -621,25 +620,21 @@ NC_INLINE void add_run(const float *row, float value, const int valued, size_t l
     }
 }
 
-/* What one event adds to output rows low .. high - 1. */
 NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
-                          const int valued, uint32_t low, uint32_t high, float *acc,
-                          uint32_t *dirty) {
+                          const int valued, const int runs, float *acc, uint32_t *dirty) {
     const nc_place at = g->place[event];
-    const uint32_t r0 = g->row_start[at.y], r1 = g->row_start[at.y + 1];
+    const size_t wide = g->out_stride, group = runs != 0 ? 0 : at.c / (g->c_in / g->groups);
     const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
-    if (q0 == q1 || r0 == r1 || g->row_out[r0] >= high || g->row_out[r1 - 1] < low) return;
-    const size_t wide = g->out_stride, group = g->runs != 0 ? 0 : at.c / (g->c_in / g->groups);
+    if (q0 == q1) return;
     const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
-    const float *taps_of_channel = weights + (size_t)at.c * g->kh * g->kw * wide;
-    for (uint32_t r = r0; r < r1; r++) {
+    const float *channel = weights + (size_t)at.c * g->kh * g->kw * wide;
+    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
         const uint32_t oy = g->row_out[r];
-        if (oy < low || oy >= high) continue;
-        const float *taps = taps_of_channel + (size_t)g->row_tap[r] * g->kw * wide;
+        const float *taps = channel + (size_t)g->row_tap[r] * g->kw * wide;
         float *row = acc + (size_t)oy * g->ow * g->groups * wide;
         if (left < dirty[2 * oy]) dirty[2 * oy] = left;
         if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
-        if (g->runs != 0) {
+        if (runs != 0) {
             add_run(taps + g->col_tap[q0] * wide, value, valued, (q1 - q0) * wide,
                     row + left * wide);
             continue;
@@ -650,22 +645,19 @@ NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t eve
     }
 }
 
-/* A band of output rows at a time, so that its sums stay in the nearest cache. */
 static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
                                            const nc_span *span, float *acc, uint32_t *dirty) {
     const uint32_t *idx = span->idx;
-    const size_t row = (size_t)g->ow * g->groups * g->out_stride * sizeof *acc;
-    const uint32_t rows = row >= BAND_BYTES ? 1 : (uint32_t)(BAND_BYTES / row);
-    const uint32_t bands = (g->oh + rows - 1) / rows, band = (g->oh + bands - 1) / bands;
-    for (uint32_t low = 0; low < g->oh; low += band) {
-        const uint32_t high = low + band;
-        if (span->val == NULL)
-            for (size_t k = 0; k < span->count; k++)
-                conv_event(g, weights, idx[k], 1.0f, 0, low, high, acc, dirty);
-        else
-            for (size_t k = 0; k < span->count; k++)
-                conv_event(g, weights, idx[k], span->val[k], 1, low, high, acc, dirty);
-    }
+    const float *val = span->val;
+    const size_t n = span->count;
+    if (val == NULL && g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, dirty);
+    else if (val == NULL)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 0, acc, dirty);
+    else if (g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 1, acc, dirty);
+    else
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 0, acc, dirty);
 }
 
 #if defined(__clang__)
@@ -853,18 +845,16 @@ static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, c
         const uint64_t bits = flags[w];
         if (bits == 0) continue;
         const uint32_t base = (uint32_t)((first + w) * 64);
-#ifdef NC_MASKS
-        const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        for (uint32_t k = 0; k < 64; k += 16) {
-            const __mmask16 some = (__mmask16)(bits >> k);
-            const __m512i place = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)(base + k)));
-            _mm512_storeu_si512(idx + count, _mm512_maskz_compress_epi32(some, place));
-            count += (size_t)NC_POPCOUNT((uint64_t)some);
+        uint64_t left = bits;
+        const uint32_t most = (uint32_t)NC_POPCOUNT(bits);
+        for (uint32_t done = 0; done < most; done += 4) {
+            for (int k = 0; k < 4; k++) { /* four at a time: what is beyond the last does not count */
+                const uint64_t some = left | (uint64_t)1 << 63;
+                idx[count + done + (uint32_t)k] = base + (uint32_t)__builtin_ctzll(some);
+                left &= left - 1;
+            }
         }
-#else
-        for (uint64_t left = bits; left != 0; left &= left - 1)
-            idx[count++] = base + (uint32_t)__builtin_ctzll(left);
-#endif
+        count += most;
     }
     return count;
 }

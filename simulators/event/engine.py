@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
-from neurochain.errors import Finding, InputError, InternalError, UnsupportedError
+from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, I64, Network, Population, PortKind
+from neurochain.simulators.event.border import check_run, failure
 from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
@@ -44,7 +45,6 @@ CALL_SECONDS = 0.05
 
 CHUNK_STEPS = 128
 CHUNK_BYTES = 1 << 26
-MOST_THREADS = 256  # of nc_driver.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,15 +147,16 @@ def prepare(
     chunk     steps of a population before the next one's turn; None: what fits the caches
 
     Errors: InputError for a thread count below 1, a version that the processor lacks, names that
-    cannot be recorded or states that do not fit.
+    cannot be recorded, states or events that do not fit, or counts that could pass 63 bits.
     """
     record = record or Record()
     _check_record(packed.network, record)
     best = packed.memory.lib.nc_best_version()
-    if threads < 1 or threads > MOST_THREADS:
-        raise InputError(
-            Finding(where="threads", what=f"is {threads}; it must be 1 to {MOST_THREADS}.")
-        )
+    most = packed.memory.lib.NC_MOST_THREADS
+    if threads < 1 or threads > most:
+        raise InputError(Finding(where="threads", what=f"is {threads}; it must be 1 to {most}."))
+    if chunk is not None and chunk < 1:
+        raise InputError(Finding(where="chunk", what=f"is {chunk}; it must be at least 1 step."))
     if version is not None and not 0 <= version <= best:
         raise InputError(
             Finding(where="version", what=f"is {version}; this processor runs 0 to {best}.")
@@ -225,6 +226,7 @@ class PreparedRun:
         run.teams, run.workers = self.teams, self.workers
         run.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
         self._fill(fresh)
+        check_run(self.memory, packed.struct, self.struct, packed.names)
 
     def _count_block(self, workers: int) -> I64:
         """One block of zeros for the counts of everything, so that one call clears them."""
@@ -328,21 +330,20 @@ class PreparedRun:
 
     def _first_neuron(self, n: int, worker: int) -> int:
         """As nc_range_of has it."""
-        columns = self.memory.lib.NC_COLUMNS
+        columns = int(self.memory.lib.NC_COLUMNS)
         return min(-(-n // columns) * worker // self.workers * columns, n)
 
     # --- scratch of a team ------------------------------------------------------------------------
 
     def _team(self, into: Any, share: tuple[int, int], given: Mapping[str, Frames]) -> None:
         memory, chunk = self.memory, self.struct[0].chunk
+        into.chunk, into.workers = chunk, self.workers
         into.first_sample, into.end_sample = share
         into.at_sample = share[0]
         into.node = memory.structs("nc_node", len(self.packed.nodes))
         for k, node in enumerate(self.packed.nodes):
             self._node(into.node[k], node, given)
-        into.population = memory.structs(
-            "nc_population_scratch", len(self.network.populations)
-        )
+        into.population = memory.structs("nc_population_scratch", len(self.network.populations))
         for k, population in enumerate(self.network.populations):
             self._population_scratch(into.population[k], k, population)
         into.projection = memory.structs("nc_projection_scratch", len(self.packed.projections))
@@ -424,6 +425,7 @@ class PreparedRun:
         slots = g.oh * g.ow * g.groups * g.out_stride
         acc = aligned_zeros((2 * slots + 64,), np.float32)  # room for 64-bit integers, whole blocks
         acc[:] = -0.0
+        into.sums = slots
         into.acc = self.memory.writable("float", acc)
         dirty = np.zeros((g.oh, 2), dtype=np.uint32)
         dirty[:, 0] = g.ow
@@ -443,7 +445,7 @@ class PreparedRun:
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
             if status != lib.NC_OK:
-                raise InternalError(f"the kernel returned status {status}.")
+                raise failure(self.memory, status)
 
     def _too_large(self) -> UnsupportedError:
         run = self.struct[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Frames:
             dense=None if binary else flat,
         )
 
-    def pack(self, memory: Memory, into: object) -> None:
+    def pack(self, memory: Memory, into: Any) -> None:
         """Fill one nc_frames."""
         values = {
             "start": memory.view("int64_t", self.start),
@@ -55,3 +56,4 @@ class Frames:
             values["dense"] = memory.view("float", self.dense)
         for name, pointer in values.items():
             setattr(into, name, pointer)
+        into.frames, into.events = self.start.size - 1, self.idx.size

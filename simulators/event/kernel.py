@@ -52,7 +52,7 @@ class Memory:
         self._kept: list[Any] = []
 
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
-        """Pointer to the elements of an array, which is copied where it is not contiguous.
+        """Pointer to the elements of an array, copied where it is not contiguous or not aligned.
 
         `ctype` is the C element type ("void": that of the dtype); the caller sees to it that the
         dtype agrees.
@@ -60,7 +60,7 @@ class Memory:
         element = f"{array.dtype.name}_t" if ctype == "void" else ctype
         return self._keep(
             self.ffi.from_buffer(
-                _array_of(element.replace("float32_t", "float")), np.ascontiguousarray(array)
+                _array_of(element.replace("float32_t", "float")), _laid_out(array)
             ),
         )
 
@@ -92,6 +92,12 @@ class Memory:
     def structs(self, ctype: str, count: int) -> Any:
         """A zeroed array of `count` structures (at least one is allocated)."""
         return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+
+def _laid_out(array: NDArray[Any]) -> NDArray[Any]:
+    """The same elements, contiguous and aligned (a mapped file may begin anywhere)."""
+    whole = np.ascontiguousarray(array)
+    return whole if whole.flags.aligned else whole.copy()
 
 
 def _array_of(ctype: str) -> str:

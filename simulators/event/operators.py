@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, 
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.windows import pack_window
 
-__all__ = ["PACKERS", "block_major", "out_elements", "padded", "pack_projection"]
+__all__ = ["PACKERS", "block_major", "out_elements", "pack_projection", "padded"]
 
 _WEIGHT_TYPES = {"float32": "NC_F32", "int8": "NC_I8", "int16": "NC_I16"}
 _BIAS = {"int8": 128, "int16": 32768}
@@ -88,7 +89,7 @@ def _pack_fanouts(memory: Memory, into: Any, projection: Projection) -> None:
             into.fan[k].each = first
             continue
         known = [pointer for seen, pointer in kept if np.array_equal(seen, table)]
-        pointer = known[0] if known else memory.view("int64_t", table.astype(np.int64))
+        pointer = known[0] if known else memory.view("uint32_t", table.astype(np.uint32))
         kept.append((table, pointer))  # equal tables share memory, and are summed once
         into.fan[k].fan = pointer
 
@@ -199,7 +200,7 @@ def _pack_csr(memory: Memory, into: Any, operator: Csr, finite: bool) -> None:
         local, weights = (targets & 0xFFFF).astype(np.uint16)[order], weights[order]
     into.kind, into.csr_blocks = memory.lib.NC_CSR, blocks
     into.rows, into.local = memory.view("int64_t", rows), memory.view("uint16_t", local)
-    into.weights = memory.view("void", weights)
+    into.weights, into.stored = memory.view("void", weights), weights.size
     into.no_zero = bool(weights.all())
     if weights.dtype == np.float32:
         _pack_limits(into, 0)
@@ -220,7 +221,7 @@ def _summed(n_out: int, targets: NDArray[np.int32], weights: NDArray[Any]) -> in
 def _pack_diagonal(memory: Memory, into: Any, operator: Diagonal, finite: bool) -> None:
     into.kind = memory.lib.NC_DIAGONAL
     weights = np.ascontiguousarray(operator.weights)
-    into.weights = memory.view("void", weights)
+    into.weights, into.stored = memory.view("void", weights), weights.size
     nonzero = weights != 0
     if not nonzero.all():
         into.nonzero = memory.view("uint8_t", nonzero)
@@ -228,7 +229,7 @@ def _pack_diagonal(memory: Memory, into: Any, operator: Diagonal, finite: bool) 
 
 
 def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
-    """Weights by source, as float32, which holds int8 and int16: (c_in, kh, kw from the right, row).
+    """Weights by source, as float32, which holds int8 and int16: (c_in, kh, kw reversed, row).
 
     Zeros are -0: added to a sum that nothing has reached, which is -0, they leave it so.
     """
@@ -240,7 +241,7 @@ def _pack_conv(memory: Memory, into: Any, operator: Conv, finite: bool) -> None:
     rows[..., :per_group] = by_source[..., ::-1, :]
     rows[rows == 0] = -0.0
     into.kind = memory.lib.NC_CONV
-    into.weights = memory.view("void", rows)
+    into.weights, into.stored = memory.view("void", rows), rows.size
     channels = (operator.in_shape[0], c_out)
     into.window = pack_window(
         memory, operator.window, channels, groups, rows.shape[-1], from_the_right=True
@@ -254,6 +255,7 @@ def _pack_pool(memory: Memory, into: Any, operator: Pool, finite: bool) -> None:
     into.kind = memory.lib.NC_POOL
     channels = (operator.in_shape[0], operator.out_shape[0])
     into.window = pack_window(memory, operator.window, channels)
+    into.stored = prod(operator.window.kernel)
     if operator.divisors is not None:
         into.divisors = memory.view("float", operator.divisors)
     elif operator.average:
@@ -266,6 +268,7 @@ def _pack_max_pool(memory: Memory, into: Any, operator: MaxPool, finite: bool) -
     into.window = pack_window(memory, window, (operator.in_shape[0], operator.out_shape[0]))
     into.pool_stride, into.pool_padding = window.stride, window.padding
     into.pool_dilation = window.dilation
+    into.stored = prod(window.kernel)
 
 
 def _pack_identity(memory: Memory, into: Any, operator: Identity, finite: bool) -> None:
@@ -279,6 +282,7 @@ def _pack_route(memory: Memory, into: Any, operator: Route, finite: bool) -> Non
     starts = np.concatenate([[0], np.cumsum(operator.fanout(nonzero=False))])
     into.indptr = memory.view("int64_t", starts.astype(np.int64))
     into.targets = memory.view("int32_t", targets.astype(np.int32))
+    into.stored = targets.size
 
 
 PACKERS: dict[type[Operator], Callable[[Memory, Any, Any, bool], None]] = {

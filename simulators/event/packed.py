@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import Network, Population, PortKind, Projection, Source
+from neurochain.simulators.event.border import Names, check_network
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import out_elements, pack_projection, padded
 from neurochain.simulators.event.programs import (
@@ -34,6 +36,7 @@ class PackedNetwork:
     depths       node name -> past steps that are still read
     widths       node name -> elements of each port's buffer
     widest       elements of a buffer that holds any projection's result
+    names        names by index, for messages
     """
 
     def __init__(self, network: Network) -> None:
@@ -50,6 +53,9 @@ class PackedNetwork:
         packed = self.memory.structs("nc_network", 1)
         packed[0].n_sources = len(network.sources)
         packed[0].n_populations = len(network.populations)
+        packed[0].n_projections = len(self.projections)
+        sizes = (prod(source.shape) for source in network.sources)
+        packed[0].source_n = self.memory.new("size_t[]", sizes)
         packed[0].projection = self.edges = self._pack_projections()
         packed[0].population, self.registers = self._pack_populations()
         self.populations = packed[0].population
@@ -58,6 +64,12 @@ class PackedNetwork:
         self.widths = {p.name: self._port_widths(p) for p in network.populations}
         self.widest = max((out_elements(p) for p in self.projections), default=1)
         self._pack_units()
+        self.names: Names = {
+            "projection": [projection.name for projection in self.projections],
+            "population": [population.name for population in network.populations],
+            "node": [node.name for node in self.nodes],
+        }
+        check_network(self.memory, packed, self.names)
 
     def _port_widths(self, population: Population) -> list[int]:
         """A port's first projection writes its padded rows right into the buffer."""
@@ -171,6 +183,7 @@ def _pack_leak(memory: Memory, into: Any, population: Population) -> None:
 def pack(network: Network) -> PackedNetwork:
     """Pack a network once, for many runs.
 
-    Errors: UnsupportedError naming what the kernel cannot execute.
+    Errors: UnsupportedError naming what the kernel cannot execute; InputError for fan-outs whose
+    sums could pass 63 bits.
     """
     return PackedNetwork(network)

@@ -63,6 +63,7 @@ _RESETS: dict[tuple[ResetKind, ResetTiming], str] = {
 def hot_forms() -> dict[Program, tuple[str, ...]]:
     """Programs with loops of their own -> the flags of nc_hot.form. All others are interpreted."""
     forms: dict[Program, tuple[str, ...]] = {}
+    resets: list[tuple[Reset, tuple[str, ...]]]
     resets = [(Reset(kind=k, timing=t), (name,)) for (k, t), name in _RESETS.items()]
     resets.append((Reset(kind=ResetKind.NONE), ()))
     for reset, flags in resets:

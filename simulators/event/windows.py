@@ -41,7 +41,7 @@ def pack_window(
     """An nc_window for (c_in, c_out) channels.
 
     from_the_right   columns of taps are numbered from the right, as a convolution's weights are
-                     stored: what an input reaches in a row then lies side by side, as do its weights
+                     stored: what an input reaches in a row lies side by side, and its weights too
     """
     packed = memory.structs("nc_window", 1)
     g = packed[0]
@@ -55,9 +55,10 @@ def pack_window(
         start, taps, outputs = columns
         columns = (start, [window.kernel[1] - 1 - tap for tap in taps], outputs)
         g.runs = groups == 1 and _follow_one_another(*columns)
+    g.row_entries, g.col_entries = len(rows[1]), len(columns[1])
     g.row_start, g.row_tap, g.row_out = (memory.new("uint32_t[]", t) for t in rows)
     g.col_start, g.col_tap, g.col_out = (memory.new("uint32_t[]", t) for t in columns)
-    places = np.stack(np.indices((channels[0], *window.size), dtype=np.uint32), axis=-1)
+    places = np.moveaxis(np.indices((channels[0], *window.size), dtype=np.uint32), 0, -1)
     view = memory.view("uint32_t", places.reshape(-1, 3))
     g.place = memory.ffi.cast("nc_place *", view)
     if max(map(_most_entries, (rows, columns))) == 1:

@@ -132,7 +132,7 @@ def test_a_call_of_the_kernel_may_stop_anywhere(monkeypatch):
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60)
 def test_no_version_thread_or_chunk_matters(dtype, seed):
-    """Portable, AVX2 and AVX-512 loops (where this processor has them), 1 to 5 threads, any chunk."""
+    """Portable, AVX2 and AVX-512 loops where the processor has them, 1 to 5 threads, any chunk."""
     rng = np.random.default_rng(seed)
     network = random_network(rng, dtype)
     batch = int(rng.integers(1, 4))

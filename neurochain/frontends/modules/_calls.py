@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from neurochain.errors import Finding
+from neurochain.frontends.modules._carried import Carried, attributes
 from neurochain.frontends.modules._changes import (
     counter_findings,
     generator_findings,
@@ -59,6 +60,7 @@ class Trace:
     threaded  (argument, place among the returned items): what a call returned there, states as a
               whole, is the argument of the next call
     first     arguments of the first call beside the sample
+    carried   numbers that a loop leaves for its next call
     failure   the exception that forward raised by itself, None where it ran
     """
 
@@ -70,6 +72,7 @@ class Trace:
     threaded: tuple[tuple[str, int], ...] = ()
     whole: Any = None
     first: Mapping[str, torch.Tensor | None] = field(default_factory=dict)
+    carried: Sequence[Finding] = ()
     stopped: bool = False
     failure: Exception | None = None
 
@@ -90,15 +93,19 @@ def trace(
     inputs: Collection[str] = (),
     one_step: bool | None = None,
     inside: bool = False,
+    again: bool = False,
 ) -> Trace:
     """Follow `module` on `sample`.
 
     inputs: further arguments of forward that are inputs like the first; all others carry states.
     one_step: whether a call is a step, None where it is found out. inside: look into neurons.
+    again: call a loop twice, to see what it leaves behind; such a trace is not read.
     """
     given = {k: v for k, v in sample.arguments.items() if top(k) not in inputs}
     frame = {"": sample.x, **{k: v for k, v in sample.arguments.items() if top(k) in inputs}}
-    run = partial(_run, module, frame, one_step=one_step, inside=inside, named=sample.named)
+    run = partial(
+        _run, module, frame, one_step=one_step, inside=inside, named=sample.named, again=again
+    )
     needed, optional = ([n for n in names if n not in inputs] for names in extra_arguments(module))
     names = [*needed, *optional]
     known = {top(name) for name in given}
@@ -127,12 +134,15 @@ def _run(
     inside: bool,
     named: bool,
     names: Sequence[str] = (),
+    again: bool = False,
 ) -> Trace:
     """One trace, from rest: what an earlier trace left in the module is no state."""
     tops = [] if named else list(dict.fromkeys(map(top, arguments)))
     with at_rest(module, weights=False):  # to_graph keeps them
         frames = [frame] * ONE_STEP_CALLS
-        return follow(module, frames, arguments, one_step, names or tops, inside=inside)
+        return follow(
+            module, frames, arguments, one_step, names or tops, inside=inside, again=again
+        )
 
 
 def follow(
@@ -145,12 +155,13 @@ def follow(
     live: bool = False,
     inside: bool = False,
     spikes: Sequence[torch.Tensor] | None = None,
+    again: bool = False,
 ) -> Trace:
     """Call forward under the tracer, on every frame where a call is a step, else on the first.
 
     frames     the inputs of every call by argument, "" for the first one
     arguments  of the first call; names: those among which states may be threaded
-    live, inside, spikes   as in Tracer
+    live, inside, spikes   as in Tracer; again: as in trace
     """
     tracer = Tracer(module, live=live, inside=inside, spikes=spikes)
     result = Trace(tracer=tracer, returned=[], values=[], one_step=False, slots=[], first=arguments)
@@ -158,6 +169,7 @@ def follow(
     chance = generators()
     dice = torch.random.get_rng_state()
     counted: list[Finding] = []
+    at_first = attributes(module) if again else {}
     try:
         with tracer.active():
             marked = {
@@ -177,6 +189,12 @@ def follow(
                     if hidden is not None and not found:
                         found = hidden_findings(hidden, module)
                     counted = found or counted
+            if again and not result.one_step:
+                with tracer.asleep():
+                    left = Carried(module, at_first, tracer.carried)
+                _call(result, module, frames[0], pack(marked))
+                with tracer.asleep():
+                    result.carried = left.findings()
         tracer.findings += [*counted, *parameter_findings(tracer.names, given, module)]
         tracer.findings += generator_findings(chance)
         unseen = not tracer.draws and tracer.encoding is None

@@ -19,6 +19,7 @@ __all__ = [
     "FRESH",
     "QUERIES",
     "REDUCTIONS",
+    "SIZES",
     "STOPS",
     "VIEWS",
     "WEIGHTED",
@@ -45,6 +46,9 @@ QUERIES = frozenset(
         "_version",
     }
 )  # fmt: skip
+
+# those among them that are numbers of elements
+SIZES = frozenset({"size", "shape", "numel", "nelement"})
 
 # new tensors that take only shape and type from their argument
 FRESH = frozenset(

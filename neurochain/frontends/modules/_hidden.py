@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from neurochain.errors import Finding
+from neurochain.frontends.modules._counters import plain
 from neurochain.frontends.modules._kinds import is_leaf, label_of
 from neurochain.frontends.modules._marks import tracked
 
@@ -30,17 +31,23 @@ _PLAIN = (bool, int, float, complex, str, bytes)
 _FOREIGN = frozenset(
     {"torch", "snntorch", "numpy", "neurochain", "_pytest", "pytest", "builtins"}
     | sys.stdlib_module_names
-)
+) - {"test"}  # also what people call a script
 _MODULE = nn.Module()
 _MOST = 100_000
 
 
 class Reached:
-    """facts: what each place holds, by its path; undo: calls that put everything back."""
+    """What forward can reach.
+
+    facts: what each place holds, by its path; undo: calls that put everything back; functions:
+    those that are not of a library; tables: lengths of lists of numbers that are not all the same.
+    """
 
     def __init__(self) -> None:
         self.facts: dict[str, Any] = {}
         self.undo: list[Callable[[], Any]] = []
+        self.functions: list[types.FunctionType] = []
+        self.tables: set[int] = set()
         self._seen: dict[int, Any] = {}  # holds the objects too: no id is used twice
 
     def restore(self) -> None:
@@ -51,6 +58,7 @@ class Reached:
     def visit(self, path: str, item: Any) -> None:
         """Note `item` and all that hangs on it."""
         if isinstance(item, _PLAIN):
+            item = plain(item)
             self.facts[path] = (type(item), item)
             return
         if item is None or id(item) in self._seen or len(self._seen) > _MOST:
@@ -116,6 +124,8 @@ class Reached:
         if item.dtype.hasobject:
             return
         copy = item.copy()
+        if item.ndim == 1 and len(set(item.tolist())) > 1:
+            self.tables.add(len(item))
 
         def undo() -> None:
             if item.flags.writeable and item.tobytes() != copy.tobytes():
@@ -137,6 +147,8 @@ class Reached:
 
         self.facts[f"len({path})"] = len(content)
         self.undo.append(undo)
+        if all(isinstance(part, (int, float)) for part in content) and len(set(content)) > 1:
+            self.tables.add(len(content))
         for number, part in enumerate(content):
             self.visit(f"{path}[{number}]", part)
 
@@ -171,15 +183,24 @@ class Reached:
 
     def function(self, path: str, item: types.FunctionType) -> None:
         """Variables of closures, defaults, and the globals that the code names."""
-        if str(item.__module__).split(".", maxsplit=1)[0] in _FOREIGN:
+        if _top(item.__module__) in _FOREIGN:
             return
+        self.functions.append(item)
         for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
             self._cell(path, name, cell)
         self.visit(f"{path}.__defaults__", item.__defaults__)
         self.visit(f"{path}.__kwdefaults__", item.__kwdefaults__)
-        for name in _names(item.__code__):
-            if name in item.__globals__:
-                self._global(item.__globals__, name)
+        names = _names(item.__code__)
+        for name in sorted(names & item.__globals__.keys()):
+            self._global(item.__globals__, name)
+            self._helpers(name, item.__globals__[name], names)
+
+    def _helpers(self, path: str, item: Any, names: set[str]) -> None:
+        """Functions of another module of the user's, called as module.function()."""
+        if isinstance(item, types.ModuleType) and _top(item.__name__) not in _FOREIGN:
+            for name in sorted(names & vars(item).keys()):
+                if isinstance(vars(item)[name], types.FunctionType):
+                    self.visit(f"{path}.{name}", vars(item)[name])
 
     def _cell(self, path: str, name: str, cell: types.CellType) -> None:
         try:
@@ -268,8 +289,11 @@ _HANDLERS: tuple[tuple[Any, Callable[[Reached, str, Any], None]], ...] = (
 
 
 def _is_foreign(kind: type) -> bool:
-    name = str(kind.__module__)
-    return name.split(".", maxsplit=1)[0] in _FOREIGN and name != "__main__"
+    return _top(kind.__module__) in _FOREIGN and kind.__module__ != "__main__"
+
+
+def _top(name: Any) -> str:
+    return str(name).split(".", maxsplit=1)[0]
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -19,7 +19,9 @@ from neurochain.frontends.modules._values import (
 )
 from neurochain.frontends.result import Decoding
 
-__all__ = ["DecodedOutput", "decode", "step_output"]
+__all__ = ["OTHERWISE", "DecodedOutput", "decode", "step_output"]
+
+OTHERWISE = "is computed otherwise at step"  # the finding of a step that is unlike the others
 
 _FIX = "Return the stacked values (torch.stack), their sum, mean or maximum over time, or the last."
 
@@ -51,7 +53,7 @@ def decode(
     numbers = [expressions.of(item, step) for step, item in enumerate(items)]
     odd = [step for step in range(2, steps) if numbers[step] != numbers[1]]
     if odd or not expressions.starts(numbers[0], numbers[min(1, steps - 1)]):
-        return _finding(place, f"is computed otherwise at step {odd[0] if odd else 1}.")
+        return _finding(place, f"{OTHERWISE} {odd[0] if odd else 1}.")
     spikes = expressions.forms[numbers[-1]][0] == "spike"
     if decoding is Decoding.SUM and spikes:
         decoding = Decoding.COUNT

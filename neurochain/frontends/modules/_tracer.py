@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurochain.errors import Finding
+from neurochain.frontends.modules._constants import note_constants
+from neurochain.frontends.modules._counters import Notes, plain
 from neurochain.frontends.modules._encoders import (
     COMPARISONS,
     DRAWS,
@@ -27,11 +29,12 @@ from neurochain.frontends.modules._encoders import (
     draw,
     generated,
 )
-from neurochain.frontends.modules._functions import CASTS, WEIGHTED, is_silence, name_of
+from neurochain.frontends.modules._functions import CASTS, SIZES, WEIGHTED, is_silence, name_of
 from neurochain.frontends.modules._handlers import handle
 from neurochain.frontends.modules._kinds import SpikingNeuron, inner_faults, is_leaf, label_of
 from neurochain.frontends.modules._marks import mark, tracked, unmark, users_place, value_of
 from neurochain.frontends.modules._net import Net
+from neurochain.frontends.modules._observed import observed
 from neurochain.frontends.modules._opened import opened
 from neurochain.frontends.modules._ops import OPS, keep_constant, operate_constant
 from neurochain.frontends.modules._spikegen import replaced
@@ -81,6 +84,8 @@ class Tracer(TorchFunctionMode):
         self.order: list[NeuronCall] = []
         self.inputs: dict[str, InputValue] = {}
         self.spikes = spikes
+        self.notes = Notes()
+        self.carried = Notes()  # of numbers that one call of a loop leaves for the next
         self.encoding: Encoding | None = None
         self.draws: list[tuple[str, str]] = []
         self.shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
@@ -206,7 +211,9 @@ class Tracer(TorchFunctionMode):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # many small tensors: threads cost more than they bring
         try:
-            with torch.no_grad(), opened(), replaced(partial(generated, self)), Net(self), self:
+            watched = nullcontext() if self.live else observed(self.root, self.notes)
+            encoders = replaced(partial(generated, self))
+            with torch.no_grad(), watched, opened(), encoders, Net(self), self:
                 yield
         finally:
             torch.set_num_threads(threads)
@@ -226,9 +233,24 @@ class Tracer(TorchFunctionMode):
         """Every torch function called by the user's code passes here."""
         self._depth += 1
         try:
-            return self._function(func, args, kwargs or {})
+            if self._inside or self.live:
+                return self._function(func, args, kwargs or {})
+            return self._counted(func, args, kwargs or {})
         finally:
             self._depth -= 1
+
+    def _counted(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Torch gets plain numbers; the sizes that it tells are counters."""
+        name = name_of(func)
+        with self.asleep():
+            note_constants(self.notes, name, args)
+        self.carried.used |= self.carried.counts_in((args, kwargs))
+        result = self._function(func, plain(args), plain(kwargs))
+        if name in SIZES or (name == "item" and not tracked(args)):
+            return self.notes.sizes(result)
+        return result
 
     def _function(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from neurochain.errors import Finding, InputError, InternalError, Severity, Unsu
 from neurochain.frontends.modules._arguments import FurtherInputs
 from neurochain.frontends.modules._calls import Trace, trace
 from neurochain.frontends.modules._kinds import NEURON_STATES, label_of
-from neurochain.frontends.modules._longer import longer, same_network
+from neurochain.frontends.modules._lengths import check_length
 from neurochain.frontends.modules._reading import Reading
 from neurochain.frontends.modules._sample import Sample, as_sample, top
 from neurochain.frontends.modules._snapshot import at_rest
@@ -145,7 +144,7 @@ def _read_with(
             try:
                 result = replace(Reading(module, step, seen, step_s).result(), inside=inside)
                 if not forced:
-                    _check_length(module, step, result, step_s, follow)
+                    check_length(module, step, result, seen, step_s, follow)
                 return result
             except FurtherInputs as found_inputs:
                 further = further or found_inputs  # unless a step a call is meant: the next way
@@ -156,29 +155,6 @@ def _read_with(
         if further is not None:
             raise further
     raise failure or InternalError("a module was read in no way.")
-
-
-def _check_length(
-    module: nn.Module,
-    given: Sample,
-    result: FrontendResult,
-    step_s: float,
-    follow: Callable[..., Trace],
-) -> None:
-    """Errors: UnsupportedError where a longer sequence is read as another network."""
-    sample = longer(result, given)
-    followed = None if sample is None else follow(sample)
-    if sample is None or followed is None or followed.failure is not None:
-        return  # forward takes no other length, so it is used with this one
-    try:
-        again = replace(Reading(module, sample, followed, step_s).result(), inside=result.inside)
-    except UnsupportedError as error:
-        if all(finding.where.startswith("returned value") for finding in error.findings):
-            return  # what is made of the outputs is meant for this number of steps
-        raise
-    findings = same_network(result, again)
-    if findings:
-        raise UnsupportedError(*findings)
 
 
 def _repeats(found: Trace) -> bool:
