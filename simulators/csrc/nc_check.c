@@ -78,13 +78,9 @@ int64_t nc_fan_total(const nc_fanout *table, size_t n_in) {
         if (table->each < 0 || n < 0 || __builtin_mul_overflow(table->each, n, &total)) return -1;
         return total;
     }
-    int64_t total = 0, seen = 0;
-    for (size_t k = 0; k < n_in; k++) seen |= table->fan[k]; /* no entry is larger */
-    if (seen >= 0 && seen <= INT32_MAX && n_in <= UINT32_MAX) { /* so no sum of 2^32 overflows */
-        for (size_t k = 0; k < n_in; k++) total += table->fan[k];
-        return total;
-    }
-    for (size_t k = 0; k < n_in && total >= 0; k++) total = nc_counted(total, table->fan[k]);
+    if (n_in > (size_t)INT32_MAX) return -1; /* below, no sum of 32-bit entries passes 63 bits */
+    int64_t total = 0;
+    for (size_t k = 0; k < n_in; k++) total += table->fan[k];
     return total;
 }
 

@@ -295,14 +295,16 @@ def test_events_of_bytes_and_their_number(n, rate):
     assert LIB.nc_count_u8(n, pointer(fired)) == fired.sum()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("rate", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("first", [0, 3])
 @pytest.mark.parametrize("words", [0, 1, 5])
-def test_events_and_bytes_of_bits(words, first, rate):
+def test_events_and_bytes_of_bits(words, first, rate, version):
     flags = (np.random.default_rng(words).random(words * 64) < rate).astype(np.uint8)
     bits = np.packbits(flags, bitorder="little").view(np.uint64)
-    idx, bytes_ = np.zeros(words * 64 + 1, dtype=np.uint32), np.full(words * 64, 9, dtype=np.uint8)
-    count = LIB.nc_events_of_bits(words, first, pointer(bits), pointer(idx))
+    idx = np.zeros(words * 64 + LIB.NC_SLACK, dtype=np.uint32)
+    bytes_ = np.full(words * 64, 9, dtype=np.uint8)
+    count = wide(version).events_of_bits(words, first, pointer(bits), pointer(idx))
     assert idx[:count].tolist() == (np.flatnonzero(flags) + 64 * first).tolist()
     n = max(words * 64 - 7, 0)
     LIB.nc_bytes_of_bits(n, pointer(bits), pointer(bytes_))
@@ -315,7 +317,8 @@ def test_events_and_bytes_of_bits(words, first, rate):
 def test_events_of_floats(n, version):
     """-0 is no event; subnormals, infinities and NaN are."""
     values = odd_values(np.random.default_rng(n), n)
-    idx, val = np.zeros(n + 1, dtype=np.uint32), np.zeros(n + 1, dtype=np.float32)
+    room = n + LIB.NC_SLACK
+    idx, val = np.zeros(room, dtype=np.uint32), np.zeros(room, dtype=np.float32)
     loops = wide(version)
     count = loops.events_of_f32(n, pointer(values), pointer(idx), pointer(val))
     assert idx[:count].tolist() == np.flatnonzero(values).tolist()
