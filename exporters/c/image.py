@@ -21,6 +21,9 @@ from neurochain.simulators.event.kernel import Memory
 __all__ = ["Image", "Region"]
 
 _VALUES_A_LINE = 12
+_ALIGNMENT = 16
+"""Bytes; enough for any element and for a vector of four floats."""
+
 _LITERAL = {
     "int64_t": "INT64_C({})",
     "uint64_t": "UINT64_C({})",
@@ -112,6 +115,8 @@ class Image:
 
     def _define(self, region: Region, name: str) -> None:
         qualifier = "static const" if region.constant else "static"
+        if region.item in _DTYPES:  # sums of floats are also used as sums of 64-bit integers
+            qualifier += f" _Alignas({_ALIGNMENT})"
         head = f"{qualifier} {region.item} {name}[{max(region.length, 1)}]"
         values = list(self._values(region))
         text = "" if not values and not region.constant else " = {0}"

@@ -96,7 +96,7 @@ def test_every_float_keeps_its_bits():
     image = Image("bits", memory, none)
     assert image.root(pointer) == "(float *)(bits_0)"
     (text,) = image.definitions()
-    assert text.startswith(f"static const float bits_0[{values.size}] = {{")
+    assert text.startswith(f"static const _Alignas(16) float bits_0[{values.size}] = {{")
     body = text.replace("__builtin_inff()", "infinityf").partition("{")[2].strip("{};\n ")
     tokens = [token.strip() for token in body.split(",") if token.strip()]
     read = [float.fromhex(token.removesuffix("f")) for token in tokens]
