@@ -41,7 +41,8 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     size = prod(shape) * np.dtype(dtype).itemsize
     raw = np.zeros(size + CACHE_LINE, dtype=np.uint8)
     first = -raw.ctypes.data % CACHE_LINE
-    return raw[first : first + size].view(dtype).reshape(shape)
+    aligned: NDArray[Any] = raw[first : first + size].view(dtype).reshape(shape)
+    return aligned
 
 
 class Memory:
