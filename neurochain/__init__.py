@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neurochain.artifact import Artifact, load_artifact, save_artifact
     from neurochain.pipeline import check, compile, load, save, verify
     from neurochain.session import Run, simulate
+    from neurochain.streaming import stream
 
 __all__ = [
     "Artifact",
@@ -46,6 +47,7 @@ __all__ = [
     "save",
     "save_artifact",
     "simulate",
+    "stream",
     "verify",
 ]
 
@@ -55,6 +57,7 @@ _LAZY = {
     "save_artifact": "neurochain.artifact",
     "Run": "neurochain.session",
     "simulate": "neurochain.session",
+    "stream": "neurochain.streaming",
     "check": "neurochain.pipeline",
     "compile": "neurochain.pipeline",
     "load": "neurochain.pipeline",

@@ -1,16 +1,18 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one; letting go of mapped ones."""
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from neurochain.errors import InputError
 
-__all__ = ["atomic_path", "atomic_write_bytes"]
+__all__ = ["atomic_path", "atomic_write_bytes", "let_go"]
 
 
 @contextmanager
@@ -62,3 +64,17 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def let_go(*arrays: Any) -> None:
+    """Take the pages of arrays that lie in a mapped file out of this process' memory.
+
+    They stay in the page cache of the system and come back when they are touched. Arrays in
+    ordinary memory are left alone.
+    """
+    for array in arrays:
+        owner = array
+        while owner is not None and not isinstance(owner, mmap.mmap):
+            owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+        if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
+            owner.madvise(mmap.MADV_DONTNEED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from neurochain.accounting import Activity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
+from neurochain.inputs import EventFrames
 from neurochain.network import F32, Network, PortKind, Source
-from neurochain.simulators import run as run_engine
+from neurochain.simulators import prepare
 from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
 
-__all__ = ["RECORD_LIMIT_BYTES", "Run", "prepare_inputs", "simulate"]
+__all__ = ["RECORD_LIMIT_BYTES", "Progress", "Run", "Session", "prepare_inputs", "simulate"]
+
+Given = F32 | EventFrames
+Progress = Callable[[int], None]
 
 RECORD_LIMIT_BYTES = 64 * 2**20
 """Runs whose spikes take less than this record every population; larger ones the outputs."""
@@ -48,37 +52,113 @@ class Run:
 
 def simulate(
     art: Artifact | Network,
-    x: Any,
+    x: Any = None,
     *,
     engine: str = "event",
     steps: int | None = None,
+    samples: int | None = None,
     time_axis: int = 1,
     record: str | tuple[str, ...] | None = None,
     membranes: tuple[str, ...] = (),
     initial_state: State | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
 ) -> Run:
     """Run a network.
 
     x          (sample, step, *shape) or (step, *shape) by its rank, or a mapping from input name;
                with time_axis=0, (step, sample, *shape). With `steps`, a static input
-               (sample, *shape) or (*shape) is presented at every step (direct current).
+               (sample, *shape) or (*shape) is presented at every step (direct current). Or
+               inputs.EventFrames: event lists, in which silence takes no memory.
+    steps      also how long to run a network that has no input; of `samples` samples, or one
     record     "all", "outputs", or names of populations; by default all of them for runs whose
                spikes fit RECORD_LIMIT_BYTES, else the outputs
     membranes  populations whose membrane is recorded
+    threads    of the event engine, which share out the samples or, where there are fewer, the
+               neurons. The result is the same for any number. One by default: a small network
+               gains nothing by more, and the machine may be shared.
+    progress   is told now and then how many steps of samples are done since it was told last
     Errors: InputError (wrong shape, rank, dtype, NaN; unknown names).
     """
-    network = art.network if isinstance(art, Artifact) else art
-    inputs = prepare_inputs(network, x, steps=steps, time_axis=time_axis)
-    batch, length = next(iter(inputs.values())).shape[:2]
-    wanted = _record(network, record, membranes, batch * length)
-    result = run_engine(network, inputs, engine=engine, initial_state=initial_state, record=wanted)
-    return _run(network, result, engine)
+    session = Session(art, engine=engine, record=record, membranes=membranes, threads=threads)
+    return session.run(
+        x,
+        steps=steps,
+        samples=samples,
+        time_axis=time_axis,
+        initial_state=initial_state,
+        progress=progress,
+    )
+
+
+class Session:
+    """A network made ready once for many runs; arguments and errors as `simulate`."""
+
+    def __init__(
+        self,
+        art: Artifact | Network,
+        *,
+        engine: str = "event",
+        record: str | tuple[str, ...] | None = None,
+        membranes: tuple[str, ...] = (),
+        threads: int = 1,
+    ) -> None:
+        self.network = art.network if isinstance(art, Artifact) else art
+        self._record, self._membranes, self._engine = record, membranes, engine
+        _record(self.network, record, membranes, 0)  # unknown names, before anything is packed
+        self._run = prepare(self.network, engine=engine, threads=threads)
+
+    def run(
+        self,
+        x: Any = None,
+        *,
+        steps: int | None = None,
+        samples: int | None = None,
+        time_axis: int = 1,
+        initial_state: State | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Run the network on x from rest, or from `initial_state`."""
+        inputs = prepare_inputs(self.network, x, steps=steps, time_axis=time_axis)
+        batch, length = _size(self.network, inputs, samples, steps)
+        wanted = _record(self.network, self._record, self._membranes, batch * length)
+        result = self._run(
+            inputs,
+            initial_state=initial_state,
+            record=wanted,
+            batch=batch,
+            steps=length,
+            progress=progress,
+        )
+        return _run(self.network, result, self._engine)
+
+
+def _size(
+    network: Network, inputs: Mapping[str, Given], samples: int | None, steps: int | None
+) -> tuple[int, int]:
+    """Samples and steps: those of the inputs or, without any, what was asked for."""
+    if inputs:
+        batch, length = next(iter(inputs.values())).shape[:2]
+        if samples not in (None, batch):
+            raise InputError(f"inputs: hold {batch} samples, but {samples} were asked for.")
+        return batch, length
+    batch, length = 1 if samples is None else samples, steps or 0
+    if batch < 1 or length < 1:
+        raise InputError(
+            Finding(
+                where="steps",
+                what=f"is {steps}, of {batch} samples; the network has no input that says how "
+                "long to run.",
+                fix="Give steps=N.",
+            )
+        )
+    return batch, length
 
 
 def prepare_inputs(
     network: Network, x: Any, *, steps: int | None = None, time_axis: int = 1
-) -> dict[str, F32]:
-    """The user's arrays as {source: (sample, step, n) float32}.
+) -> dict[str, Given]:
+    """The user's arrays as {source: (sample, step, n) float32}; event lists stay as they are.
 
     Errors: InputError naming the input, the shape it got and the shapes it takes.
     """
@@ -88,6 +168,8 @@ def prepare_inputs(
             "(step, sample, ...)."
         )
     given = x if isinstance(x, Mapping) else {s.name: x for s in network.sources[:1]}
+    if x is not None and not isinstance(x, Mapping) and not network.sources:
+        raise InputError("inputs: the network has none; leave x out and give steps=N.")
     names = [source.name for source in network.sources]
     if set(given) != set(names):
         raise InputError(
@@ -106,10 +188,12 @@ def prepare_inputs(
     return arrays
 
 
-def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_axis: int) -> F32:
-    values = _as_float32(name, x)
+def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_axis: int) -> Given:
     if steps is not None and steps < 1:
         raise InputError(f"input {name}: steps is {steps}; it must be at least 1.")
+    if isinstance(x, EventFrames):
+        return _event_frames(name, x, prod(shape), steps)
+    values = _as_float32(name, x)
     rank = len(shape)
     extra = values.ndim - rank
     fits = extra >= 0 and values.shape[extra:] == shape
@@ -140,8 +224,22 @@ def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_
     return np.ascontiguousarray(values.reshape(*values.shape[:2], prod(shape)))
 
 
-def _check_kind(source: Source, values: F32) -> None:
+def _event_frames(name: str, x: EventFrames, n: int, steps: int | None) -> EventFrames:
+    if x.n != n or steps not in (None, x.steps):
+        raise InputError(
+            f"input {name}: event frames of {x.steps} steps over {x.n} elements; the network takes "
+            f"{n}" + ("." if steps is None else f", and {steps} steps were asked for.")
+        )
+    return x
+
+
+def _check_kind(source: Source, given: Given) -> None:
     """An input that was declared to be events holds nothing else."""
+    values = given
+    if isinstance(values, EventFrames):
+        if values.value is None:
+            return
+        values = values.value
     if source.emits is PortKind.EVENT and not ((values == 0) | (values == 1)).all():
         raise InputError(f"input {source.name}: takes 0 and 1 only.")
     if source.emits is PortKind.GRADED and not (values == np.rint(values)).all():

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 
 from neurochain.errors import Finding, InputError
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, Network
 from neurochain.simulators.types import EngineResult, Record, State
 
-__all__ = ["EngineResult", "Record", "State", "engines", "has_kernel", "run"]
+__all__ = ["EngineResult", "Record", "State", "engines", "has_kernel", "prepare", "run"]
 
 NO_KERNEL = (
     "The C kernel of neurochain is not built, so engine 'event' runs on the slow NumPy reference "
@@ -44,39 +45,58 @@ def has_kernel() -> bool:
 
 def run(
     network: Network,
-    inputs: Mapping[str, F32],
+    inputs: Mapping[str, F32 | EventFrames],
     *,
     engine: str = "event",
     initial_state: State | None = None,
     record: Record | None = None,
+    batch: int | None = None,
+    steps: int | None = None,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
 ) -> EngineResult:
     """Run every step of every sample on an engine.
 
-    inputs[source] (sample, step, n) float32, finite.
+    inputs[source]  (sample, step, n) float32, finite, or EventFrames
+    batch, steps    how much to run, where the network has no source
+    threads         of the event engine; the reference engine has one. Same result for any number
+    progress        is told now and then how many steps of samples are done since it was told last
+
     Errors: InputError for an unknown engine or arrays of the wrong shape; UnsupportedError for what
     an engine cannot execute.
     """
-    return _engine(engine)(network, inputs, initial_state=initial_state, record=record)
+    return prepare(network, engine=engine, threads=threads)(
+        inputs,
+        initial_state=initial_state,
+        record=record,
+        batch=batch,
+        steps=steps,
+        progress=progress,
+    )
 
 
-def _engine(name: str) -> Engine:
-    if name not in engines():
+def prepare(network: Network, *, engine: str = "event", threads: int = 1) -> Engine:
+    """A function that runs the network as `run` does, made ready once for many runs.
+
+    Errors: InputError for an unknown engine; UnsupportedError for what it cannot execute.
+    """
+    if engine not in engines():
         raise InputError(
             Finding(
                 where="engine",
-                what=f"{name!r} is unknown.",
+                what=f"{engine!r} is unknown.",
                 fix=f"Engines: {', '.join(engines())}.",
             )
         )
-    if name == "event" and has_kernel():
-        from neurochain.simulators.event import run_event
+    if engine == "event" and has_kernel():
+        from neurochain.simulators.event import pack, run_inputs
 
-        return run_event
-    if name == "event":
+        return partial(run_inputs, pack(network), threads=threads)
+    if engine == "event":
         _warn_once()
     from neurochain.simulators.reference import run_reference
 
-    return run_reference
+    return partial(run_reference, network)
 
 
 @cache

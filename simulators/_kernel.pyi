@@ -1,4 +1,4 @@
-"""The compiled kernel; `lib` is declared in csrc/nc_kernel.h, nc_driver.h and nc_check.h."""
+"""The compiled kernel; `lib` is declared in the headers of csrc."""
 
 from typing import Any
 

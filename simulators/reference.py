@@ -6,13 +6,14 @@ on the batch. It shares the neuron programs with the event engine and nothing el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import B8, F32, I64, Network, Population, PortKind, Projection
 from neurochain.programs import emission, evaluate
 from neurochain.simulators.types import (
@@ -24,6 +25,7 @@ from neurochain.simulators.types import (
     emission_dtype,
     grow_old,
     initial_state_of,
+    run_size,
 )
 
 __all__ = ["run_reference"]
@@ -31,22 +33,29 @@ __all__ = ["run_reference"]
 
 def run_reference(
     network: Network,
-    inputs: Mapping[str, F32],
+    inputs: Mapping[str, F32 | EventFrames],
     *,
     initial_state: State | None = None,
     record: Record | None = None,
+    batch: int | None = None,
+    steps: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> EngineResult:
     """Run every step of every sample.
 
-    inputs[source] (batch, step, n) float32, finite. Returns an EngineResult.
+    inputs[source] (batch, step, n) float32, finite, or EventFrames. Where the network has no
+    source, `batch` and `steps` say how much to run. `progress` is told how many steps of samples
+    are done since it was told last. Returns an EngineResult.
     """
     record = record or Record()
-    first = next(iter(inputs.values()))
-    batch, steps = first.shape[:2]
+    batch, steps = run_size(network, inputs, batch=batch, steps=steps)
+    arrays = {k: v.dense() if isinstance(v, EventFrames) else v for k, v in inputs.items()}
     state = initial_state_of(network, batch, initial_state)
     run = _Run(network, batch, steps, record, state)
     for t in range(steps):
-        run.step(t, {name: values[:, t] for name, values in inputs.items()})
+        run.step(t, {name: values[:, t] for name, values in arrays.items()})
+        if progress is not None:
+            progress(batch)
     return run.result()
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurochain.accounting import RawCounts
 from neurochain.errors import Finding, InputError
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, I64, Network, Population, PortKind
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "grow_old",
     "initial_state_of",
     "rest_state",
+    "run_size",
 ]
 
 HISTORY = "history"
@@ -63,6 +65,44 @@ class EngineResult:
     final_state: State
     counts: RawCounts
     currents: Mapping[tuple[str, str], F32] = field(default_factory=dict)
+
+
+def run_size(
+    network: Network,
+    inputs: Mapping[str, F32 | EventFrames],
+    *,
+    batch: int | None = None,
+    steps: int | None = None,
+) -> tuple[int, int]:
+    """Samples and steps of a run on inputs[source] (batch, step, n).
+
+    Errors: InputError where a source is missing, shapes disagree with it or with each other, or
+    there is neither a source nor `batch` and `steps`.
+    """
+    sizes = {tuple(given.shape[:2]) for given in inputs.values()}
+    if batch is not None and steps is not None:
+        sizes.add((batch, steps))
+    for source in network.sources:
+        given, n = inputs.get(source.name), prod(source.shape)
+        if given is None or len(given.shape) != 3 or given.shape[2] != n or len(sizes) != 1:
+            got = "missing" if given is None else f"of shape {given.shape}"
+            raise InputError(
+                Finding(
+                    where=f"input {source.name}",
+                    what=f"is {got}; wanted (sample, step, {n}), samples and steps the same for "
+                    "every input.",
+                )
+            )
+    if len(sizes) != 1:
+        raise InputError(
+            Finding(
+                where="inputs",
+                what="say no number of samples and steps; the network has no source.",
+                fix="Give both.",
+            )
+        )
+    samples, length = sizes.pop()
+    return samples, length
 
 
 def emission_dtype(kind: PortKind) -> type[np.generic]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain import graph as g
+from neurochain.artifact.container import pieces
 from neurochain.errors import InputError, InternalError
 from neurochain.network import (
     Instruction,
@@ -50,8 +51,10 @@ _ENUMS: dict[str, type[StrEnum]] = {
 
 def tensor_digest(array: NDArray[Any]) -> str:
     """SHA-256 over dtype, shape and bytes (row-major), in hexadecimal."""
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    for piece in pieces(array):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def encode(value: Any, tensors: Tensors) -> Any:

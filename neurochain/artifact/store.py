@@ -5,31 +5,36 @@ decoding, provenance, findings, and the SHA-256 of every tensor (its name is its
 `sha256` is the manifest's own: a file changed in any byte is refused.
 The same artefact gives the same bytes: no dates, no paths, tensors in the order of their names.
 Mappings keep their order: that of a graph's nodes decides the order of its inputs and outputs.
+Files are written and checked in slices; tensors of large files are views of the mapped file, so
+such a file must not be overwritten in place while the artefact is in use (neurochain never does).
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochain.artifact import container
 from neurochain.artifact.artifact import Artifact
 from neurochain.artifact.codec import decode, encode, tensor_digest
 from neurochain.errors import Finding, InputError, InternalError, Severity
-from neurochain.files import atomic_write_bytes
+from neurochain.files import atomic_path, let_go
 from neurochain.graph import Graph
 from neurochain.network import Network
+from neurochain.operators.checks import slices
 
 __all__ = ["SCHEMA_VERSION", "load_artifact", "save_artifact", "to_bytes"]
 
 SCHEMA_VERSION = 1
-_MAX_HEADER = 100_000_000  # bytes, the limit safetensors itself sets
 _DAMAGE = (
     *(ArithmeticError, AttributeError, InternalError, KeyError, RecursionError),
     *(TypeError, ValueError, struct.error),
@@ -39,8 +44,12 @@ _DAMAGE = (
 
 def to_bytes(artifact: Artifact) -> bytes:
     """The file's bytes."""
-    from safetensors.numpy import save
+    stream = io.BytesIO()
+    _write(artifact, stream)
+    return stream.getvalue()
 
+
+def _write(artifact: Artifact, stream: BinaryIO) -> None:
     tensors: dict[str, NDArray[Any]] = {}
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -56,21 +65,13 @@ def to_bytes(artifact: Artifact) -> bytes:
     }
     text = json.dumps(manifest, separators=(",", ":"), allow_nan=False)
     metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    return _canonical(save({name: tensors[name] for name in sorted(tensors)}, metadata=metadata))
-
-
-def _canonical(data: bytes) -> bytes:
-    """The same file with the header's keys in order (safetensors keeps metadata in a hash map)."""
-    (size,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + size])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data[8 + size :]
+    container.write(stream, tensors, metadata)
 
 
 def save_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
     """Write `path` atomically. Errors: InputError where it cannot be written."""
-    atomic_write_bytes(path, to_bytes(artifact))
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        _write(artifact, stream)
 
 
 def load_artifact(path: str | os.PathLike[str]) -> Artifact:
@@ -111,17 +112,12 @@ def load_artifact(path: str | os.PathLike[str]) -> Artifact:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
-        data = file.read_bytes()
+        metadata, tensors = container.read(file)
+        manifest = _manifest(metadata)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
-    try:
-        tensors = load(data)
-        manifest = _manifest(data)
-    except (SafetensorError, *_DAMAGE) as error:
+    except _DAMAGE as error:
         raise InputError(
             f"{file}: is no neurochain artefact, or is damaged ({str(error)[:120]}). "
             "Compile the model again."
@@ -132,17 +128,18 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 f"{file}: tensor {name[:12]}... does not match its SHA-256: the file is damaged. "
                 "Compile the model again."
             )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not _finite(array):
             raise InputError(f"{file}: tensor {name[:12]}... holds NaN or infinity.")
-        array.setflags(write=False)
+        let_go(array)
     return manifest, tensors
 
 
-def _manifest(data: bytes) -> dict[str, Any]:
-    (size,) = struct.unpack("<Q", data[:8])
-    if size > min(_MAX_HEADER, len(data)):
-        raise ValueError("header too large")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+def _finite(array: NDArray[Any]) -> bool:
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[part]).all() for part in slices(flat.size))
+
+
+def _manifest(metadata: Mapping[str, str]) -> dict[str, Any]:
     text = metadata["manifest"]
     if hashlib.sha256(text.encode()).hexdigest() != metadata["sha256"]:
         raise ValueError("the manifest does not match its SHA-256")

@@ -16,6 +16,7 @@ from neurochain.cli.options import (
     input_options,
     json_option,
     source_argument,
+    threads_option,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = ["command"]
     help="How the output is read; by default as the model says.",
 )
 @engine_option
+@threads_option
 @click.option("--date", is_flag=True, help="Put today's date into the JSON.")
 @compile_options
 @json_option
@@ -49,6 +51,7 @@ def command(
     labels: Path | None,
     decode: str | None,
     engine: str,
+    threads: int,
     date: bool,
     as_json: bool,
     **options: Any,
@@ -69,6 +72,7 @@ def command(
         CompileOptions(**compiling),
         replace(data, labels_file=labels),
         engine=engine,
+        threads=threads,
         decode=decode,
         need_labels=True,
         date=date,

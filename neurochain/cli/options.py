@@ -20,6 +20,7 @@ __all__ = [
     "input_options",
     "json_option",
     "source_argument",
+    "threads_option",
     "time_axis_option",
 ]
 
@@ -153,6 +154,19 @@ def engine_option(function: F) -> F:
         default="event",
         show_default=True,
         help="event: the C kernel; reference: plain NumPy. Same spikes, same counts.",
+    )(function)
+
+
+def threads_option(function: F) -> F:
+    """--threads."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(1, 256),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Threads of the event engine: they share out the samples or, of a single large "
+        "network, the neurons. Same spikes, same counts for any number.",
     )(function)
 
 

@@ -11,7 +11,7 @@ from neurochain.cli.output import note, note_findings
 from neurochain.cli.progress import bar
 from neurochain.cli.runner import Outcome, decoding_of, make_meta, run_all
 from neurochain.cli.sources import Opened, open_source
-from neurochain.errors import Finding, Severity
+from neurochain.errors import Finding, InputError, Severity
 from neurochain.inputs import OutputDecoding
 from neurochain.reporting import RunRecord, run_record
 from neurochain.reporting.render import counted
@@ -48,9 +48,12 @@ def report_run(
     decode: str | None = None,
     need_labels: bool = False,
     keep_spikes: bool = False,
+    threads: int = 1,
     date: bool = False,
 ) -> Done:
     """Open, run, put the record together. Errors: InputError, UnsupportedError."""
+    if engine == "reference" and threads > 1:
+        raise InputError("--threads: engine 'reference' has one thread. Leave it out.")
     opened = open_source(source, compiling)
     note_findings(_told(opened))
     data = open_data(opened, options)
@@ -60,13 +63,14 @@ def report_run(
     decoding = decoding_of(opened, decode)
     if need_labels:
         check_labels(data, decoding)
-    with bar(opened.name, data.samples) as advance:
+    with bar(opened.name, data.samples * data.steps) as advance:
         outcome = run_all(
             opened,
             data,
             engine=engine,
             decoding=decoding,
             keep_spikes=keep_spikes,
+            threads=threads,
             advance=advance,
         )
     record = run_record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from neurochain.inputs import OutputDecoding, decode
 from neurochain.network import I64, Network, OutputPort
 from neurochain.reporting import CountSet, InputDigest, Meta, count_set, merge, network_digest
 from neurochain.reporting.records import QuantisedLayer
-from neurochain.session import Run, simulate
+from neurochain.session import Run
+from neurochain.streaming import stream
 
 if TYPE_CHECKING:
     from neurochain.accounting import Activity
@@ -55,26 +56,26 @@ def run_all(
     engine: str,
     decoding: OutputDecoding | None,
     keep_spikes: bool = False,
+    threads: int = 1,
     advance: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Run every sample; `advance` is told the number of samples done. Errors: InputError."""
+    """Run every sample; `advance` is told of the steps of samples done. Errors: InputError."""
     network = opened.artifact.network
     port = None if decoding is None else _output_port(network, decoding)
     sums, digest = _Sums(), InputDigest()
-    for x in data.batches():
-        digest.update(x)
-        run = simulate(
-            opened.artifact,
-            x,
-            engine=engine,
-            record="all" if keep_spikes else _record(port, decoding),
-            membranes=(port.node,) if port and decoding and decoding.needs_membrane else (),
-        )
+    runs = stream(
+        opened.artifact,
+        _seen(data, digest),
+        engine=engine,
+        record="all" if keep_spikes else _record(port, decoding),
+        membranes=(port.node,) if port and decoding and decoding.needs_membrane else (),
+        threads=threads,
+        progress=advance,
+    )
+    for run in runs:
         _add(sums, run, keep_spikes=keep_spikes)
         if port is not None and decoding is not None:
             sums.decided.append(_decide(run, port, decoding))
-        if advance is not None:
-            advance(len(x))
     if sums.model is None or sums.deployed is None:
         raise InputError(f"{data.name}: holds no samples.")
     return Outcome(
@@ -86,6 +87,12 @@ def run_all(
         spikes_out=np.concatenate(sums.spikes_out),
         spikes={name: np.concatenate(parts) for name, parts in sums.spikes.items()},
     )
+
+
+def _seen(data: RunInput, digest: InputDigest) -> Iterator[NDArray[Any]]:
+    for x in data.batches():
+        digest.update(x)
+        yield x
 
 
 def decoding_of(opened: Opened, kind: str | None) -> OutputDecoding | None:

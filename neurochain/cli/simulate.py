@@ -16,6 +16,7 @@ from neurochain.cli.options import (
     input_options,
     json_option,
     source_argument,
+    threads_option,
 )
 
 __all__ = ["command"]
@@ -30,6 +31,7 @@ __all__ = ["command"]
 @source_argument
 @input_options
 @engine_option
+@threads_option
 @click.option(
     "--save-spikes",
     type=PATH,
@@ -43,6 +45,7 @@ __all__ = ["command"]
 def command(
     source: str,
     engine: str,
+    threads: int,
     save_spikes: Path | None,
     date: bool,
     as_json: bool,
@@ -64,6 +67,7 @@ def command(
         CompileOptions(**compiling),
         data,
         engine=engine,
+        threads=threads,
         keep_spikes=save_spikes is not None,
         date=date,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -10,9 +11,17 @@ from numpy.typing import NDArray
 
 from neurochain.operators.windows import output_size
 
-__all__ = ["same_size_faults", "weight_faults", "window_faults"]
+__all__ = ["same_size_faults", "slices", "weight_faults", "window_faults"]
 
 _WEIGHT_DTYPES = (np.float32, np.int8, np.int16)
+_SLICE = 1 << 22
+"""Elements looked at together: what is derived from them must stay small beside the weights."""
+
+
+def slices(size: int, most: int = _SLICE) -> Iterator[slice]:
+    """0 .. size in order, `most` at a time."""
+    for start in range(0, size, most):
+        yield slice(start, min(start + most, size))
 
 
 def weight_faults(weights: Any, shape: tuple[int, ...]) -> list[str]:
@@ -24,13 +33,16 @@ def weight_faults(weights: Any, shape: tuple[int, ...]) -> list[str]:
         faults.append(f"weights have shape {weights.shape}, wanted {shape}.")
     if not weights.flags.c_contiguous:
         faults.append("weights are not contiguous.")
-    if weights.dtype == np.float32 and not np.isfinite(weights).all():
-        faults.append(f"{_not_finite(weights)} of {weights.size} weights are NaN or infinite.")
+    wrong = _not_finite(weights) if weights.dtype == np.float32 else 0
+    if wrong:
+        faults.append(f"{wrong} of {weights.size} weights are NaN or infinite.")
     return faults
 
 
 def _not_finite(values: NDArray[Any]) -> int:
-    return int(values.size - np.count_nonzero(np.isfinite(values)))
+    flat = values.reshape(-1)
+    finite = sum(int(np.count_nonzero(np.isfinite(flat[part]))) for part in slices(flat.size))
+    return int(values.size - finite)
 
 
 def same_size_faults(in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> list[str]:

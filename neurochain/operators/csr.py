@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
-from neurochain.operators.checks import weight_faults
+from neurochain.operators.checks import slices, weight_faults
 
 __all__ = ["Csr"]
 
@@ -48,10 +48,16 @@ class Csr(Operator):
             return [*faults, "indptr does not cut the targets into rows."]
         if targets.size and (targets.min() < 0 or targets.max() >= self.n_out):
             return [*faults, f"a target lies outside 0..{self.n_out - 1}."]
-        falls = np.flatnonzero(np.diff(targets) <= 0) + 1  # allowed only where a row begins
-        if not np.isin(falls, indptr).all():
+        if not all(self._ascends(part) for part in slices(targets.size)):
             faults.append("the targets of a row do not ascend.")
         return faults
+
+    def _ascends(self, part: slice) -> bool:
+        """Whether these targets ascend but where a row begins."""
+        first = max(part.start, 1)
+        part_of_them = self.targets[first - 1 : part.stop]
+        falls = np.flatnonzero(part_of_them[1:] <= part_of_them[:-1]) + first
+        return bool((self.indptr[np.searchsorted(self.indptr, falls)] == falls).all())
 
     @property
     def accumulates(self) -> bool:
@@ -96,8 +102,15 @@ class Csr(Operator):
         """Stored connections of each source, or those with a nonzero weight."""
         if not nonzero:
             return np.diff(self.indptr)
-        running = np.concatenate([[0], np.cumsum(self.weights != 0)])
-        return np.asarray(running[self.indptr[1:]] - running[self.indptr[:-1]], dtype=np.int64)
+        live = np.zeros(self.n_in, dtype=np.int64)
+        for part in slices(self.weights.size):
+            # the rows that begin before the end of this part and end after its start
+            first = int(np.searchsorted(self.indptr, part.start, side="right")) - 1
+            end = int(np.searchsorted(self.indptr, part.stop, side="left"))
+            cuts = np.clip(self.indptr[first : end + 1], part.start, part.stop) - part.start
+            running = np.concatenate([[0], np.cumsum(self.weights[part] != 0)])
+            live[first:end] += np.diff(running[cuts])
+        return live
 
     @property
     def dense_padded(self) -> int:

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.network import B8, I64, Operator, PortKind
-from neurochain.operators.checks import weight_faults
+from neurochain.operators.checks import slices, weight_faults
 
 __all__ = ["Dense"]
+
+_SLICE = 1 << 20
+"""Weights looked at together; what NumPy makes of them is eight times as large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +59,10 @@ class Dense(Operator):
     def fanout(self, *, nonzero: bool) -> I64:
         """n_out, or the nonzero weights of each column."""
         if nonzero:
-            return np.asarray(np.count_nonzero(self.weights, axis=0), dtype=np.int64)
+            live = np.zeros(self.n_in, dtype=np.int64)
+            for rows in slices(self.n_out, max(1, _SLICE // max(self.n_in, 1))):
+                live += np.count_nonzero(self.weights[rows], axis=0)
+            return live
         return np.full(self.n_in, self.n_out, dtype=np.int64)
 
     @property

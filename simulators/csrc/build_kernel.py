@@ -10,7 +10,7 @@ from pathlib import Path
 from cffi import FFI
 
 CSRC = Path(os.path.relpath(Path(__file__).resolve().parent))
-HEADERS = ("nc_kernel.h", "nc_driver.h", "nc_check.h")
+HEADERS = ("nc_kernel.h", "nc_driver.h", "nc_check.h", "nc_pack.h")
 # One rounding an operation, never -ffast-math. No program looks at floating-point exception flags;
 # to promise that changes no value, and without it gcc does not vectorise comparisons.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-trapping-math"]
@@ -28,7 +28,7 @@ for name in HEADERS:
     ffibuilder.cdef(declarations(CSRC / name))
 ffibuilder.set_source(
     "neurochain.simulators._kernel",
-    '#include "nc_check.h"',
+    '#include "nc_check.h"\n#include "nc_pack.h"',
     sources=[(CSRC / path.name).as_posix() for path in sorted(CSRC.glob("nc_*.c"))],
     depends=[(CSRC / name).as_posix() for name in (*HEADERS, "nc_wide.h")],
     include_dirs=[CSRC.as_posix()],

@@ -67,6 +67,10 @@ size_t nc_padded(size_t n) {
     return nc_plus(n, NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
 }
 
+size_t nc_rows_of_bits(const nc_population *p, const nc_run *run) {
+    return p->fused != 0 || p->many_steps != 0 ? run->chunk : p->turned != 0 ? 2 : 1;
+}
+
 size_t nc_weight_bytes(int32_t type) {
     return type == NC_I8 ? 1 : type == NC_I16 ? 2 : 4;
 }

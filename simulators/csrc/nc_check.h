@@ -60,6 +60,8 @@ size_t nc_plus(size_t a, size_t b);
 int64_t nc_counted(int64_t a, int64_t b);
 
 size_t nc_padded(size_t n);
+/* Rows of nc_population_scratch.bits. */
+size_t nc_rows_of_bits(const nc_population *p, const nc_run *run);
 size_t nc_weight_bytes(int32_t type);
 /* Events of one frame through each table, all sources firing; -1: beyond 63 bits, or negative. */
 int64_t nc_fan_total(const nc_fanout *table, size_t n_in);

@@ -123,7 +123,34 @@ static int by_targets(const nc_projection *edge) {
            edge->kind == NC_IDENTITY;
 }
 
-/* The promises of `split` and `fused`. */
+/* The promises of `turned` and `many_steps`. */
+static int together(nc_checking *c, const nc_network *network, const nc_population *p) {
+    const int alone = p->is_hot != 0 && p->first[p->n_ports] - p->first[0] == 1;
+    const nc_projection *edge = network->projection + p->first[0];
+    if (p->many_steps != 0 &&
+        !nc_need(c, alone && edge->kind == NC_CSR && edge->weight_type == NC_I8 &&
+                        edge->csr_blocks == 1 && edge->no_zero != 0 && edge->limit_i32 >= 65536.0f &&
+                        (edge->exact != 0 || edge->limit_f32 >= 1.0f),
+                 NC_BAD_FLAG, "many_steps"))
+        return 0;
+    if (p->turned == 0) return 1;
+    if (!nc_need(c, alone && edge->kind == NC_CONV, NC_BAD_FLAG, "turned")) return 0;
+    const nc_window *g = edge->window;
+    nc_population turned = *p;
+    turned.hot = p->turned_hot;
+    if (!nc_need(c, nc_times(g->groups, g->out_stride) == g->c_out, NC_BAD_FLAG, "turned") ||
+        !NC_THERE(c, uint32_t, p->turned_place, p->n, "turned_place") ||
+        !nc_need(c, p->turned_hot.form == p->hot.form, NC_BAD_PROGRAM, "turned_hot.form") ||
+        !hot(c, &turned))
+        return 0;
+    int beyond = 0;
+    for (size_t j = 0; j < p->n; j++) beyond |= p->turned_place[j] >= p->n;
+    return nc_need(c, !beyond, NC_BAD_INDEX, "turned_place") &&
+           (edge->bias == NULL ||
+            NC_THERE(c, float, p->turned_bias, nc_padded(p->n), "turned_bias"));
+}
+
+/* The promises of `split`, `fused` and `relay`. */
 static int ways(nc_checking *c, const nc_network *network, const nc_population *p) {
     const uint32_t first = p->first[0], end = p->first[p->n_ports];
     int shared = p->binary != 0 && p->program.competes == 0;
@@ -138,6 +165,8 @@ static int ways(nc_checking *c, const nc_network *network, const nc_population *
     const size_t words = nc_padded(p->n) / 64;
     return nc_need(c, p->split == 0 || shared, NC_BAD_FLAG, "split") &&
            nc_need(c, p->fused == 0 || fused, NC_BAD_FLAG, "fused") &&
+           nc_need(c, p->relay == 0 || (p->binary == 0 && p->n_ports == 1 && p->program.n_states == 0),
+                   NC_BAD_FLAG, "relay") &&
            NC_MAY_BE(c, uint64_t, p->always_bits, words, "always_bits") &&
            NC_MAY_BE(c, uint64_t, p->biased_bits, words, "biased_bits");
 }
@@ -254,6 +283,10 @@ static int parts(nc_checking *c, const nc_network *network) {
         return 0;
     for (uint32_t k = 0; k < network->n_populations; k++)
         if (!projections_of(c, network, network->population + k) || !order(c, network, k)) return 0;
+    for (uint32_t k = 0; k < network->n_populations; k++) {
+        c->where = (nc_fault){"population", k, NULL};
+        if (!together(c, network, network->population + k)) return 0;
+    }
     return 1;
 }
 

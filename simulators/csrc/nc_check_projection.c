@@ -175,6 +175,11 @@ static int conv(nc_checking *c, const nc_projection *p) {
 
 static int any_pool(nc_checking *c, const nc_projection *p) {
     if (!window(c, p)) return 0;
+    if (!NC_MAY_BE(c, uint32_t, p->window->only, p->n_in, "window.only")) return 0;
+    for (size_t k = 0; p->window->only != NULL && k < p->n_in; k++)
+        if (!nc_need(c, p->window->only[k] < p->n_out || p->window->only[k] == UINT32_MAX,
+                     NC_BAD_WINDOW, "window.only"))
+            return 0;
     const nc_window *g = p->window;
     return nc_need(c, g->c_in == g->c_out, NC_BAD_SIZE, "window.c_out") &&
            nc_need(c, p->stored == nc_times(g->kh, g->kw), NC_BAD_SIZE, "stored") &&

@@ -181,17 +181,32 @@ static int registers(const checking_run *r, const nc_population *p, const nc_pop
     return 1;
 }
 
+/* Of populations that are run several steps at once. */
+static int together(const checking_run *r, const nc_population *p, const nc_population_scratch *s) {
+    const size_t workers = r->run->workers, chunk = r->run->chunk;
+    if ((p->fused != 0 || p->many_steps != 0) &&
+        !NC_THERE(r->c, uint32_t, s->tally, nc_times(nc_times(workers, chunk), 2), "tally"))
+        return 0;
+    if (p->turned != 0 &&
+        !NC_THERE(r->c, float, s->turned_state, nc_times(2, nc_padded(p->n)), "turned_state"))
+        return 0;
+    if (p->many_steps == 0) return 1;
+    const size_t n_in = r->network->projection[p->first[0]].n_in;
+    return NC_THERE(r->c, uint64_t, s->when, nc_times(workers, n_in), "when") &&
+           NC_THERE(r->c, int16_t, s->sums, nc_times(p->n, NC_STEPS), "sums") &&
+           NC_THERE(r->c, uint64_t, s->fed, p->n, "fed");
+}
+
 static int population_scratch(const checking_run *r, const nc_population *p,
                               const nc_population_scratch *s) {
-    const size_t workers = r->run->workers, chunk = r->run->chunk, words = nc_padded(p->n) / 64;
+    const size_t workers = r->run->workers, words = nc_padded(p->n) / 64;
     if (!NC_THERE(r->c, float *, s->buffer, p->n_ports, "buffer")) return 0;
     for (uint32_t k = 0; k < p->n_ports; k++)
         if (!NC_THERE(r->c, float, s->buffer[k], nc_padded(p->n), "buffer")) return 0;
     return NC_THERE(r->c, uint8_t, s->touched, p->n, "touched") &&
            NC_THERE(r->c, uint8_t, s->fired, p->n, "fired") &&
-           NC_THERE(r->c, uint64_t, s->bits, nc_times(p->fused != 0 ? chunk : 1, words), "bits") &&
-           (p->fused == 0 ||
-            NC_THERE(r->c, uint32_t, s->tally, nc_times(nc_times(workers, chunk), 2), "tally")) &&
+           NC_THERE(r->c, uint64_t, s->bits, nc_times(nc_rows_of_bits(p, r->run), words), "bits") &&
+           together(r, p, s) &&
            NC_THERE(r->c, uint8_t, s->quiet, workers, "quiet") &&
            (p->is_hot != 0 || registers(r, p, s));
 }

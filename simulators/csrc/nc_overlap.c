@@ -63,6 +63,10 @@ static void population(list *l, const nc_population *p) {
     NC_READ(p->always, p->n, "always");
     NC_READ(p->always_bits, nc_padded(p->n) / 64, "always_bits");
     NC_READ(p->biased_bits, nc_padded(p->n) / 64, "biased_bits");
+    if (p->turned != 0) {
+        NC_READ(p->turned_place, p->n, "turned_place");
+        NC_READ(p->turned_bias, nc_padded(p->n), "turned_bias");
+    }
     if (p->is_hot == 0) return;
     NC_READ(p->hot.alpha, n, "hot.alpha");
     NC_READ(p->hot.beta, n, "hot.beta");
@@ -118,14 +122,21 @@ static void registers(list *l, const nc_run *run, const nc_population *p, float 
     }
 }
 
-static void population_scratch(list *l, const nc_run *run, const nc_population *p,
-                               const nc_population_scratch *s) {
+static void population_scratch(list *l, const nc_network *network, const nc_run *run,
+                               const nc_population *p, const nc_population_scratch *s) {
     const size_t words = nc_padded(p->n) / 64;
     for (uint32_t k = 0; k < p->n_ports; k++) NC_WRITTEN(s->buffer[k], nc_padded(p->n), "buffer");
     NC_WRITTEN(s->touched, p->n, "touched");
     NC_WRITTEN(s->fired, p->n, "fired");
-    NC_WRITTEN(s->bits, (p->fused != 0 ? run->chunk : 1) * words, "bits");
-    if (p->fused != 0) NC_WRITTEN(s->tally, run->workers * run->chunk * 2, "tally");
+    NC_WRITTEN(s->bits, nc_rows_of_bits(p, run) * words, "bits");
+    if (p->fused != 0 || p->many_steps != 0)
+        NC_WRITTEN(s->tally, run->workers * run->chunk * 2, "tally");
+    if (p->turned != 0) NC_WRITTEN(s->turned_state, 2 * nc_padded(p->n), "turned_state");
+    if (p->many_steps != 0) {
+        NC_WRITTEN(s->when, run->workers * network->projection[p->first[0]].n_in, "when");
+        NC_WRITTEN(s->sums, p->n * NC_STEPS, "sums");
+        NC_WRITTEN(s->fed, p->n, "fed");
+    }
     NC_WRITTEN(s->quiet, run->workers, "quiet");
     if (p->is_hot == 0) registers(l, run, p, s->base);
 }
@@ -138,7 +149,7 @@ static void team(list *l, const nc_network *network, const nc_run *run, const nc
     }
     for (uint32_t k = 0; k < network->n_populations; k++) {
         l->where = (nc_fault){"population", k, NULL};
-        population_scratch(l, run, network->population + k, t->population + k);
+        population_scratch(l, network, run, network->population + k, t->population + k);
     }
     for (uint32_t k = 0; k < network->n_projections; k++) {
         const nc_projection *p = network->projection + k;

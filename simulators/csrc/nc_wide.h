@@ -136,7 +136,7 @@ NC_INLINE void rows_i8(const void *block, const uint32_t *idx, size_t count, int
             const uint8_t *row = rows + (size_t)idx[k] * NC_COLUMNS;
             for (int v = 0; v < BYTE_VECTORS; v++) {
                 const vec_s words = *(const any_s *)(row + v * NC_BYTES);
-                total[v] += words;
+                total[v] = (vec_s)((vec_us)total[v] + (vec_us)words); /* may wrap */
                 high[v] += words >> 8;
             }
         }

@@ -1,13 +1,13 @@
 """The event engine: the C kernel, driven by events, all steps of all samples inside C."""
 
 from neurochain.simulators.event.engine import (
-    PackedInputs,
     PreparedRun,
-    pack_inputs,
     prepare,
     run_event,
+    run_inputs,
     run_packed,
 )
+from neurochain.simulators.event.inputs import PackedInputs, pack_inputs
 from neurochain.simulators.event.packed import PackedNetwork, pack
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "pack_inputs",
     "prepare",
     "run_event",
+    "run_inputs",
     "run_packed",
 ]

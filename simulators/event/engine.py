@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from math import prod
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.errors import Finding, InputError, UnsupportedError
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.border import check_run, failure
 from neurochain.simulators.event.frames import Frames
+from neurochain.simulators.event.inputs import PackedInputs, pack_inputs
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork, pack
@@ -31,66 +33,38 @@ from neurochain.simulators.types import (
 
 __all__ = [
     "CALL_SECONDS",
-    "PackedInputs",
     "PreparedRun",
-    "pack_inputs",
     "prepare",
     "run_event",
+    "run_inputs",
     "run_packed",
 ]
 
 CALL_SECONDS = 0.05
 """Time in one call of the kernel; between calls Python can handle Ctrl-C."""
+CHUNK_SECONDS = 0.1
+"""A call ends with a chunk of steps, which should take no longer."""
 
-
+FIRST_CHUNK = 200_000_000
+"""Connections times steps of the first chunk, whose cost is not known yet: 0.2 s if all fire."""
 CHUNK_STEPS = 128
 CHUNK_BYTES = 1 << 26
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PackedInputs:
-    """The input of a run: arrays[source] (batch, step, n) float32 and the same as event lists."""
-
-    batch: int
-    steps: int
-    arrays: Mapping[str, F32]
-    frames: Mapping[str, Frames]
-
-
-def pack_inputs(network: Network, inputs: Mapping[str, F32]) -> PackedInputs:
-    """Convert inputs[source] (batch, step, n) float32 to event lists.
-
-    Errors: InputError where a source is missing, or shapes disagree with it or with each other.
-    """
-    sizes = {tuple(a.shape[:2]) for a in inputs.values()}
-    arrays = {}
-    for source in network.sources:
-        array = inputs.get(source.name)
-        n = prod(source.shape)
-        if array is None or array.ndim != 3 or array.shape[2] != n or len(sizes) != 1:
-            got = "missing" if array is None else f"of shape {array.shape}"
-            raise InputError(
-                Finding(
-                    where=f"input {source.name}",
-                    what=f"is {got}; wanted (sample, step, {n}), samples and steps the same for "
-                    "every input.",
-                )
-            )
-        arrays[source.name] = np.ascontiguousarray(array, dtype=np.float32)
-    batch, steps = sizes.pop()
-    frames = {name: Frames.of(array) for name, array in arrays.items()}
-    return PackedInputs(batch=batch, steps=steps, arrays=arrays, frames=frames)
-
-
 def run_event(
     network: Network,
-    inputs: Mapping[str, F32],
+    inputs: Mapping[str, F32 | EventFrames],
     *,
     initial_state: State | None = None,
     record: Record | None = None,
     threads: int = 1,
+    batch: int | None = None,
+    steps: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> EngineResult:
     """Run every step of every sample in the C kernel; arguments and result as `run_reference`.
+
+    progress  is told now and then how many steps of samples are done since it was told last
 
     threads   share out the samples, and where there are fewer samples the neurons of each; the
               result is the same for any number
@@ -98,12 +72,37 @@ def run_event(
     Errors: UnsupportedError for an operator, operation or dtype the kernel does not have, or whole
     numbers too large for 64-bit sums; InputError for inputs or states of the wrong shape.
     """
-    return run_packed(
+    return run_inputs(
         pack(network),
-        pack_inputs(network, inputs),
+        inputs,
         initial_state=initial_state,
         record=record,
         threads=threads,
+        batch=batch,
+        steps=steps,
+        progress=progress,
+    )
+
+
+def run_inputs(
+    packed: PackedNetwork,
+    inputs: Mapping[str, F32 | EventFrames],
+    *,
+    initial_state: State | None = None,
+    record: Record | None = None,
+    threads: int = 1,
+    batch: int | None = None,
+    steps: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> EngineResult:
+    """The same on what `pack` has made of the network, for many runs."""
+    return run_packed(
+        packed,
+        pack_inputs(packed.network, inputs, batch=batch, steps=steps),
+        initial_state=initial_state,
+        record=record,
+        threads=threads,
+        progress=progress,
     )
 
 
@@ -116,6 +115,7 @@ def run_packed(
     threads: int = 1,
     version: int | None = None,
     chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> EngineResult:
     """The same on what `pack` and `pack_inputs` have prepared; further arguments as `prepare`."""
     run = prepare(
@@ -127,7 +127,7 @@ def run_packed(
         version=version,
         chunk=chunk,
     )
-    run.advance()
+    run.advance(progress)
     return run.result()
 
 
@@ -224,7 +224,7 @@ class PreparedRun:
         run = self.struct[0]
         run.batch, run.steps, run.version = inputs.batch, inputs.steps, version
         run.teams, run.workers = self.teams, self.workers
-        run.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
+        run.chunk = self.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
         self._fill(fresh)
         check_run(self.memory, packed.struct, self.struct, packed.names)
 
@@ -433,19 +433,33 @@ class PreparedRun:
 
     # --- running ----------------------------------------------------------------------------------
 
-    def advance(self) -> None:
+    def advance(self, progress: Callable[[int], None] | None = None) -> None:
         """Run to the end; between calls of the kernel Python sees signals.
+
+        progress   is told now and then how many steps of samples are done since it was told last
+
+        The kernel looks at the time between chunks of steps. Where one may take longer than
+        CHUNK_SECONDS, chunks are made shorter, so that Ctrl-C need not wait.
 
         Errors: UnsupportedError for whole numbers whose integer sums could pass 64 bits.
         """
         lib, run = self.memory.lib, self.struct[0]
-        wanted = self.inputs.batch * self.inputs.steps
+        wanted, most = self.inputs.batch * self.inputs.steps, self.chunk
+        run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
         while run.frames_done < wanted:
+            before, start = run.frames_done, perf_counter()
             status = lib.nc_advance(self.packed.struct, self.struct, CALL_SECONDS)
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
             if status != lib.NC_OK:
                 raise failure(self.memory, status)
+            done = run.frames_done - before
+            if progress is not None:
+                progress(done)
+            rounds = -(-done // self.teams)  # steps that each team has taken
+            step_seconds = (perf_counter() - start) / max(rounds, 1)
+            fits = min(most, 2 * run.chunk, int(CHUNK_SECONDS / (step_seconds or 1)))
+            run.chunk = max(1, fits if fits < lib.NC_STEPS else fits // lib.NC_STEPS * lib.NC_STEPS)
 
     def _too_large(self) -> UnsupportedError:
         run = self.struct[0]
@@ -481,8 +495,8 @@ class PreparedRun:
         """The last emissions of a node, oldest first; what is older than the run comes before."""
         past = self.state[name][HISTORY]
         depth, steps = past.shape[1], self.inputs.steps
-        if name in self.inputs.arrays:
-            fed = self.inputs.arrays[name][:, -depth:]
+        if name in self.inputs.frames:
+            fed = self.inputs.array(name, past.shape[2], max(steps - depth, 0))
             return np.ascontiguousarray(np.concatenate([past, fed], axis=1)[:, -depth:])
         final = self.history[name]
         if steps < depth:
@@ -496,11 +510,14 @@ class PreparedRun:
                 entries[HISTORY] = self._final_history(name)
         grow_old(self.network, self.state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
+        sizes = {source.name: prod(source.shape) for source in self.network.sources}
         emissions = {
-            name: self.inputs.arrays.get(name, values).astype(
-                emission_dtype(kinds[name]), copy=name in self.inputs.arrays
-            )
+            name: self.inputs.array(name, sizes[name]) if name in sizes else values
             for name, values in self.emissions.items()
+        }
+        emissions = {
+            name: values.astype(emission_dtype(kinds[name]), copy=False)
+            for name, values in emissions.items()
         }
         return EngineResult(
             emissions=emissions,

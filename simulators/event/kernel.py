@@ -58,20 +58,17 @@ class Memory:
         `ctype` is the C element type ("void": that of the dtype); the caller sees to it that the
         dtype agrees.
         """
-        element = f"{array.dtype.name}_t" if ctype == "void" else ctype
-        return self._keep(
-            self.ffi.from_buffer(
-                _array_of(element.replace("float32_t", "float")), _laid_out(array)
-            ),
-        )
+        element = _element(ctype, array)
+        return self._keep(self.ffi.from_buffer(_array_of(element), _laid_out(array)))
 
     def owners(self) -> tuple[Any, ...]:
         """Every array that pointers were handed out to: C arrays with type and length."""
         return tuple(self._kept)
 
     def writable(self, ctype: str, array: NDArray[Any]) -> Any:
-        """Pointer to the elements of a contiguous array that the kernel writes."""
-        return self._keep(self.ffi.from_buffer(_array_of(ctype), array, require_writable=True))
+        """Pointer to the elements of a contiguous array that the kernel writes; as `view`."""
+        element = _array_of(_element(ctype, array))
+        return self._keep(self.ffi.from_buffer(element, array, require_writable=True))
 
     def scratch(self, ctype: str, count: int) -> Any:
         """Pointer to `count` zeroed elements (at least one is allocated)."""
@@ -93,6 +90,13 @@ class Memory:
     def structs(self, ctype: str, count: int) -> Any:
         """A zeroed array of `count` structures (at least one is allocated)."""
         return self._keep(self.ffi.new(_array_of(ctype), max(count, 1)))
+
+
+def _element(ctype: str, array: NDArray[Any]) -> str:
+    """The C element type; for "void" that of the dtype."""
+    if ctype != "void":
+        return ctype
+    return "float" if array.dtype == np.float32 else f"{array.dtype.name}_t"
 
 
 def _laid_out(array: NDArray[Any]) -> NDArray[Any]:

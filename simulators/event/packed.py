@@ -37,6 +37,7 @@ class PackedNetwork:
     widths       node name -> elements of each port's buffer
     widest       elements of a buffer that holds any projection's result
     names        names by index, for messages
+    work         connections and neurons: what a step costs at most, as a number of additions
     """
 
     def __init__(self, network: Network) -> None:
@@ -63,6 +64,9 @@ class PackedNetwork:
         self.depths = {node.name: network.history_depth(node.name) for node in self.nodes}
         self.widths = {p.name: self._port_widths(p) for p in network.populations}
         self.widest = max((out_elements(p) for p in self.projections), default=1)
+        self.work = sum(p.n for p in network.populations) + sum(
+            int(p.operator.fanout(nonzero=False).sum()) for p in self.projections
+        )
         self._pack_units()
         self.names: Names = {
             "projection": [projection.name for projection in self.projections],

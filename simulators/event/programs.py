@@ -83,7 +83,7 @@ def is_binary(program: Program) -> bool:
 
 
 def is_relay(program: Program) -> bool:
-    """True where the program only emits what its one port gives, and nothing else can be seen of it."""
+    """True where the program only emits what its one port gives, and nothing else shows."""
     return (
         len(program.ports) == 1
         and not (program.states or program.membrane or program.winner)

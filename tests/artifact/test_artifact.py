@@ -262,7 +262,7 @@ def test_nothing_is_half_written(file: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for name in ("write_bytes", "replace"):
+    for name in ("open", "replace"):
         with monkeypatch.context() as patch:
             patch.setattr(Path, name, full)
             with pytest.raises(InputError, match="No space left"):

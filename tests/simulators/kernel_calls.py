@@ -1,9 +1,9 @@
 """The kernel's loops, called on NumPy arrays; what `MEMORY` views lives as long as the tests."""
 
 import numpy as np
+from matrix_oracle import dense_oracle
 
 from neurochain.simulators.event.kernel import Memory
-from neurochain.simulators.event.operators import block_major
 
 MEMORY = Memory()
 LIB, FFI = MEMORY.lib, MEMORY.ffi
@@ -48,7 +48,7 @@ def spans(parts):
 
 def pack_dense(weights, scale=1.0, *, masked=True):
     """nc_dense of weights (n_in, n_out)."""
-    packed, mask, _ = block_major(np.ascontiguousarray(weights.T))
+    packed, mask, _ = dense_oracle(np.ascontiguousarray(weights.T))
     d = MEMORY.structs("nc_dense", 1)
     d[0].type, d[0].scale = TYPES[weights.dtype.name], scale
     d[0].n_in, d[0].n_out = weights.shape

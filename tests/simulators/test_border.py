@@ -74,7 +74,11 @@ def test_one_damage(name, teams):
 
 def test_more_groups_than_there_are_sums_for(teams):
     """The network by itself would stand."""
-    with damaged(teams, "edge conv window runs", 0), damaged(teams, "edge conv window groups", 2):
+    with (
+        damaged(teams, "edge conv window runs", 0),
+        damaged(teams, "edge conv window groups", 2),
+        damaged(teams, "pop conv turned", 0),
+    ):
         assert teams.lib.nc_check_network(teams.packed.struct, teams.ffi.NULL) == teams.lib.NC_OK
         assert teams.check() == (teams.lib.NC_BAD_SIZE, "projection", "sums")
 
@@ -173,7 +177,7 @@ def test_events_made_by_hand_are_looked_at():
     arrays = {"s": np.zeros((1, 2, 72), np.float32), "g": np.ones((1, 2, 30), np.float32)}
     bad = Frames(start=good.start, idx=good.idx[::-1].copy(), val=None, dense=None)
     frames = {"s": Frames.of(arrays["s"]), "g": bad}
-    inputs = PackedInputs(batch=1, steps=2, arrays=arrays, frames=frames)
+    inputs = PackedInputs(batch=1, steps=2, frames=frames)
     with pytest.raises(InputError, match=r"events of node g, idx.*ascend.*pack_inputs"):
         prepare(pack(MIXED), inputs)
 

@@ -9,7 +9,7 @@ from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Csr, Dense, Diagonal
 from neurochain.programs import relay_program
 from neurochain.simulators.event import run_event
-from neurochain.simulators.event.operators import _float_below
+from neurochain.simulators.event.limits import _float_below
 
 
 def _operators(dtype):
