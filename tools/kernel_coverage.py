@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -143,7 +144,10 @@ def main(bin_name: str, arguments: list[str]) -> int:
     bin_folder = Path(bin_name).absolute()
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder).resolve() / "tree"
-        subprocess.run([ROOT / "tools/copy_tree.sh", tree], check=True)
+        if (ROOT / ".git").exists():
+            subprocess.run([ROOT / "tools/copy_tree.sh", tree], check=True)
+        else:  # unpacked from an sdist, or a copy
+            shutil.copytree(ROOT, tree, symlinks=True)
         build(tree, bin_folder / "python")
         passed = run_tests(tree, bin_folder, arguments)
         found = list(branches(tree))

@@ -34,6 +34,7 @@ class Trial:
     target: str
     seed: Callable[[Path], list[Expected]]
     arguments: tuple[str, ...] = ()
+    needs: str = ""  # a program without which the check skips
 
 
 def append(tree: Path, name: str, text: str) -> int:
@@ -43,6 +44,18 @@ def append(tree: Path, name: str, text: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(old + text + "\n", encoding="utf-8")
     return len(old.splitlines()) + 1
+
+
+def replace(tree: Path, name: str, old: str, new: str) -> None:
+    """Change a file of the kernel.
+
+    Errors: LookupError where it no longer holds what is to be changed.
+    """
+    path = tree / "simulators/csrc" / name
+    text = path.read_text(encoding="utf-8")
+    if old not in text:
+        raise LookupError(f"{name} no longer holds {old!r}: seed this fault elsewhere")
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def seed_lint(tree: Path) -> list[Expected]:
@@ -115,6 +128,31 @@ def seed_overflow(tree: Path) -> list[Expected]:
     ]
 
 
+def seed_sum(tree: Path) -> list[Expected]:
+    """Sums of two projections are off by one."""
+    replace(tree, "nc_vector.c", "total[j] += part[j]", "total[j] += part[j] + 1")
+    return [
+        ("a wrong sum in a C program", r"^cross: host +FAILED"),
+        ("the networks that have it", r"^ +dense_float32_event: \('current', 'p', 'x'\)"),
+    ]
+
+
+def seed_waste(tree: Path) -> list[Expected]:
+    """A loop that does nothing, for every population and step."""
+    head = "nc_range nc_range_of(const nc_population *p, uint32_t worker, uint32_t workers) {"
+    waste = "for (volatile int waste = 0; waste < 3000; waste++) {}"
+    replace(tree, "nc_step.c", head, f"{head} {waste}")
+    return [
+        (f"a wasted loop, in {name}", rf"^callgrind: {name} f32 portable: .*% above")
+        for name in ("rnn", "sparse")
+    ]
+
+
+def seed_untested(tree: Path) -> list[Expected]:
+    """Nothing but one file of tests is run."""
+    return [("branches that no test takes", r"branches are taken, wanted 95%")]
+
+
 def seed_build(tree: Path) -> list[Expected]:
     """A folder without `__init__.py`: setuptools leaves it out and says nothing."""
     append(tree, "neurochain/loose/part.py", '"""Seeded."""')
@@ -127,11 +165,22 @@ TRIALS = (
     Trial(target="build", seed=seed_build),
     Trial(target="sanitize", seed=seed_freestanding),
     Trial(target="sanitize", seed=seed_overflow, arguments=("PYTEST_ARGS=-x",)),
+    Trial(target="cross", seed=seed_sum, arguments=("CROSS=host", "NETWORKS=12")),
+    Trial(target="callgrind", seed=seed_waste, needs="valgrind"),
+    Trial(
+        target="coverage",
+        seed=seed_untested,
+        arguments=("COVERAGE_TESTS=tests/simulators/test_limits.py",),
+        needs="gcov",
+    ),
 )
 
 
 def run_trial(trial: Trial, venv: Path) -> list[str]:
     """Seed a copy, run the check on it, and return what it did not see."""
+    if trial.needs and shutil.which(trial.needs) is None:
+        print(f"  skipped {trial.target}: {trial.needs} is not installed")
+        return []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         subprocess.run([ROOT / "tools/copy_tree.sh", tree], check=True)

@@ -21,6 +21,9 @@ from neurochain.simulators.event.kernel import Memory
 __all__ = ["Image", "Region"]
 
 _VALUES_A_LINE = 12
+_ALIGNMENT = 16
+"""Bytes; enough for any element and for a vector of four floats."""
+
 _LITERAL = {
     "int64_t": "INT64_C({})",
     "uint64_t": "UINT64_C({})",
@@ -49,7 +52,6 @@ class Region:
     constant      never written while the network runs
     """
 
-    name: str
     start: int
     size: int
     item: str
@@ -67,9 +69,13 @@ class Image:
     def __init__(self, prefix: str, constant: Memory, mutable: Memory) -> None:
         """`constant` owns what is only read, `mutable` all else; `prefix` begins every C name."""
         self._ffi = constant.ffi
-        self._regions = _regions_of(prefix, constant, mutable)
+        self._prefix = prefix
+        self._regions = _regions_of(constant, mutable)
         self._starts = [region.start for region in self._regions]
-        self._definitions: dict[str, str] = {}  # name -> C text, what it points at before it
+        self._names: dict[
+            int, str
+        ] = {}  # by address; numbered as they are reached: same text always
+        self._definitions: list[str] = []  # C text, each after what it points at
 
     def root(self, pointer: Any) -> str:
         """C expression that points where `pointer` does; all that it reaches gets defined."""
@@ -88,32 +94,36 @@ class Image:
 
     def definitions(self) -> Iterator[str]:
         """All arrays reached so far, each after what it points at."""
-        return iter(self._definitions.values())
+        return iter(self._definitions)
 
     def _pointer(self, item: Any, pointer: Any) -> str:
         region = self.region_at(pointer)
-        if region.name not in self._definitions:
-            self._define(region)
+        name = self._names.get(region.start)
+        if name is None:
+            name = self._names[region.start] = f"{self._prefix}_{len(self._names)}"
+            self._define(region, name)
         offset = int(self._ffi.cast("uintptr_t", pointer)) - region.start
         width = region.size // max(region.length, 1)
         if width and offset % width:
-            raise InternalError(f"a pointer into {region.name} is {offset} bytes off an element.")
-        place = region.name + (f" + {offset // width}" if offset else "")
+            raise InternalError(f"a pointer into {name} is {offset} bytes off an element.")
+        place = name + (f" + {offset // width}" if offset else "")
         if item.cname == region.item and not region.constant:
             return place
         return (
             f"({item.cname} *)({place})"  # also where const is lost: the kernel does not write it
         )
 
-    def _define(self, region: Region) -> None:
+    def _define(self, region: Region, name: str) -> None:
         qualifier = "static const" if region.constant else "static"
-        head = f"{qualifier} {region.item} {region.name}[{max(region.length, 1)}]"
+        if region.item in _DTYPES:  # sums of floats are also used as sums of 64-bit integers
+            qualifier += f" _Alignas({_ALIGNMENT})"
+        head = f"{qualifier} {region.item} {name}[{max(region.length, 1)}]"
         values = list(self._values(region))
         text = "" if not values and not region.constant else " = {0}"
         if values:
             rows = (values[k : k + _VALUES_A_LINE] for k in range(0, len(values), _VALUES_A_LINE))
             text = " = {\n" + "".join(f"    {', '.join(row)},\n" for row in rows) + "}"
-        self._definitions[region.name] = f"{head}{text};"
+        self._definitions.append(f"{head}{text};")
 
     def _values(self, region: Region) -> Iterable[str]:
         """Initialisers of the elements, without the zeros at the end; none where all are zero."""
@@ -150,7 +160,7 @@ class Image:
         return _number(ctype.cname, value)
 
 
-def _regions_of(prefix: str, constant: Memory, mutable: Memory) -> list[Region]:
+def _regions_of(constant: Memory, mutable: Memory) -> list[Region]:
     """Every array of both memories by address; arrays that two owners share count once."""
     found: dict[int, tuple[int, str, int, bool, Any]] = {}
     for memory, only_read in ((constant, True), (mutable, False)):
@@ -164,8 +174,8 @@ def _regions_of(prefix: str, constant: Memory, mutable: Memory) -> list[Region]:
             elif known[1] != item and entry[0]:
                 raise InternalError(f"an array of {known[1]} is also one of {item}.")
     return [
-        Region(f"{prefix}_{k}", start, size, item, length, only_read, owner)
-        for k, (start, (size, item, length, only_read, owner)) in enumerate(sorted(found.items()))
+        Region(start, size, item, length, only_read, owner)
+        for start, (size, item, length, only_read, owner) in sorted(found.items())
     ]
 
 

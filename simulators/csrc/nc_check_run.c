@@ -83,9 +83,7 @@ static int events(nc_checking *c, const nc_frames *f, size_t frames, size_t n) {
         !NC_MAY_BE(c, float, f->val, f->events, "val") ||
         !NC_MAY_BE(c, float, f->dense, nc_times(frames, n), "dense"))
         return 0;
-    if (!nc_need(c, f->events == 0 || (f->val == NULL) == (f->dense == NULL), NC_NULL,
-                 f->val == NULL ? "val" : "dense"))
-        return 0;
+    if (!nc_need(c, f->events == 0 || f->val != NULL || f->dense == NULL, NC_NULL, "val")) return 0;
     for (size_t k = 0; k < frames; k++) {
         const nc_status status = frame(f->idx, f->start[k], f->start[k + 1], n);
         if (!nc_need(c, status == NC_OK, status, "idx")) return 0;
@@ -126,16 +124,28 @@ static int same_frames(const nc_frames *a, const nc_frames *b) {
            a->events == b->events && a->frames == b->frames;
 }
 
+/* A maximum over values looks at all elements of its source. */
+static int elements_there(const checking_run *r, uint32_t index, const nc_frames *f) {
+    if (f->val == NULL || f->events == 0 || f->dense != NULL) return 1;
+    int needed = 0;
+    for (uint32_t k = 0; k < r->network->n_projections; k++)
+        needed |= r->network->projection[k].source == index &&
+                  r->network->projection[k].kind == NC_MAX_POOL;
+    return nc_need(r->c, !needed, NC_NULL, "dense");
+}
+
 static int frames_of(const checking_run *r, uint32_t index, const nc_node *node) {
     const nc_node *first = r->run->team[0].node + index;
     const size_t past = nc_times(r->run->batch, node->depth);
     if (node == first || !same_frames(&node->past, &first->past)) {
         at(r, "past events of node", index);
-        if (!events(r->c, &node->past, past, node->n)) return 0;
+        if (!events(r->c, &node->past, past, node->n) || !elements_there(r, index, &node->past))
+            return 0;
     }
     if (index < r->network->n_sources && (node == first || !same_frames(&node->fed, &first->fed))) {
         at(r, "events of node", index);
-        if (!events(r->c, &node->fed, r->frames, node->n)) return 0;
+        if (!events(r->c, &node->fed, r->frames, node->n) || !elements_there(r, index, &node->fed))
+            return 0;
     }
     return at(r, "node", index);
 }

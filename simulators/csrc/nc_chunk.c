@@ -87,7 +87,8 @@ void nc_begin_sample(const nc_worker *w, size_t sample) {
             if (node->past.dense != NULL)
                 memcpy(row, node->past.dense + f * node->n, node->n * sizeof *row);
             else
-                for (size_t e = 0; e < past.count; e++) row[past.idx[e]] = 1.0f;
+                for (size_t e = 0; e < past.count; e++)
+                    row[past.idx[e]] = past.val == NULL ? 1.0f : past.val[e];
         }
     }
     wait_for_all(w);

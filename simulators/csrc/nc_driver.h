@@ -114,7 +114,8 @@ typedef struct {
 } nc_network;
 
 /* Events of many frames: frame f has idx and val from start[f] to start[f + 1]. start NULL: silence.
- * val NULL: all are 1 and every other element is +0. Else dense holds all elements of all frames. */
+ * val NULL: all are 1 and every other element is +0. Else dense may hold all elements of all frames (-0
+ * is one, but no event), which a maximum over values needs. */
 typedef struct {
     const int64_t *start;
     const uint32_t *idx;

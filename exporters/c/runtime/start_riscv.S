@@ -1,5 +1,5 @@
-/* Start of a RISC-V hart in machine mode: stack, floating-point unit, zeroed memory; riscv.ld gives
- * the places. Other harts sleep. */
+/* Start of a RISC-V core in machine mode: stack, floating-point unit, zeroed memory; riscv.ld gives
+ * the places. Other cores sleep. */
     .section .vectors, "ax"
     .globl _start
 _start:
