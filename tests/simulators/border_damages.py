@@ -281,7 +281,6 @@ RUN = [
     ("no indices", "NULL events of node idx", "node s fed idx", null),
     ("indices misaligned", "MISALIGNED events of node idx", "node s fed idx", misaligned),
     ("events that fall", "NOT_ASCENDING events of node idx", "node s fed idx 0", 71),
-    ("values without an array", "NULL events of node dense", "node g fed dense", null),
     ("an array without values", "NULL events of node val", "node g fed val", null),
     ("a population without lists", "NULL node segment", "node p.csr segment", null),
     ("a source with lists", "BAD_FLAG node segment", "node s segment", "=node p.csr segment"),
