@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine_runs import HAS_THREADS, finish, measure, ratio, ready, table
+from engine_runs import finish, measure, ratio, ready, table
 
 from neurochain.bench.networks import build_network, input_arrays
 from neurochain.bench.peer import DEFAULT_VARIANT
@@ -62,12 +62,9 @@ def main() -> None:
     options = parser.parse_args()
     head = ("workload", "batch", "us/step, sample", "to batch 1", "Mevents/s")
     tables = {"batch": table(head, by_batch(options.rounds))}
-    if HAS_THREADS:
-        threads = [int(n) for n in options.threads.split(",")]
-        head = ("workload", "threads", "us/step", "speed-up")
-        tables["threads"] = table(head, by_threads(threads, options.rounds))
-    else:
-        print("threads   the engine has one: nothing to compare")
+    threads = [int(n) for n in options.threads.split(",")]
+    head = ("workload", "threads", "us/step", "speed-up")
+    tables["threads"] = table(head, by_threads(threads, options.rounds))
     finish(tables, options.json)
 
 

@@ -34,11 +34,13 @@ KERNEL = "neurochain.simulators._kernel"
 HOLLOW = {
     "nc_count_events": "(void)tables, (void)idx, (void)val, (void)count, (void)row;",
     "nc_count_u8": "(void)n, (void)flags; return 0;",
-    "mark_always": "(void)network, (void)run, (void)p, (void)now, (void)touched, (void)mark;"
-    " return 1;",
+    "nc_dense_reached": "(void)d, (void)block, (void)span, (void)spans; return ~(uint64_t)0;",
+    "mark_always": "(void)w, (void)p, (void)now, (void)range, (void)touched, (void)mark;"
+    " *all = 1; *some = 0;",
 }
-"""Function of the kernel -> what it does in the copy. `mark_always` says that every neuron is
-updated, so that nobody traces whom the events reach."""
+"""Function of the kernel -> what it does in the copy. `mark_always` and `nc_dense_reached` say that
+every neuron is updated, so that nobody traces whom the events reach. What the loops of convolutions
+and of sparse rows read off their own sums stays."""
 
 LEAST_S = 0.2  # in one round
 

@@ -6,7 +6,6 @@ operations and records nothing. Every run must give the spikes of the first one.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import platform
@@ -24,8 +23,6 @@ from neurochain.simulators.event import pack, pack_inputs, run_packed
 from neurochain.simulators.types import Record
 
 NOTHING = Record(emissions=())
-HAS_THREADS = "threads" in inspect.signature(run_packed).parameters
-"""Whether the engine takes a number of threads."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,10 @@ Run = Callable[[], Totals]
 def ready(network: Network, inputs: Mapping[str, np.ndarray], threads: int = 1) -> Run:
     """Pack everything; inputs[source] (batch, step, n) float32."""
     packed, fed = pack(network), pack_inputs(network, inputs)
-    options = {"threads": threads} if HAS_THREADS else {}
     weighted = [p.name for p in network.projections if p.operator.weight is not None]
 
     def run() -> Totals:
-        counts = run_packed(packed, fed, record=NOTHING, **options).counts
+        counts = run_packed(packed, fed, record=NOTHING, threads=threads).counts
         return Totals(
             events=sum(int(counts.projections[name][..., 2:4].sum()) for name in weighted),
             spikes=sum(int(c[..., 0].sum()) for c in counts.populations.values()),

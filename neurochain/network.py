@@ -363,6 +363,14 @@ def _weight_findings(network: Network, projection: Projection, where: str) -> li
         fanout.dtype != np.int64 or fanout.shape != (projection.operator.n_in,)
     ):
         findings.append(Finding(where=where, what="has a trained fan-out of the wrong size."))
+    elif fanout is not None and ((fanout < 0) | (fanout >= 2**32)).any():
+        findings.append(
+            Finding(
+                where=where,
+                what=f"has trained fan-outs of {fanout.min()} to {fanout.max()}; they lie in 0 to "
+                "2^32 - 1.",
+            )
+        )
     return findings
 
 

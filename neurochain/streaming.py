@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,7 +33,7 @@ def stream(
     threads: int = 1,
     into: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> Iterator[Run]:
+) -> Generator[Run, None, None]:
     """Run batch after batch, each from rest, and yield each Run: nothing of it is kept.
 
     batches   what `simulate` takes as x, one after the other (any iterable, e.g. a generator); all
@@ -57,7 +57,7 @@ def _runs(
     time_axis: int,
     into: str | os.PathLike[str] | None,
     progress: Progress | None,
-) -> Iterator[Run]:
+) -> Generator[Run, None, None]:
     with ExitStack() as stack:
         files: dict[str, _Rows] = {}
         for x in batches:

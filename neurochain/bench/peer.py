@@ -19,7 +19,6 @@ __all__ = [
     "Runner",
     "peer_runner",
     "spike_totals",
-    "thread_note",
     "variant_of",
 ]
 
@@ -46,7 +45,7 @@ def peer_runner(workload: WorkloadLike, threads: int, variant: str | None = None
     """Lower, pack, convert the input; return what runs all steps of all samples from rest.
 
     workload  see `WorkloadLike`
-    threads   the engine's; it has one; where more are asked for, the outcome's note says so
+    threads   the engine's
     variant   "i8", "i16", "f32": dtype of the weights; None: DEFAULT_VARIANT
 
     All operations are counted in every run, and the spikes come from those counts; nothing else is
@@ -68,11 +67,6 @@ def peer_runner(workload: WorkloadLike, threads: int, variant: str | None = None
         return {"spikes": spike_totals(network, prepared.counts()), "note": None}
 
     return run
-
-
-def thread_note(threads: int) -> str | None:
-    """What is to be said where more threads are asked for than the engine has."""
-    return f"the event engine ran in 1 thread, not {threads}" if threads > 1 else None
 
 
 def variant_of(workload: WorkloadLike, variant: str | None) -> str:

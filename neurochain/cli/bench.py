@@ -30,7 +30,7 @@ _HEADER = ("workload", "weights", "against", "us/step", "theirs", "ratio", "from
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Threads of the engine (it has one today) and of torch.",
+    help="Threads of the engine and of torch.",
 )
 @click.option(
     "--variant",
@@ -80,7 +80,6 @@ def command(
     """
     from neurochain.bench.compare import compare
     from neurochain.bench.opponents import OPPONENTS
-    from neurochain.bench.peer import thread_note
     from neurochain.bench.workloads import choose, make
     from neurochain.cli.output import emit, note
 
@@ -97,9 +96,6 @@ def command(
         ):
             rows.append(row)
             emit(_text(row))
-    remark = thread_note(threads)
-    if remark:
-        note(remark)
     if json_file is not None:
         _write(json_file, rows, threads)
 

@@ -242,7 +242,8 @@ typedef struct {
     const float *alpha, *beta, *theta, *leak;
     const int32_t *still_alpha, *still_beta;
 } nc_hot;
-/* The largest m <= 2^23 for which decay * (k 2^-149) is k 2^-149 for every k <= m; 0 if there is none. */
+/* The largest m <= 2^23 for which decay * (k 2^-149) is k 2^-149 for every k <= m, for decays in 0.5 ..
+ * 1; 0 for all others, which is always safe. */
 int32_t nc_still(float decay);
 
 /* A population of hot neurons, fed by one dense projection, over many frames. */

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from nchain_files import put, refused, reseal, same
+from numpy.typing import NDArray
 
 from neurochain.artifact import Artifact, load_artifact, save_artifact, to_bytes
 from neurochain.artifact.codec import tensor_digest
@@ -81,7 +82,10 @@ LARGEST = Program(
 def graph() -> Graph:
     """in (2, 3) -> norm -> adaptive -> route -> fc -> largest; both neurons close loops."""
     rng = np.random.default_rng(8)
-    normal = lambda *shape: rng.normal(size=shape).astype(F)  # noqa: E731
+
+    def normal(*shape: int) -> NDArray[np.float32]:
+        return rng.normal(size=shape).astype(F)
+
     start = normal(2, 3)
     start[0, :2] = -0.0, 1e-40
     nodes: dict[str, Node] = {

@@ -43,7 +43,7 @@ def test_weights_have_the_dtype_of_the_variant_and_are_the_same_numbers(small: W
                 assert mine.scale in (None, 1)
 
 
-def test_threads_are_remarked_upon() -> None:
+def test_threads_change_no_spike() -> None:
     work = SMALL["mlp"]()
     assert peer_runner(work, 1)()["note"] is None
     assert peer_runner(work, 2)()["spikes"] == peer_runner(work, 1)()["spikes"]

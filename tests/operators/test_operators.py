@@ -296,6 +296,17 @@ def test_networks_refuse_faulty_operators(word: str) -> None:
         network_of(operator)
 
 
+@pytest.mark.parametrize("fanout", [-1, 2**32])
+def test_networks_refuse_trained_fan_outs_that_cannot_be_counted(fanout: int) -> None:
+    network = network_of(next(operator for operator in ALL.values() if operator.weight is not None))
+    edge = network.projections[0]
+    table = np.full(edge.operator.n_in, 1, dtype=np.int64)
+    replace(network, projections=(replace(edge, model_fanout=table),))
+    table[-1] = fanout
+    with pytest.raises(InternalError, match=rf"trained fan-outs of .*{fanout}"):
+        replace(network, projections=(replace(edge, model_fanout=table),))
+
+
 @pytest.mark.parametrize("word", ALL)
 def test_networks_take_sound_operators(word: str) -> None:
     assert ALL[word].faults() == []

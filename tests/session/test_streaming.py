@@ -98,7 +98,7 @@ def test_a_stream_that_is_left_leaves_no_file(tmp_path: Path) -> None:
     runs = neurochain.stream(network(), batches((2, 2)), into=tmp_path)
     next(runs)
     assert list(tmp_path.iterdir()) != []
-    runs.close()  # type: ignore[attr-defined]
+    runs.close()
     assert list(tmp_path.iterdir()) == []
 
 

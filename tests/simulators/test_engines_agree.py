@@ -21,6 +21,7 @@ from engine_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurochain.network import PortKind
 from neurochain.simulators.event import pack, pack_inputs, run_event, run_packed
 from neurochain.simulators.reference import run_reference
 
@@ -126,6 +127,24 @@ def test_a_call_of_the_kernel_may_stop_anywhere(monkeypatch):
     monkeypatch.setattr(engine, "CALL_SECONDS", 0.0)
     monkeypatch.setattr(engine, "CHUNK_STEPS", 1)
     assert differences(whole, run_event(network, inputs, record=record)) == []
+
+
+@pytest.mark.parametrize("steps", [9, 70])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("operator", BUILDERS)
+def test_spikes_into_a_source_that_takes_any_value(operator, dtype, steps):
+    """What lowering makes of an input: analog, though this run feeds it nothing but ones."""
+    for seed in range(3):
+        rng = np.random.default_rng([seed, *operator.encode()])
+        network = one_projection(rng, BUILDERS[operator], dtype, PortKind.ANALOG, delay=seed)
+        rate = (0.05, 0.3, 1.0)[seed]
+        inputs = {
+            name: (rng.random(x.shape) < rate).astype(np.float32)
+            for name, x in inputs_for(rng, network, steps=steps).items()
+        }
+        for record in (everything(network), None):  # None: the ways that record spikes alone
+            reference = run_reference(network, inputs, record=record)
+            assert differences(reference, run_event(network, inputs, record=record)) == []
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

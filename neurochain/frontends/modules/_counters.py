@@ -11,6 +11,7 @@ import linecache
 import math
 import operator
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -215,8 +216,9 @@ class _Counter:
 
     notes: Notes
 
+    @abstractmethod
     def plain(self) -> Any:
-        raise NotImplementedError
+        """The number itself, as torch and everyone else gets it."""
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.plain()
