@@ -123,10 +123,16 @@ static int by_targets(const nc_projection *edge) {
            edge->kind == NC_IDENTITY;
 }
 
-/* The promises of `turned` and `many_steps`. */
+/* The promises of `summed`, `turned` and `many_steps`. */
 static int together(nc_checking *c, const nc_network *network, const nc_population *p) {
     const int alone = p->is_hot != 0 && p->first[p->n_ports] - p->first[0] == 1;
     const nc_projection *edge = network->projection + p->first[0];
+    const int packs = edge->shift != 0 && (edge->exact != 0 || edge->limit_f32 >= 1.0f);
+    if (p->summed != 0 &&
+        !nc_need(c, alone && edge->kind == NC_CSR && edge->no_zero != 0 &&
+                        (edge->weight_type == NC_F32 || packs),
+                 NC_BAD_FLAG, "summed"))
+        return 0;
     if (p->many_steps != 0 &&
         !nc_need(c, alone && edge->kind == NC_CSR && edge->weight_type == NC_I8 &&
                         edge->csr_blocks == 1 && edge->no_zero != 0 && edge->limit_i32 >= 65536.0f &&

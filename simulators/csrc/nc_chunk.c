@@ -7,14 +7,6 @@ static void wait_for_all(const nc_worker *w) {
     if (w->wait != NULL) w->wait(w->team, w->run->workers);
 }
 
-/* 1 where nothing but ones reaches the projection in this run. */
-static int feeds_ones(const nc_worker *w, const nc_projection *edge) {
-    const nc_node *node = w->team->node + edge->source;
-    if (node->segment != NULL)
-        return w->network->population[edge->source - w->network->n_sources].binary;
-    return node->fed.val == NULL && node->past.val == NULL;
-}
-
 /* ---- chunks ---- */
 
 static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t first, size_t end) {
@@ -24,22 +16,22 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
         const nc_population *p = w->network->population + member[0];
         const nc_population_run *at = w->run->population + member[0];
         if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
-            feeds_ones(w, w->network->projection + p->first[0]))
+            nc_feeds_ones(w, p->first[0]))
             nc_run_fused(w, member[0], sample, first, end);
         else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
-                 feeds_ones(w, w->network->projection + p->first[0]))
+                 nc_feeds_ones(w, p->first[0]))
             nc_run_many_steps(w, member[0], sample, first, end);
         else if (nc_turns(w, member[0], sample, first, end))
             nc_run_turned(w, member[0], sample, first, end);
         else
             for (size_t t = first; t < end; t++)
-                nc_step_population(w, member[0], nc_moment_of(w->run, sample, t, first));
+                nc_step(w, member[0], nc_moment_of(w->run, sample, t, first));
         wait_for_all(w);
         return;
     }
     for (size_t t = first; t < end; t++) {
         for (uint32_t k = 0; k < members; k++) {
-            nc_step_population(w, member[k], nc_moment_of(w->run, sample, t, first));
+            nc_step(w, member[k], nc_moment_of(w->run, sample, t, first));
             wait_for_all(w);
         }
     }

@@ -100,6 +100,8 @@ typedef struct {
     const uint32_t *turned_place; /* [n]: the neuron at each place of that order */
     int32_t many_steps;    /* hot, and fed by one sparse projection alone, of int8 weights whose sums 16
                               bits hold and that has one block of targets */
+    int32_t summed;        /* hot, and fed by one sparse projection alone, without zero weights, whose
+                              sums of ones are floats or packed */
     int32_t relay;         /* emits what its one port gives, unchanged */
 } nc_population;
 
@@ -237,6 +239,10 @@ typedef enum {
 } nc_touch;
 /* The rows of one block of targets, cut to the worker's range. */
 nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block);
+/* The sums of the projection of a `summed` population, of ones; with `track`, such as say what was
+ * touched. Float sums stand in out. */
+void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
+                    float *out, nc_sums *sums);
 /* 1 where a convolution's sums of these events are float sums that mark what they touch. */
 int nc_conv_marks(const nc_projection *p, const nc_span *span);
 

@@ -280,6 +280,16 @@ typedef struct {
     uint32_t *counts;
 } nc_steps_run;
 
+/* Sums of one step and what is made of them, by neuron: packed (see scale_packed), or integers, or floats
+ * that are NC_UNTOUCHED where nothing arrived; the others are NULL. */
+typedef struct {
+    const int32_t *packed, *whole;
+    const float *floats;
+    float scale;
+    uint32_t shift;
+    const float *bias; /* or NULL */
+} nc_sums;
+
 /* One step of a population of hot neurons fed by one convolution, both in position-major order (neuron
  * place * c_out + channel): acc are the convolution's sums, empty again afterwards. */
 typedef struct {
@@ -313,6 +323,8 @@ typedef struct {
      * |= those steps. int8 weights, whose sums 16 bits hold. */
     void (*csr_steps)(const nc_csr *m, size_t n_in, const uint64_t *steps, int16_t *acc, uint64_t *fed);
     void (*steps_run)(const nc_steps_run *run);
+    /* out = scale * sum + bias of neurons first .. end - 1; returns how many were touched (whole: 0). */
+    size_t (*sums_in)(const nc_sums *sums, size_t first, size_t end, float *out);
     void (*turned_step)(const nc_turned_run *run);
     /* The places and values of what is not zero; returns how many. idx and val have room for NC_SLACK
      * elements more. */
@@ -335,7 +347,7 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
         .scale_i32 = nc_scale_i32_##SUFFIX, .csr_steps = nc_csr_steps_##SUFFIX,                  \
-        .steps_run = nc_steps_run_##SUFFIX,                                                      \
+        .steps_run = nc_steps_run_##SUFFIX, .sums_in = nc_sums_in_##SUFFIX,                      \
         .events_of_bits = nc_events_of_bits_##SUFFIX, .turned_step = nc_turned_step_##SUFFIX,    \
     }
 

@@ -221,7 +221,7 @@ void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t
             run_steps(w, index, sample, part, last, first, when);
         else
             for (size_t t = part; t < last; t++)
-                nc_step_population(w, index, nc_moment_of(w->run, sample, t, first));
+                nc_step(w, index, nc_moment_of(w->run, sample, t, first));
         memset(when, 0, edge->n_in * sizeof *when);
     }
 }

@@ -132,10 +132,12 @@ class PackedNetwork:
             g = edge.window
             into.turned = g.groups * g.out_stride == g.c_out
             order = order.reshape(g.c_out, -1).T.reshape(-1)
-        elif edge.kind == lib.NC_CSR and edge.weight_type == lib.NC_I8:
+        elif edge.kind == lib.NC_CSR and edge.no_zero:
             whole = bool(edge.exact or edge.limit_f32 >= 1)
             small = edge.limit_i32 >= 2**31 // 2**15 and population.n <= MOST_AT_ONCE
-            into.many_steps = whole and small and edge.csr_blocks == 1 and bool(edge.no_zero)
+            narrow = edge.weight_type == lib.NC_I8 and edge.csr_blocks == 1
+            into.many_steps = whole and small and narrow
+            into.summed = edge.weight_type == lib.NC_F32 or (whole and edge.shift != 0)
         if into.turned:
             into.turned_place = self.memory.view("uint32_t", order.astype(np.uint32))
             pack_hot(self.memory, into.turned_hot, population, order)

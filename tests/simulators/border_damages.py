@@ -238,6 +238,7 @@ NETWORK = [
     ("a turned place beyond", "BAD_INDEX population turned_place", "pop conv turned_place 3", 999),
     ("no turned places", "NULL population turned_place", "pop conv turned_place", null),
     ("many steps of dense rows", "BAD_FLAG population many_steps", "pop int many_steps", 1),
+    ("sums of dense rows", "BAD_FLAG population summed", "pop int summed", 1),
     ("a relay that fires", "BAD_FLAG population relay", "pop csr relay", 1),
     ("a negative fan-out", "COUNTERS projection fan", "edge int fan 0 each", -1),
     ("a fan-out near 2^63", "COUNTERS projection fan", "edge int fan 2 each", BIG),
