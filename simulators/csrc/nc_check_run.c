@@ -218,7 +218,7 @@ static int population_scratch(const checking_run *r, const nc_population *p,
            NC_THERE(r->c, uint8_t, s->fired, p->n, "fired") &&
            NC_THERE(r->c, uint64_t, s->bits, nc_times(nc_rows_of_bits(p, r->run), words), "bits") &&
            together(r, p, s) &&
-           NC_THERE(r->c, uint8_t, s->quiet, workers, "quiet") &&
+           NC_THERE(r->c, uint8_t, s->quiet, nc_times(workers, NC_LINE), "quiet") &&
            (p->is_hot != 0 || registers(r, p, s));
 }
 

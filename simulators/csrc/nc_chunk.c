@@ -61,7 +61,7 @@ void nc_begin_sample(const nc_worker *w, size_t sample) {
     for (uint32_t k = 0; k < w->network->n_populations; k++) {
         const nc_node *node = w->team->node + w->network->n_sources + k;
         const nc_segment *s = node->segment + w->me;
-        w->team->population[k].quiet[w->me] = 0;
+        w->team->population[k].quiet[w->me * NC_LINE] = 0;
         s->start[0] = 0;
         for (size_t place = 0; place < node->depth; place++) {
             const size_t f = sample * node->depth + place;

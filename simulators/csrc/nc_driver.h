@@ -174,7 +174,8 @@ typedef struct {
     int16_t *sums;      /* many_steps: [n][NC_STEPS] zeroed */
     uint64_t *fed;      /* many_steps: [n] zeroed */
     float *turned_state; /* turned: [2][n, padded] */
-    uint8_t *quiet;     /* [W]: the last step had no event and changed nothing */
+    uint8_t *quiet;     /* [W][NC_LINE], the first of each: the last step had no event and changed
+                           nothing */
 } nc_population_scratch;
 
 typedef struct {
@@ -196,8 +197,13 @@ typedef struct {
     float *part;     /* [widest n_out, padded] */
     int64_t *exact;  /* likewise */
     nc_span *span;   /* [W][K][W] */
-    uint32_t arrived, round; /* of the workers' waiting: zero at first */
+    /* of the workers' waiting, zero at first; in lines of their own, as all wait for them */
+    uint8_t apart[NC_LINE];
+    uint32_t arrived;
+    uint8_t apart_too[NC_LINE];
+    uint32_t round;
     int32_t stop;
+    uint8_t beyond[NC_LINE];
 } nc_team;
 
 typedef struct {

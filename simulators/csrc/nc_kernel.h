@@ -30,6 +30,7 @@
 #define NC_BLOCK 128       /* neurons the interpreter takes at once */
 #define NC_COLUMNS 64      /* columns of a block of a dense matrix, neurons of a block of flags */
 #define NC_STEPS 64        /* steps that sparse rows are added for at once */
+#define NC_LINE 64         /* bytes of a cache line: what two threads write lies that far apart */
 #define NC_SLACK 16        /* elements that an event list may be written beyond its end */
 #define NC_CSR_BLOCK 65536 /* targets of a block of a sparse matrix */
 

@@ -137,7 +137,7 @@ static void population_scratch(list *l, const nc_network *network, const nc_run 
         NC_WRITTEN(s->sums, p->n * NC_STEPS, "sums");
         NC_WRITTEN(s->fed, p->n, "fed");
     }
-    NC_WRITTEN(s->quiet, run->workers, "quiet");
+    NC_WRITTEN(s->quiet, run->workers * NC_LINE, "quiet");
     if (p->is_hot == 0) registers(l, run, p, s->base);
 }
 

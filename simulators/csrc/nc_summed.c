@@ -26,7 +26,7 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     const int silent =
         nc_events_in(span, w->run->workers) == 0 && !nc_starts_bias(w, k, now);
     if (all) counts[1] = (int64_t)(range.end - range.first);
-    if (silent && scratch->quiet[w->me]) { /* the same state, the same input: the same again */
+    if (silent && scratch->quiet[w->me * NC_LINE]) { /* the same state, the same input: the same again */
         s->start[place + 1] = s->start[place];
         return;
     }
@@ -45,7 +45,7 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits, NULL);
     if (!all) counts[1] = (int64_t)touched;
     counts[2] = (int64_t)changed;
-    scratch->quiet[w->me] = silent && changed == 0 && counts[0] == 0;
+    scratch->quiet[w->me * NC_LINE] = silent && changed == 0 && counts[0] == 0;
 }
 
 void nc_step(const nc_worker *w, uint32_t index, nc_moment now) {

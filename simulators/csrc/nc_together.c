@@ -207,7 +207,7 @@ static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t 
         counts[1] = tally[2 * t];
         counts[2] = tally[2 * t + 1];
     }
-    scratch->quiet[w->me] = 0;
+    scratch->quiet[w->me * NC_LINE] = 0;
 }
 
 /* 64 steps at a time, together where sources fire several times in them. */

@@ -302,7 +302,7 @@ class PreparedRun:
         into.buffer = memory.new("float *[]", buffers)
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
-        into.quiet = memory.zeros("uint8_t", self.workers)
+        into.quiet = memory.zeros("uint8_t", self.workers * memory.lib.NC_LINE)
         together = packed.fused or packed.many_steps
         rows = chunk if together else 2 if packed.turned else 1
         into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
