@@ -48,15 +48,21 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     scratch->quiet[w->me * NC_LINE] = silent && changed == 0 && counts[0] == 0;
 }
 
+/* Which neurons of a `summed` population this step updates whatever arrives. */
+enum { NOBODY, SOME, EVERYBODY };
+static int always_updated(const nc_worker *w, const nc_population *p, nc_moment now) {
+    const int biased = nc_biased(w, p->first[0], now);
+    if (p->always_full || (biased && w->network->projection[p->first[0]].bias_full)) return EVERYBODY;
+    return p->always != NULL || biased ? SOME : NOBODY;
+}
+
 void nc_step(const nc_worker *w, uint32_t index, nc_moment now) {
     const nc_population *p = w->network->population + index;
     const nc_population_run *at = w->run->population + index;
     if (p->summed && at->membrane == NULL && at->current[0] == NULL && nc_feeds_ones(w, p->first[0])) {
-        const nc_projection *edge = w->network->projection + p->first[0];
-        const int biased = nc_biased(w, p->first[0], now);
-        const int all = p->always_full || (biased && edge->bias_full);
-        if (all || (p->always == NULL && !biased)) {
-            step_summed(w, index, now, all);
+        const int always = always_updated(w, p, now);
+        if (always != SOME) {
+            step_summed(w, index, now, always == EVERYBODY);
             return;
         }
     }
