@@ -74,6 +74,42 @@ def test_a_stream_is_its_batches(engine: str, tmp_path: Path) -> None:
     assert sum(told) == 8 * 6
 
 
+@pytest.mark.parametrize("engine", engines())
+def test_a_long_sample_comes_in_pieces(engine: str, tmp_path: Path) -> None:
+    """Joined by steps, a stream and its files are one run of all steps."""
+    net, whole = network(), batches((1,), steps=23)[0]
+    wanted = simulate(net, whole, engine=engine, record="all", membranes=("c",))
+    pieces = (whole[:, a:b] for a, b in ((0, 1), (1, 9), (9, 10), (10, 23)))
+    found = list(neurochain.stream(net, pieces, engine=engine, record="all", membranes=("c",),
+                                   join="steps", into=tmp_path))  # fmt: skip
+    for name, spikes in wanted.spikes.items():
+        stored = np.load(tmp_path / recording_name(name), mmap_mode="r")
+        assert (stored.dtype, stored.shape) == (spikes.dtype, spikes.shape)
+        assert stored.tobytes() == spikes.tobytes()
+    assert np.load(tmp_path / "c.membrane.npy").tobytes() == wanted.membranes["c"].tobytes()
+    for node, state in wanted.final_state.items():
+        for key, value in state.items():
+            assert found[-1].final_state[node][key].tobytes() == value.tobytes(), (node, key)
+    total = sum(run.activity.total("synops_effective_ac") for run in found)
+    assert total == wanted.activity.total("synops_effective_ac")
+
+
+def test_pieces_of_several_samples(tmp_path: Path) -> None:
+    """They go on from where they were; only a file of them could not grow."""
+    net, whole = network(), batches((3,), steps=8)[0]
+    pieces = [whole[:, :5], whole[:, 5:]]
+    found = list(neurochain.stream(net, pieces, join="steps"))
+    spikes = np.concatenate([run.spikes["c"] for run in found], axis=1)
+    assert spikes.tobytes() == simulate(net, whole).spikes["c"].tobytes()
+    with pytest.raises(InputError, match="a batch has 3 samples. Record one sample a stream"):
+        list(neurochain.stream(net, pieces, join="steps", into=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError):
+        list(neurochain.stream(net, [whole[:, :5], whole[:2, 5:]], join="steps"))
+    with pytest.raises(InputError, match="join is 'time'"):
+        neurochain.stream(net, pieces, join="time")  # type: ignore[arg-type]
+
+
 def test_only_outputs_unless_more_is_asked_for(tmp_path: Path) -> None:
     for _ in neurochain.stream(network(), batches((2,)), into=tmp_path):
         assert list(tmp_path.glob("*.npy")) == []  # they appear at the end
