@@ -364,7 +364,7 @@ class PreparedRun:
         run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
         while run.frames_done < wanted:
             before, start = run.frames_done, perf_counter()
-            status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS)
+            status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS, keep=self)
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
             if status != lib.NC_OK:

@@ -287,3 +287,35 @@ def test_ctrl_c_ends_a_long_run(threads: int) -> None:
     word, at = out.splitlines()[-1].split()
     assert word == "interrupted"
     assert float(at) - sent < 2
+
+
+AGAIN = """
+import gc, os, signal, sys, threading
+sys.path.insert(0, sys.argv[1])
+from test_streaming import driven
+from neurochain.session import Session
+session = Session(driven(4600), record=())
+for k in range(4):
+    started = threading.Event()
+    def strike():
+        started.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=strike, daemon=True).start()
+    try:
+        session.run(steps=20_000, progress=lambda n: started.set())
+    except KeyboardInterrupt:
+        gc.collect()  # what the interrupted call works on must not go with its run
+        print("interrupted", flush=True)
+del session
+"""
+
+
+@needs_kernel
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_interrupted_runs_keep_their_memory_until_they_end() -> None:
+    """Where one step alone takes long, C is still at work when Python goes on, or has ended."""
+    here = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", AGAIN, here], capture_output=True, text=True,
+                          timeout=120, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["interrupted"] * 4
