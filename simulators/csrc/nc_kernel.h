@@ -253,6 +253,7 @@ typedef struct {
     const nc_hot *hot;
     size_t n, first, end;      /* neurons; blocks first .. end - 1 of them are run */
     size_t frames, spans;
+    size_t eventful;           /* from this frame on nothing arrives */
     const nc_span *span;       /* [frames][spans], all values 1 */
     const float *bias;         /* [blocks * 64] or NULL */
     size_t bias_from;          /* first frame that adds it */
@@ -262,6 +263,7 @@ typedef struct {
     uint64_t *fired;           /* [frames][stride] out */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
+    size_t *until;             /* in and out: from this frame on nothing is counted, nothing fires */
 } nc_dense_run;
 
 /* A population of hot neurons over up to NC_STEPS steps, fed by the sums that csr_steps has left. */

@@ -130,6 +130,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
     if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, bytes);
     const parameters shared = parameters_at(form, each, r->hot, first);
     int settled = 0;
+    size_t until = r->frames;
     for (size_t t = 0; t < r->frames; t++) {
         const nc_span *span = r->span + t * r->spans;
         const int biased = t >= r->bias_from;
@@ -153,7 +154,12 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         }
         r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
         r->counts[2 * t + 1] += (uint32_t)changed;
+        if (settled != 0 && t + 1 >= r->eventful && t >= r->bias_from && always == NULL) {
+            until = t + 1; /* nothing happens any more */
+            while (++t < r->frames) r->fired[t * r->stride + block] = 0;
+        }
     }
+    if (until > *r->until) *r->until = until;
     memcpy(r->v + first, v, bytes);
     if ((form & NC_HOT_CURRENT) != 0) memcpy(r->i + first, i, bytes);
 }
