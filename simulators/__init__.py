@@ -1,6 +1,8 @@
 """Engines: the same network, the same inputs, the same bits.
 
-`event` is the C kernel; `reference` is plain NumPy and serves where the kernel was not built.
+`event` is the C kernel; `reference` is plain NumPy and serves where the kernel was not built. `lava`
+is the Lava runtime, where it is installed: integer networks give the same bits, float ones are
+computed in float64 there (docs/lava.md).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ Engine = Callable[..., EngineResult]
 
 def engines() -> tuple[str, ...]:
     """Names that `run` takes."""
-    return ("event", "reference")
+    return ("event", "reference", "lava")
 
 
 @cache
@@ -88,6 +90,10 @@ def prepare(network: Network, *, engine: str = "event", threads: int = 1) -> Eng
                 fix=f"Engines: {', '.join(engines())}.",
             )
         )
+    if engine == "lava":
+        from neurochain.simulators.lava.engine import prepare_lava
+
+        return prepare_lava(network)
     if engine == "event" and has_kernel():
         from neurochain.simulators.event import pack, run_inputs
 

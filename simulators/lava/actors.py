@@ -105,6 +105,8 @@ def _ended(code: int) -> str:
 class Memory(SharedMemoryManager):
     """Shared memory that is gone after `shutdown`, even where its manager was killed."""
 
+    _manager: Any
+
     def start(self) -> None:
         """Start the manager's process."""
         self._manager.start(initializer=end_with, initargs=(os.getpid(),))

@@ -28,7 +28,7 @@ from neurochain.simulators.lava.names import (
     enum_equal,
 )
 
-__all__ = ["WatchedRuntime", "start", "supervised"]
+__all__ = ["WatchedRuntime", "start", "stopped", "supervised"]
 
 POLL_SECONDS = 0.1
 """How long a wait lasts before the processes are looked at."""
@@ -47,6 +47,8 @@ class WatchedRuntime(Runtime):
 
     timeout_s   of one run; None: a run may take as long as its processes are alive
     """
+
+    _is_running: bool
 
     def __init__(self, executable: Any, *, timeout_s: float | None, level: int) -> None:
         super().__init__(executable, ActorType.MultiProcessing, loglevel=level)
@@ -219,7 +221,13 @@ def start(process: Any, run_cfg: Any, *, timeout_s: float | None = None) -> Watc
 @contextmanager
 def supervised(process: Any, run_cfg: Any, *, timeout_s: float | None = None) -> Iterator[Any]:
     """As `start`, and stopped at the end of the block, in order where nothing was raised."""
-    runtime = start(process, run_cfg, timeout_s=timeout_s)
+    with stopped(start(process, run_cfg, timeout_s=timeout_s)) as runtime:
+        yield runtime
+
+
+@contextmanager
+def stopped(runtime: WatchedRuntime) -> Iterator[WatchedRuntime]:
+    """A runtime that ends with the block."""
     try:
         yield runtime
     except BaseException:

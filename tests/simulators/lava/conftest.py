@@ -1,4 +1,7 @@
-"""Tests in the real Lava runtime; skipped where it is not installed."""
+"""Tests in the real Lava runtime; skipped where it is not installed.
+
+`tests/loihi` has the builders of random integer networks, said once for Lava and neurochain.
+"""
 
 import sys
 from pathlib import Path
@@ -7,7 +10,8 @@ import pytest
 
 from neurochain.simulators.lava.compat import missing
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "loihi")]
 
 
 @pytest.fixture(autouse=True)

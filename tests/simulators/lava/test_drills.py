@@ -101,8 +101,7 @@ def error_of(action):
 def drill(code: str, folder, **how):
     """Run a drill; code is the body of the main guard."""
     body = "".join(f"    {line}\n" for line in code.strip().splitlines())
-    done = run_script(f'{FAULTY}\nif __name__ == "__main__":\n{body}', folder, **how)
-    return done
+    return run_script(f'{FAULTY}\nif __name__ == "__main__":\n{body}', folder, **how)
 
 
 @pytest.mark.parametrize("where", ["upstream", "downstream"])
