@@ -1,8 +1,8 @@
 """Engines: the same network, the same inputs, the same bits.
 
-`event` is the C kernel; `reference` is plain NumPy and serves where the kernel was not built. `lava`
-is the Lava runtime, where it is installed: integer networks give the same bits, float ones are
-computed in float64 there (docs/lava.md).
+`event` is the C kernel; `reference` is plain NumPy and serves where the kernel was not built.
+`lava` is the Lava runtime, where it is installed: integer networks give the same bits, float ones
+are computed in float64 there (docs/lava.md).
 """
 
 from __future__ import annotations

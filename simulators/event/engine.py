@@ -174,7 +174,7 @@ class PreparedRun:
         run.projection = memory.structs("nc_projection_run", len(self.packed.projections))
         for k in range(len(self.packed.projections)):
             self._projection(run.projection[k], k)
-        given = {
+        self.given = given = {
             name: Frames.of(entries[HISTORY])
             for name, entries in self.state.items()
             if HISTORY in entries and not fresh
@@ -397,6 +397,10 @@ class PreparedRun:
                     value[...] = initial[key]
                 else:
                     value.fill(0)
+        self.again()
+
+    def again(self) -> None:
+        """To the first step, with the states as they are; recordings are the caller's to clear."""
         self.counted.fill(0)
         for history in self.history.values():
             history.fill(0)
@@ -406,7 +410,7 @@ class PreparedRun:
             team = run.team[k]
             team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
 
-    def _final_history(self, name: str) -> F32:
+    def final_history(self, name: str) -> F32:
         """The last emissions of a node, oldest first; what is older than the run comes before."""
         past = self.state[name][HISTORY]
         depth, steps = past.shape[1], self.inputs.steps
@@ -422,7 +426,7 @@ class PreparedRun:
         """What was gathered, in the shapes and dtypes every engine gives."""
         for name, entries in self.state.items():
             if HISTORY in entries:
-                entries[HISTORY] = self._final_history(name)
+                entries[HISTORY] = self.final_history(name)
         grow_old(self.network, self.state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
         sizes = {source.name: prod(source.shape) for source in self.network.sources}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neurochain.simulators.lava.compat import missing
+from neurochain.simulators.lava.compat import load_lava, missing
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "loihi")]
@@ -19,3 +19,4 @@ def _lava_installed() -> None:
     findings = missing()
     if findings:
         pytest.skip("; ".join(str(finding) for finding in findings))
+    load_lava()
