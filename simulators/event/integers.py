@@ -83,13 +83,10 @@ def _is_lif(population: Population) -> bool:
     if population.program not in _lif_programs():
         return False
     keeps = [_keep_u(population), _keep_v(population)]
-    shared = all(population.params[k].ndim == 0 for k in _reset_params(population))
-    running = all(population.params[k] > 0 for k in _reset_params(population) if k == "interval")
-    return shared and running and all(((k >= 0) & (k <= 4096)).all() for k in keeps)
-
-
-def _reset_params(population: Population) -> tuple[str, ...]:
-    return tuple(k for k in ("interval", "offset") if k in population.params)
+    resets = [population.params[k] for k in ("interval", "offset") if k in population.params]
+    if any(value.ndim for value in resets) or (resets and int(resets[0]) == 0):
+        return False
+    return all(((k >= 0) & (k <= 4096)).all() for k in keeps)
 
 
 def _keep_u(population: Population) -> NDArray[np.int64]:
