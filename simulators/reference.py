@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
-from neurochain.inputs.event_frames import EventFrames
 from neurochain.errors import Finding, UnsupportedError
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import B8, F32, I32, I64, Network, Population, PortKind, Projection
 from neurochain.programs import emission, evaluate, to_int32
 from neurochain.simulators.types import (
@@ -134,7 +134,9 @@ class _Run:
         before = {name: self.state[population.name][name] for name in population.program.states}
         registers.update(before)
         if population.program.clock:
-            registers[population.program.clock] = self.state[population.name][CLOCK] + np.int32(t + 1)
+            registers[population.program.clock] = self.state[population.name][CLOCK] + np.int32(
+                t + 1
+            )
         values = evaluate(population.program, registers)
         for k, (register, most) in enumerate(population.program.watch):
             beyond = np.abs(values[register].astype(np.int64)) > most
@@ -161,7 +163,7 @@ class _Run:
             raise UnsupportedError(
                 Finding(
                     where=population.name,
-                    what=f"emits a value of magnitude {size}; an event holds {MOST_GRADED} at most.",
+                    what=f"emits a value of {size}; an event holds up to {MOST_GRADED}.",
                     fix="Shift what it emits to fewer bits (state_exp).",
                 )
             )
