@@ -2,7 +2,7 @@
 
 For hosts that call with a chunk of steps again and again. The C kernel runs in buffers that are
 made once; a call costs some microseconds. Networks that the kernel's buffers cannot carry on
-(biases that start late, clocks, no kernel) run through the engines' common door, with the same
+(biases that start late, no kernel) run through the engines' common door, with the same
 result.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS
-from neurochain.errors import InputError, UnsupportedError
+from neurochain.errors import InputError
 from neurochain.network import F32, I64, Network, PortKind
 from neurochain.simulators.types import (
     AGE,
@@ -52,14 +52,10 @@ def carry_on(network: Network, steps: int, record: tuple[str, ...]) -> Carried:
     from neurochain.simulators import has_kernel
 
     entries = {name for state in rest_state(network, 1).values() for name in state}
-    if has_kernel() and not entries & {AGE, CLOCK}:
+    if has_kernel() and AGE not in entries:
         from neurochain.simulators.event.packed import pack
 
-        try:
-            return _InPlace(pack(network), steps, record)
-        except UnsupportedError:
-            if network.arithmetic != "loihi":
-                raise
+        return _InPlace(pack(network), steps, record)
     return _Anew(network, steps, record)
 
 
@@ -85,9 +81,8 @@ class _Anew:
     def __init__(self, network: Network, steps: int, record: tuple[str, ...]) -> None:
         from neurochain.simulators import has_kernel, prepare
 
-        kernel = has_kernel() and network.arithmetic != "loihi"
         self._shapes, self._steps = _shapes(network, steps), steps
-        self._run = prepare(network, engine="event" if kernel else "reference")
+        self._run = prepare(network, engine="event" if has_kernel() else "reference")
         self._record = Record(emissions=record)
         self._state: Any = None
         self.emissions: Mapping[str, NDArray[Any]] = {}
@@ -147,7 +142,7 @@ class _InPlace:
         from neurochain.simulators.event.inputs import pack_inputs
 
         network: Network = packed.network
-        self._shapes = _shapes(network, steps)
+        self._shapes, self._steps = _shapes(network, steps), steps
         binary = {s.name: s.emits is PortKind.EVENT for s in network.sources}
         for k, population in enumerate(network.populations):
             binary[population.name] = bool(packed.populations[k].binary)
@@ -172,7 +167,9 @@ class _InPlace:
             _write(frames, past[0])
         self._kept = {name: values[0] for name, values in self._run.emissions.items()}
         self.emissions: Mapping[str, NDArray[Any]] = {}
-        self._dtypes = {node.name: emission_dtype(node.emits) for node in network.nodes}
+        self._dtypes = {
+            node.name: emission_dtype(node.emits, self._run.number) for node in network.nodes
+        }
         self._totals = _Totals(network, self._run)
         self.projection_counts = self._totals.projections
         self.population_counts = self._totals.populations
@@ -192,6 +189,9 @@ class _InPlace:
             past = run.final_history(name)
             run.state[name][HISTORY][...] = past
             _write(frames, past[0])
+        for entries in run.state.values():
+            if CLOCK in entries:
+                entries[CLOCK] += np.int32(self._steps)
         self._totals.add()
         self._show()
 

@@ -1,6 +1,8 @@
 """A network that goes on, chunk after chunk, is one run: every emission, and every count."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,16 +12,29 @@ from neurochain.errors import InputError
 from neurochain.simulators import Record, run
 from neurochain.simulators.event.carried import _Anew, _InPlace, carry_on
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loihi"))
+
+
+def drawn(rng, dtype, steps):
+    """A random network and what it is fed; "loihi" ones with clocks, delays and loops."""
+    if dtype != "loihi":
+        network = random_network(rng, dtype)
+        return network, inputs_for(rng, network, batch=1, steps=steps)
+    from draw import FAMILIES, inputs
+    from specs import network_of
+
+    spec = FAMILIES[str(rng.choice(list(FAMILIES)))](rng)
+    return network_of(spec), {"in": inputs(rng, spec, steps)[None].astype(np.float32)}
+
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [*DTYPES, "loihi"])
 def test_chunks_are_one_run(dtype, steps) -> None:
     kinds, spikes = set(), 0
     for seed in range(40):
         rng = np.random.default_rng([seed, steps])
-        network = random_network(rng, dtype)
         total = 6 * steps
-        x = inputs_for(rng, network, batch=1, steps=total)
+        network, x = drawn(rng, dtype, total)
         names = tuple(p.name for p in network.populations)
         whole = run(network, x, record=Record(emissions=names), batch=1, steps=total)
         carried = carry_on(network, steps, names)

@@ -36,11 +36,12 @@ def test_integer_networks_bit_for_bit(family) -> None:
         network, x = network_of(spec), batch_of(rng, spec)
         result, states = traced_states(network, {"in": x})
         names = tuple(p.name for p in network.populations)
-        wanted = run(network, {"in": x}, engine="reference", record=Record(emissions=names))
-        assert differences(wanted, result) == [], seed
+        for engine in ("event", "reference"):
+            wanted = run(network, {"in": x}, engine=engine, record=Record(emissions=names))
+            assert differences(wanted, result) == [], (seed, engine)
         spikes += sum(int(np.count_nonzero(v)) for v in result.emissions.values())
         for sample in range(len(x)):
-            _, ours = recorded(network, x[sample], engine="reference")
+            _, ours = recorded(network, x[sample])
             wrong = [k for k, v in ours.items() if not np.array_equal(v, states[k][sample])]
             assert wrong == [], seed
     assert spikes > 1_000  # the networks did something
