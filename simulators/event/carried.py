@@ -106,6 +106,16 @@ class _Anew:
             self.population_counts[k] += counts[0].sum(axis=0)
 
 
+def _again(run: Any) -> None:
+    """A prepared run of one sample to its first step, with the states as they are."""
+    run.counted.fill(0)
+    for history in run.history.values():
+        history.fill(0)
+    run.struct[0].frames_done = 0
+    team = run.struct[0].team[0]
+    team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
+
+
 class _Totals:
     """Sums over all steps of the counts that a run leaves in one block, in one pass over it."""
 
@@ -183,7 +193,7 @@ class _InPlace:
             _write(frames, inputs[name])
         for values in self._kept.values():
             values.fill(0)
-        run.again()
+        _again(run)
         run.advance()
         for name, frames in run.given.items():
             past = run.final_history(name)

@@ -436,10 +436,6 @@ class PreparedRun:
                     value[...] = initial[key]
                 else:
                     value.fill(0)
-        self.again()
-
-    def again(self) -> None:
-        """To the first step, with the states as they are; recordings are the caller's to clear."""
         self.counted.fill(0)
         for history in self.history.values():
             history.fill(0)
