@@ -52,8 +52,9 @@ def report_run(
     date: bool = False,
 ) -> Done:
     """Open, run, put the record together. Errors: InputError, UnsupportedError."""
-    if engine == "reference" and threads > 1:
-        raise InputError("--threads: engine 'reference' has one thread. Leave it out.")
+    if engine != "event" and threads > 1:
+        has = "one process a layer" if engine == "lava" else "one thread"
+        raise InputError(f"--threads: engine {engine!r} has {has}. Leave it out.")
     opened = open_source(source, compiling)
     note_findings(_told(opened))
     data = open_data(opened, options)
@@ -87,7 +88,7 @@ def _served(engine: str) -> str:
     """The engine that ran: the reference engine stands in where the C kernel was not built."""
     from neurochain.simulators import has_kernel
 
-    return engine if has_kernel() else "reference"
+    return engine if engine != "event" or has_kernel() else "reference"
 
 
 def _told(opened: Opened) -> list[Finding]:
