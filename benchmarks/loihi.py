@@ -10,6 +10,7 @@ time counts. Microseconds a step, one thread, medians; the two take turns.
 import argparse
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +34,7 @@ def spec_of(rate):
     """The network whose hidden layers fire at a few per cent at this rate of the input."""
     rng = np.random.default_rng(0)
     neurons, connections = [], []
-    for k, (n_in, n) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+    for k, (n_in, n) in enumerate(pairwise(SIZES)):
         weights = np.clip(np.rint(rng.normal(0, 20, (n, n_in))), -127, 127).astype(int) * 2
         params = {"du": 4095, "dv": 256, "vth": VTH[rate][k], "bias_mant": 0, "bias_exp": 0}
         neurons.append(Neurons(f"l{k}", "lif", (n,), params))

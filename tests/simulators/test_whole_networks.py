@@ -1,6 +1,8 @@
 """Integer networks: the reference, the C kernel in every version, any threads, any chunk: the same
 spikes, states, membranes, currents, overflows and counts, to the last bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ from whole_networks import (
 )
 
 from neurochain.errors import UnsupportedError
-from neurochain.network import Network, OutputPort, PortKind, Projection, Source
+from neurochain.network import Network, OutputPort, Population, PortKind, Projection, Source
 from neurochain.simulators.event.kernel import kernel
 
 VERSIONS = range(kernel()[1].nc_best_version() + 1)
@@ -128,3 +130,37 @@ def test_batch_and_order_do_not_matter(seed):
             assert np.array_equal(values[0], together.emissions[name][k])
         for name, values in alone.overflow.items():
             assert np.array_equal(values[0], together.overflow[name][k])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("du", [4095, 700])
+def test_a_dense_layer_of_lif_over_many_steps(version, du):
+    """Silence long enough to settle, resets in it, some biases, widths that are passed."""
+    for seed in range(12):
+        rng = np.random.default_rng([seed, du])
+        program = PROGRAMS[seed % 2]
+        n = int(rng.choice([5, 64, 150]))
+        values = {"du": du, "dv": int(rng.choice([0, 300, 4096])), "vth": 90, "bias": 0}
+        values |= {"interval": 17, "offset": int(rng.integers(0, 17))}
+        params = {name: np.asarray(values[name], np.int32) for name in program.params}
+        if seed % 3 == 1:
+            params["bias"] = (rng.integers(0, 2, n) * rng.integers(-99, 99, n)).astype(np.int32)
+        if seed % 3 == 2:
+            params["bias"] = np.asarray(40, np.int32)
+        network = _alone(rng, program, extreme=False)
+        edge = network.projections[0]
+        made = replace(
+            network,
+            populations=(Population(name="p", shape=(n,), program=program, params=params),),
+            projections=(
+                replace(
+                    edge,
+                    operator=dense(rng, (30,), (n,)),
+                    weight_exp=int(rng.choice([-3, 0, 0, 13])),
+                ),
+            ),
+        )
+        x = (rng.random((1, 60, 30)) < 0.2).astype(np.float32)
+        x[:, 10:50] = 0
+        for threads in (1, 2):
+            assert _both(made, {"in": x}, version=version, threads=threads, chunk=40) == []
