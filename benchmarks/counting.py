@@ -40,8 +40,8 @@ HOLLOW = {
     "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",
 }
 """Function of the kernel -> what it does in the copy. `mark_always`, `nc_dense_reached` and
-`always_updated` say that every neuron is updated, so that nobody traces whom the events reach. What the
-loops of convolutions read off their own sums stays."""
+`always_updated` say that every neuron is updated, so that nobody traces whom the events reach. What
+the loops of convolutions read off their own sums stays."""
 
 LEAST_S = 0.2  # in one round
 

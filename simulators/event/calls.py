@@ -38,8 +38,8 @@ class Calls:
             return function(*arguments)
         returned: list[Any] = []
         ended = self._ended = Event()
-        # Not only a name of the thread's: a program that is interrupted need not wait for it, and when
-        # Python takes itself down, names go while C is still at work.
+        # Not only a name of the thread's: a program that is interrupted need not wait for it, and
+        # when Python takes itself down, names go while C is still at work.
         owner = ctypes.py_object(keep)
         ctypes.pythonapi.Py_IncRef(owner)
 

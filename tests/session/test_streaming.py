@@ -101,7 +101,7 @@ def test_pieces_of_several_samples(tmp_path: Path) -> None:
     found = list(neurochain.stream(net, pieces, join="steps"))
     spikes = np.concatenate([run.spikes["c"] for run in found], axis=1)
     assert spikes.tobytes() == simulate(net, whole).spikes["c"].tobytes()
-    with pytest.raises(InputError, match="a batch has 3 samples. Record one sample a stream"):
+    with pytest.raises(InputError, match=r"a batch has 3 samples\. Record one sample a stream"):
         list(neurochain.stream(net, pieces, join="steps", into=tmp_path))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError):

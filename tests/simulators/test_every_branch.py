@@ -1,8 +1,8 @@
 """What other tests do not reach in the kernel; `make coverage` counts the branches that are left.
 
 Runs that record membranes or currents go step by step. Those that record spikes alone take the fast
-ways: a dense layer with its neurons, sparse rows with theirs or of many steps, a convolution in its own
-order.
+ways: a dense layer with its neurons, sparse rows with theirs or of many steps, a convolution in its
+own order.
 """
 
 import engine_cases as cases

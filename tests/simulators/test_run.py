@@ -138,7 +138,7 @@ def test_without_the_kernel_the_reference_serves_and_says_so_once(case, no_kerne
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_caller_that_flushes_subnormals_changes_nothing(threads):
-    """torch.set_flush_denormal(True) holds for the thread that calls the kernel, and its children."""
+    """torch.set_flush_denormal(True) holds for the thread that calls the kernel, and for others."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     network = one_projection(rng, dense, "float32", PortKind.EVENT, (12,), PROGRAMS["li"])
