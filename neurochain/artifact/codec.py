@@ -48,6 +48,9 @@ _ENUMS: dict[str, type[StrEnum]] = {
     for cls in (Op, PortKind, g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming)
 }
 
+_LATER: dict[type[Any], dict[str, Any]] = {Population: {"start": 0}}
+"""Fields that came later: left out at their default, so that older files keep their bytes."""
+
 
 def tensor_digest(array: NDArray[Any]) -> str:
     """SHA-256 over dtype, shape and bytes (row-major), in hexadecimal."""
@@ -73,7 +76,10 @@ def encode(value: Any, tensors: Tensors) -> Any:
     if isinstance(value, Mapping):
         return {"@map": {str(key): encode(item, tensors) for key, item in value.items()}}
     if is_dataclass(value) and type(value) in _NAMES:
-        members = {f.name: encode(getattr(value, f.name), tensors) for f in fields(value)}
+        later = _LATER.get(type(value), {})
+        names = [f.name for f in fields(value)]
+        kept = [n for n in names if n not in later or getattr(value, n) != later[n]]
+        members = {n: encode(getattr(value, n), tensors) for n in kept}
         return {"@": _NAMES[type(value)], **members}
     raise InternalError(f"{type(value).__name__} cannot be stored in an artefact.")
 
