@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def aligned(network: Network, result: EngineResult, steps: int) -> EngineResult:
     starts = {n.name: n.start if isinstance(n, Population) else 0 for n in network.nodes}
     targets = {p.name: starts[p.target] for p in network.projections}
 
-    def cut(values: NDArray[np.generic], start: int) -> NDArray[np.generic]:
+    def cut(values: NDArray[Any], start: int) -> NDArray[Any]:
         return values[:, start : start + steps]
 
     counts = result.counts
