@@ -42,14 +42,13 @@ _CLASSES: dict[str, type[Any]] = {
     **{f"network.{cls.__name__}": cls for cls in _NETWORK},
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }
+_LATER = frozenset({"start", "number", "clock", "watch", "weight_exp"})
+"""Fields that came later: written where they say something, so that other files stay as they were."""
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {
     cls.__name__: cls
     for cls in (Op, PortKind, g.Compare, g.CurrentOrder, g.ResetKind, g.ResetTiming)
 }
-
-_LATER: dict[type[Any], dict[str, Any]] = {Population: {"start": 0}}
-"""Fields that came later: left out at their default, so that older files keep their bytes."""
 
 
 def tensor_digest(array: NDArray[Any]) -> str:
@@ -76,10 +75,11 @@ def encode(value: Any, tensors: Tensors) -> Any:
     if isinstance(value, Mapping):
         return {"@map": {str(key): encode(item, tensors) for key, item in value.items()}}
     if is_dataclass(value) and type(value) in _NAMES:
-        later = _LATER.get(type(value), {})
-        names = [f.name for f in fields(value)]
-        kept = [n for n in names if n not in later or getattr(value, n) != later[n]]
-        members = {n: encode(getattr(value, n), tensors) for n in kept}
+        members = {
+            f.name: encode(getattr(value, f.name), tensors)
+            for f in fields(value)
+            if f.name not in _LATER or getattr(value, f.name) != f.default
+        }
         return {"@": _NAMES[type(value)], **members}
     raise InternalError(f"{type(value).__name__} cannot be stored in an artefact.")
 

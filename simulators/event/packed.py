@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.simulators.event.border import Names, check_network
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
@@ -190,4 +191,12 @@ def pack(network: Network) -> PackedNetwork:
     Errors: UnsupportedError naming what the kernel cannot execute; InputError for fan-outs whose
     sums could pass 63 bits.
     """
+    if network.arithmetic == "loihi":
+        raise UnsupportedError(
+            Finding(
+                where="arithmetic",
+                what="the event engine does not run integer networks yet.",
+                fix="Use engine='reference'.",
+            )
+        )
     return PackedNetwork(network)
