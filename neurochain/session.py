@@ -15,10 +15,10 @@ from neurochain.accounting import Activity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
-from neurochain.network import F32, Network, PortKind, Source
+from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
 from neurochain.simulators.timing import aligned, lengthened
-from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
+from neurochain.simulators.types import AGE, CLOCK, HISTORY, EngineResult, Record, State
 
 __all__ = ["RECORD_LIMIT_BYTES", "Progress", "Run", "Session", "prepare_inputs", "simulate"]
 
@@ -42,6 +42,8 @@ class Run:
     raw_spikes       as the chip emits them: in pipelined timing `latency` steps longer, and each
                      population's spikes `Population.start` steps later; else the same as `spikes`.
                      The counts of `activity_deployed`, and the final state, are on this axis too
+    overflow[name]   of integer networks, (sample, step, k): neurons whose register k of the
+                     program's `watch` left its range; where that happens, chips and emulators differ
     """
 
     spikes: Mapping[str, NDArray[Any]]
@@ -53,6 +55,7 @@ class Run:
     engine: str
     dt_s: float
     raw_spikes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    overflow: Mapping[str, I64] = field(default_factory=dict)
 
 
 def simulate(
@@ -314,7 +317,7 @@ def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
     }
     state = {
         node: {
-            name: a if name == AGE else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
+            name: a if name in (AGE, CLOCK) else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
             for name, a in entries.items()
         }
         for node, entries in result.final_state.items()
@@ -329,6 +332,7 @@ def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
         activity_deployed=count(network, raw.counts, deployed=True),
         engine=engine,
         dt_s=network.dt_s,
+        overflow=MappingProxyType(dict(result.overflow)),
         raw_spikes=MappingProxyType({k: v for k, v in all_emitted.items() if k in spiking}),
     )
 

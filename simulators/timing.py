@@ -51,6 +51,7 @@ def aligned(network: Network, result: EngineResult, steps: int) -> EngineResult:
         result,
         emissions={k: cut(v, starts[k]) for k, v in result.emissions.items()},
         membranes={k: cut(v, starts[k]) for k, v in result.membranes.items()},
+        overflow={k: cut(v, starts[k]) for k, v in result.overflow.items()},
         currents={k: cut(v, starts[k[0]]) for k, v in result.currents.items()},
         counts=RawCounts(
             projections={k: cut(v, targets[k]) for k, v in counts.projections.items()},

@@ -9,8 +9,8 @@ which must be at least 1 and at most what the target's delay lines hold; sources
 are difference constraints: the least solution (Bellman-Ford) has the smallest latency for every
 population at once, and a cycle without solution is named. Spikes are those of zero-delay timing,
 r(p) steps later, provided that nothing happens to a population before its start: biases begin
-there (`bias_from_step`), and where the state moves without input the engine must hold it, which
-only integer arithmetic of a chip does; elsewhere it is refused.
+there (`bias_from_step`). Where a state moves without input the neuron has to clear it at its start
+by itself, as Loihi's do (Lava's LIFReset); other networks with such states are refused.
 """
 
 from __future__ import annotations
@@ -27,21 +27,20 @@ from neurochain.programs import evaluate
 __all__ = ["lateness", "moves_alone", "retime"]
 
 
-def retime(network: Network, *, most_delay: int | None = None, held: bool = False) -> Network:
+def retime(network: Network, *, most_delay: int | None = None, cleared: bool = False) -> Network:
     """The same network in pipelined timing.
 
     most_delay  the longest delay of a projection in steps, the one that every projection takes
                 included; None: no limit
-    held        the engine holds every population until its start (see `Population.start`); without
-                it, biases are given their start instead
+    cleared     populations clear their state at their start by themselves, if they need to
 
     Errors: UnsupportedError where a cycle has less delay than projections, where delays of
-    different length cannot be made equal within `most_delay`, and, unless `held`, where a
+    different length cannot be made equal within `most_delay`, and, unless `cleared`, where a
     population that starts late changes or fires without input.
     """
     late = lateness(network, most_delay=most_delay)
     populations = tuple(replace(p, start=late[p.name]) for p in network.populations)
-    moving = [] if held else [p for p in populations if p.start and moves_alone(p)]
+    moving = [] if cleared else [p for p in populations if p.start and moves_alone(p)]
     if moving:
         raise UnsupportedError(
             *(
@@ -57,7 +56,7 @@ def retime(network: Network, *, most_delay: int | None = None, held: bool = Fals
         replace(
             p,
             delay=p.delay + late[p.target] - late[p.source],
-            bias_from_step=p.bias_from_step + (0 if held or p.bias is None else late[p.target]),
+            bias_from_step=p.bias_from_step + (0 if cleared or p.bias is None else late[p.target]),
         )
         for p in network.projections
     )
@@ -67,12 +66,14 @@ def retime(network: Network, *, most_delay: int | None = None, held: bool = Fals
 def moves_alone(population: Population) -> bool:
     """Whether a step without input changes its state, or makes it emit anything."""
     program = population.program
-    zero = np.zeros((1, population.n), dtype=np.float32)
+    zero = np.zeros((1, population.n), dtype=program.number)
     states = {
         name: np.broadcast_to(population.initial.get(name, zero), zero.shape)
         for name in program.states
     }
     registers = {**population.params, **dict.fromkeys(program.ports, zero), **states}
+    if program.clock:
+        registers[program.clock] = zero + 1
     values = evaluate(program, registers)
     changed = any((values[new] != states[name]).any() for name, new in program.next_state)
     return changed or bool((values[program.emit] != 0).any())

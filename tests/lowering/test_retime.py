@@ -85,7 +85,7 @@ def test_the_smallest_latency_or_none(edges, most_delay):
         return
     late = lateness(network, most_delay=most_delay)
     assert [late[f"n{k}"] for k in range(5)] == expected
-    for p in retime(network, most_delay=most_delay, held=True).projections:
+    for p in retime(network, most_delay=most_delay, cleared=True).projections:
         assert 1 <= p.delay <= (most_delay or p.delay)
 
 
@@ -174,7 +174,7 @@ def test_biases_that_do_not_wait_would_change_spikes():
     assert not np.array_equal(a, b)
 
 
-def test_what_moves_without_input_is_refused_unless_held():
+def test_what_moves_without_input_is_refused_unless_cleared():
     case = next(
         c
         for c in map(random_case, range(4_000, 4_400))
@@ -182,7 +182,7 @@ def test_what_moves_without_input_is_refused_unless_held():
     )
     with pytest.raises(UnsupportedError, match="without input"):
         retime(case.network)
-    assert retime(case.network, held=True).latency > 0
+    assert retime(case.network, cleared=True).latency > 0
 
 
 def test_event_lists_and_static_input_are_lengthened_too():
