@@ -122,6 +122,13 @@ class Program:
             raise InternalError(f"program {self.name}: clock and watch are for int32.")
 
 
-_ARITY = dict.fromkeys(Op, 2) | {Op.COPY: 1, Op.FLOOR: 1, Op.ABS: 1, Op.NEG: 1, Op.SELECT: 3, Op.SCALE: 3}
+_ARITY = dict.fromkeys(Op, 2) | {
+    Op.COPY: 1,
+    Op.FLOOR: 1,
+    Op.ABS: 1,
+    Op.NEG: 1,
+    Op.SELECT: 3,
+    Op.SCALE: 3,
+}
 _INTEGER = frozenset({Op.SHIFT_LEFT, Op.SHIFT_RIGHT, Op.SCALE, Op.MOD})
 _FLOAT = frozenset({Op.DIV, Op.FLOOR})

@@ -317,7 +317,9 @@ def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
     }
     state = {
         node: {
-            name: a if name in (AGE, CLOCK) else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
+            name: a
+            if name in (AGE, CLOCK)
+            else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
             for name, a in entries.items()
         }
         for node, entries in result.final_state.items()

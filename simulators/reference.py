@@ -134,7 +134,9 @@ class _Run:
         before = {name: self.state[population.name][name] for name in population.program.states}
         registers.update(before)
         if population.program.clock:
-            registers[population.program.clock] = self.state[population.name][CLOCK] + np.int32(t + 1)
+            registers[population.program.clock] = self.state[population.name][CLOCK] + np.int32(
+                t + 1
+            )
         values = evaluate(population.program, registers)
         for k, (register, most) in enumerate(population.program.watch):
             beyond = np.abs(values[register].astype(np.int64)) > most

@@ -15,7 +15,8 @@ __all__ = ["command"]
 
 
 @click.command(
-    "targets", epilog="\b\nneurochain targets\nneurochain targets loihi1\nneurochain targets my.toml"
+    "targets",
+    epilog="\b\nneurochain targets\nneurochain targets loihi1\nneurochain targets my.toml",
 )
 @click.argument("name", required=False)
 @json_option

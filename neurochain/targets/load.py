@@ -130,8 +130,12 @@ def _faults(given: _File) -> list[str]:
             faults.append(f"number {key!r} is {number.value}; wanted are whole numbers from 0 on.")
     missing = set(NEEDED.get(given.arithmetic, ())) - set(given.numbers)
     faults += [f"number {key!r} is missing." for key in sorted(missing)]
-    faults += [f"construct {key!r} is unknown." for key in sorted(given.constructs.keys() - CONSTRUCTS)]
-    faults += [f"construct {key!r} is missing." for key in CONSTRUCTS if key not in given.constructs]
+    faults += [
+        f"construct {key!r} is unknown." for key in sorted(given.constructs.keys() - CONSTRUCTS)
+    ]
+    faults += [
+        f"construct {key!r} is missing." for key in CONSTRUCTS if key not in given.constructs
+    ]
     faults += [
         f"construct {key!r} is refused, and nothing says what to do."
         for key, c in given.constructs.items()

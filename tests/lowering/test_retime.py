@@ -167,9 +167,7 @@ def test_biases_that_do_not_wait_would_change_spikes():
     x = np.load(ZOO / "mnist-mlp" / "sample.npz")
     spikes = next(x[k] for k in x.files if x[k].ndim > 2)
     good = retime(network)
-    bad = replace(
-        good, projections=tuple(replace(p, bias_from_step=0) for p in good.projections)
-    )
+    bad = replace(good, projections=tuple(replace(p, bias_from_step=0) for p in good.projections))
     a, b = (simulate(n, spikes, record="all").spikes["lif2"] for n in (good, bad))
     assert not np.array_equal(a, b)
 

@@ -119,15 +119,12 @@ def _cleared(population: Population) -> Population:
 
 def _refuse_early_spikes(network: Network, timed: Network) -> None:
     """Run without input up to the last start: no spike from before a start may arrive behind one."""
-    inputs = {s.name: np.zeros((1, timed.latency, _size(s.shape)), np.float32) for s in timed.sources}
+    inputs = {
+        s.name: np.zeros((1, timed.latency, _size(s.shape)), np.float32) for s in timed.sources
+    }
     names = tuple(p.name for p in timed.populations)
-    result = run(
-        timed,
-        inputs,
-        engine="reference",
-        record=Record(emissions=names),
-        **({} if inputs else {"batch": 1, "steps": timed.latency}),
-    )
+    record = Record(emissions=names)
+    result = run(timed, inputs, record=record, batch=1, steps=timed.latency)
     delays = {p.name: p.delay for p in network.projections}
     early = [
         p
@@ -180,7 +177,11 @@ def float_network(
         unit = next(u for u in chosen if u.name == link.target)
         first = unit.name not in biased
         biased.add(unit.name)
-        bias = unit.bias.astype(np.float32) if first and unit.bias.any() and not _has_current(unit) else None
+        bias = (
+            unit.bias.astype(np.float32)
+            if first and unit.bias.any() and not _has_current(unit)
+            else None
+        )
         projections.append(_float_projection(link, given.get(link.name), bias))
     return Network(
         sources=plan.sources,

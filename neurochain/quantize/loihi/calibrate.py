@@ -17,7 +17,7 @@ from neurochain.network import F32
 from neurochain.quantize.loihi.assemble import float_network
 from neurochain.quantize.loihi.forced import Driven, all_spikes, drive
 from neurochain.quantize.loihi.plan import Plan, UnitKind
-from neurochain.quantize.loihi.rounding import RoundedUnit, round_unit
+from neurochain.quantize.loihi.rounding import RoundedUnit, Setting, round_unit
 from neurochain.quantize.loihi.scale import (
     candidates,
     error_of,
@@ -110,7 +110,7 @@ def _without_overflow(
             break
         unit = first.unit
         q = vth / unit.theta if unit.kind is UnitKind.LIF else first.setting.q / 2
-        setting = replace(first.setting, q=q, vth=vth)
+        setting = Setting(q=q, vth=vth)
         first = round_unit(plan, unit, setting, first.bits, target, 1.0)
     return [first, *tries[1:]]
 

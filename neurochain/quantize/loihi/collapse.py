@@ -9,7 +9,15 @@ import numpy as np
 
 from neurochain.errors import Finding, Severity, UnsupportedError
 from neurochain.graph import Compare
-from neurochain.network import Network, Operator, OutputPort, Population, PortKind, Projection, Source
+from neurochain.network import (
+    Network,
+    Operator,
+    OutputPort,
+    Population,
+    PortKind,
+    Projection,
+    Source,
+)
 from neurochain.operators import Conv, Identity, MaxPool
 from neurochain.programs import Features, relay_program
 from neurochain.quantize.loihi.forms import features_of, is_plain_relay, said_of, unit_findings
@@ -75,9 +83,7 @@ def _findings(network: Network, target: Target, graded_input: bool) -> list[Find
     return findings
 
 
-def _projection_findings(
-    network: Network, projection: Projection, target: Target
-) -> list[Finding]:
+def _projection_findings(network: Network, projection: Projection, target: Target) -> list[Finding]:
     where, source = projection.name, network.node(projection.source)
     if isinstance(projection.operator, MaxPool):
         if isinstance(source, Population) and not source.fires:
@@ -148,9 +154,7 @@ def _max_pools_as_neurons(network: Network) -> _Plain:
             name += "'"
         names.add(name)
         made.add(name)
-        windows = Population(
-            name=name, shape=pool.out_shape, program=relay_program(PortKind.EVENT)
-        )
+        windows = Population(name=name, shape=pool.out_shape, program=relay_program(PortKind.EVENT))
         populations.insert(populations.index(target), windows)
         projections.append(replace(projection, target=name, operator=_any_conv(pool), port="x"))
         behind = Identity(in_shape=pool.out_shape, out_shape=pool.out_shape)
@@ -209,9 +213,7 @@ def _paths(plain: _Plain) -> Iterator[_Path]:
             yield from _back(plain, nodes, (projection,))
 
 
-def _back(
-    plain: _Plain, nodes: Mapping[str, Source | Population], path: _Path
-) -> Iterator[_Path]:
+def _back(plain: _Plain, nodes: Mapping[str, Source | Population], path: _Path) -> Iterator[_Path]:
     first = nodes[path[0].source]
     if isinstance(first, Source) or plain.is_neuron(first):
         yield path
@@ -241,7 +243,7 @@ def _links(paths: list[_Path]) -> tuple[list[Link], dict[str, F64], list[Finding
                 operator=operator,
                 delay=sum(p.delay for p in path),
                 fanout=operator.fanout(nonzero=True),
-                nonzero=int(np.count_nonzero(operator.weight)),
+                nonzero=_nonzero(operator),
             )
         )
     biases: dict[str, F64] = {}
@@ -263,6 +265,11 @@ def _links(paths: list[_Path]) -> tuple[list[Link], dict[str, F64], list[Finding
                 )
             )
     return links, biases, notes
+
+
+def _nonzero(operator: Operator) -> int:
+    weights = operator.weight
+    return 0 if weights is None else int(np.count_nonzero(weights))
 
 
 def _name(path: _Path, taken: set[str]) -> str:

@@ -156,8 +156,7 @@ def rounded_units(rounded: Sequence[RoundedUnit], kinds: Sequence[str]) -> dict[
     for item in rounded:
         unit, q = item.unit, item.setting.q
         if unit.kind is UnitKind.LIF and "threshold" in kinds:
-            shift = item.setting.vth + (unit.equal and item.setting.vth < round(unit.theta * q))
-            unit = replace(unit, theta=shift / q)
+            unit = replace(unit, theta=item.setting.theta)
         if "bias" in kinds:
             unit = replace(unit, bias=item.bias / (q * 2.0**6))
         if "decay" in kinds:

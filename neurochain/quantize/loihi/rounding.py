@@ -36,10 +36,17 @@ class Setting:
 
     q    chip weights (before the shift by 6) per float unit of the membrane
     vth  the threshold's mantissa; theta q, unless calibration moved it
+    lowered  1 where it stands one lower, because v >= theta is v > theta - 1 there
     """
 
     q: float
     vth: int
+    lowered: int = 0
+
+    @property
+    def theta(self) -> float:
+        """The threshold that it stands for, in float units."""
+        return (self.vth + self.lowered) / self.q
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

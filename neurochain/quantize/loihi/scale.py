@@ -130,7 +130,8 @@ def _setting(unit: Unit, q: float, target: Target) -> Setting | None:
     if vth < 1 or vth > most:
         return None
     q = vth / unit.theta
-    return Setting(q=q, vth=vth - 1 if _equality_counts(unit, q) and vth > 1 else vth)
+    lowered = int(vth > 1 and _equality_counts(unit, q))
+    return Setting(q=q, vth=vth - lowered, lowered=lowered)
 
 
 def _equality_counts(unit: Unit, q: float) -> bool:
@@ -148,7 +149,7 @@ def error_of(plan: Plan, rounded: RoundedUnit) -> float:
         total += squares * _targets_of_a_weight(item.link.operator) / unit.n
     total += float(((rounded.bias / (q * 2.0**6) - unit.bias) ** 2).mean())
     if unit.kind is UnitKind.LIF:
-        total += (rounded.setting.vth / q - unit.theta) ** 2
+        total += (rounded.setting.theta - unit.theta) ** 2
         if rounded.setting.vth < _FINE_THRESHOLD:  # how finely sums can be compared at all
             total += (0.5 / rounded.setting.vth * unit.theta) ** 2
     return total
