@@ -43,7 +43,7 @@ class Run:
                      population's spikes `Population.start` steps later; else the same as `spikes`.
                      The counts of `activity_deployed`, and the final state, are on this axis too
     overflow[name]   of integer networks, (sample, step, k): neurons whose register k of the
-                     program's `watch` left its range; where that happens, chips and emulators differ
+                     program's `watch` left its range; there chips and emulators differ
     """
 
     spikes: Mapping[str, NDArray[Any]]

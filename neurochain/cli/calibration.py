@@ -57,8 +57,8 @@ def cost_lines(provenance: dict[str, Any]) -> list[str]:
     if not said:
         return []
     lines = [
-        f"target {said['name']}: {said['weight_bits']} bits a weight, scales by "
-        f"{said['calibration']}, {said['latency_steps']} steps of latency"
+        f"target {said['name']}: {said['weight_bits']} bits a weight, "
+        + f"scales by {said['calibration']}, {said['latency_steps']} steps of latency"
     ]
     found = said.get("diagnosis")
     if not found:

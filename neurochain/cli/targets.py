@@ -23,8 +23,9 @@ __all__ = ["command"]
 def command(name: str | None, as_json: bool) -> None:
     """List the chips the compiler knows, or show one: numbers with sources, what it can do.
 
-    NAME is a target, or the path of a .toml of your own. Every construct is exact (the chip has it),
-    simulated-only (our engines run it, the chip does not), or refused, with what to do instead.
+    NAME is a target, or the path of a .toml of your own. Every construct is exact (the chip has
+    it), simulated-only (our engines run it, the chip does not), or refused, with what to do
+    instead.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.targets import load_target, target_names

@@ -42,7 +42,8 @@ def test_the_artefact_runs_on_both_engines_and_its_report_has_the_error(chip):
     reports = []
     for engine in ("event", "reference"):
         result = invoke(
-            "evaluate", str(path), "--input", str(find_model("mnist-mlp").sample), "--engine", engine, "--json",
+            "evaluate", str(path), "--input", str(find_model("mnist-mlp").sample),
+            "--engine", engine, "--json",
         )  # fmt: skip
         assert result.exit_code == 0, result.output
         reports.append(json.loads(result.stdout))

@@ -90,7 +90,6 @@ def test_sums_that_overflow_are_scaled_down():
 def deep():
     """Three layers that pass activity on."""
     rng = np.random.default_rng(9)
-    network, _ = chip_network(0)
     base = one_layer(np.abs(rng.normal(size=(20, 20))) * 0.3)
     population, projection = base.populations[0], base.projections[0]
     names = ["in", "a", "b", "c"]

@@ -147,7 +147,7 @@ def exact_cases(count):
 
 def test_exact_numbers_give_the_float_networks_spikes():
     """No decay, dyadic weights: integers lose nothing, in zero-delay and in pipelined timing."""
-    cases, spikes, early = 0, 0, 0
+    cases, spikes, early = 0, 0, []
     for seed, network, x, plan, rounded in exact_cases(300):
         wanted = simulate(network, x, record="all").spikes
         integers = integer_network(plan, rounded)
@@ -155,8 +155,7 @@ def test_exact_numbers_give_the_float_networks_spikes():
         try:
             piped = simulate(pipelined(integers, LOIHI), x, record="all")
         except UnsupportedError as error:
-            assert "before its start" in str(error)
-            early += 1
+            early += error.findings
             piped = None
         for name, values in wanted.items():
             assert np.array_equal(values, straight[name]), (seed, name)
@@ -165,19 +164,19 @@ def test_exact_numbers_give_the_float_networks_spikes():
         cases += 1
     assert cases > 60
     assert spikes > 5_000
-    assert early < cases // 5
+    assert len(early) < cases // 5
+    assert all("before its start" in f.what for f in early)
 
 
 def test_pipelined_integers_are_the_zero_delay_ones():
     """Rounded or not, biases and loops included; a bias that fires too early is refused."""
-    cases, biased, refused = 0, 0, 0
+    cases, biased, refused = 0, 0, []
     for seed in range(120):
         network, x = chip_network(seed, readout=seed % 2 == 0)
         try:
             made = deploy(network, LOIHI)
         except UnsupportedError as error:
-            assert all(f.fix for f in error.findings)
-            refused += 1
+            refused += error.findings
             continue
         a = simulate(integer_network(made.plan, made.rounded), x, record="all")
         b = simulate(made.network, x, record="all")
@@ -193,6 +192,7 @@ def test_pipelined_integers_are_the_zero_delay_ones():
         cases += 1
     assert cases > 70
     assert biased > 20
+    assert all(f.fix for f in refused)
 
 
 def test_a_layer_without_a_start_would_spike_otherwise():

@@ -12,10 +12,10 @@ from neurochain.graph import Compare, Reset, ResetKind
 from neurochain.lowering import moves_alone, retime
 from neurochain.network import Network, Population, Projection
 from neurochain.programs import (
-    cuba_lif_program,
     cuba_li_program,
-    lif_program,
+    cuba_lif_program,
     li_program,
+    lif_program,
     loihi_lif_program,
     loihi_lif_reset_program,
 )
@@ -83,8 +83,8 @@ def pipelined(network: Network, target: Target) -> Network:
     """The network as the chip runs it: every projection takes a step, late layers start late.
 
     What a layer does before its start is cleared there (Lava's LIFReset); that has to be all that
-    comes of it. Errors: UnsupportedError where spikes from before a start arrive behind a start, and as
-    `lowering.retime`.
+    comes of it. Errors: UnsupportedError where spikes from before a start arrive behind a start,
+    and as `lowering.retime`.
     """
     most = target.number("delay_steps_max") + 1
     timed = retime(network, most_delay=most, cleared=True)
@@ -118,7 +118,7 @@ def _cleared(population: Population) -> Population:
 
 
 def _refuse_early_spikes(network: Network, timed: Network) -> None:
-    """Run without input up to the last start: no spike from before a start may arrive behind one."""
+    """Run without input up to the last start: no spike from before one may arrive behind one."""
     inputs = {
         s.name: np.zeros((1, timed.latency, _size(s.shape)), np.float32) for s in timed.sources
     }
@@ -136,8 +136,8 @@ def _refuse_early_spikes(network: Network, timed: Network) -> None:
             *(
                 Finding(
                     where=p.source,
-                    what=f"its bias alone makes it spike before its start, and {p.name} carries such "
-                    f"a spike to {p.target} {delays[p.name]} steps later, behind the start there.",
+                    what="its bias alone makes it spike before its start, and "
+                    f"{p.name} carries such a spike to {p.target} {delays[p.name]} steps later, behind the start there.",
                     fix="Train with smaller biases, or without the delay.",
                 )
                 for p in early

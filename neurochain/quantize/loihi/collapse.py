@@ -29,7 +29,7 @@ __all__ = ["ANY_THRESHOLD", "ANY_WEIGHT", "collapse"]
 
 ANY_WEIGHT = 64.0
 ANY_THRESHOLD = 63.0
-"""A window spikes where at least one input does: 64 > 63. In its own units, which are the chip's."""
+"""A window spikes where at least one input does: 64 > 63, in the chip's own units."""
 
 
 def collapse(network: Network, target: Target, *, graded_input: bool = False) -> Plan:
@@ -90,23 +90,24 @@ def _projection_findings(network: Network, projection: Projection, target: Targe
             return [
                 Finding(
                     where=where,
-                    what=f"max pooling of values that are no spikes: refused by {target.name}, which "
-                    "only knows whether there is a spike in a window.",
+                    what=f"max pooling of values that are no spikes: refused by {target.name}, "
+                    "which only knows whether there is a spike in a window.",
                     fix="Pool the spikes behind the neurons, or train with average pooling.",
                 )
             ]
         return said_of(target, "max_pooling", where, "max pooling")
-    if isinstance(source, Population) and source.emits is not PortKind.EVENT:
-        if not is_plain_relay(source):
-            return [
-                Finding(
-                    where=where,
-                    what=f"carries the membrane of {source.name}: refused by {target.name}, whose "
-                    "neurons see spikes only.",
-                    fix="Read membranes at outputs only.",
-                )
-            ]
-    return []
+    if not isinstance(source, Population) or is_plain_relay(source):
+        return []
+    if source.emits is PortKind.EVENT:
+        return []
+    return [
+        Finding(
+            where=where,
+            what=f"carries the membrane of {source.name}: refused by {target.name}, whose "
+            "neurons see spikes only.",
+            fix="Read membranes at outputs only.",
+        )
+    ]
 
 
 def _output_findings(network: Network, output: OutputPort, target: Target) -> list[Finding]:

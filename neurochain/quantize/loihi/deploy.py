@@ -168,9 +168,12 @@ def _losses(plan: Plan, item: RoundedUnit, target: Target) -> list[Finding]:
         )
     if ((unit.beta < 1) & (item.dv == 0)).any():
         found.append(
-            _warning(unit.name, "its membrane decays by less than half of 1/4096: not at all on the "
-            "chip.", "")
-        )  # fmt: skip
+            _warning(
+                unit.name,
+                "its membrane decays by less than half of 1/4096: not at all on the chip.",
+                "",
+            )
+        )
     return found + _possible_overflow(plan, item, target)
 
 
@@ -188,8 +191,8 @@ def _possible_overflow(plan: Plan, item: RoundedUnit, target: Target) -> list[Fi
     return [
         _info(
             item.unit.name,
-            f"input sums could reach {int(total.max())} if all sources spiked at once; the chip holds "
-            f"{most}. Runs count what passes it.",
+            f"input sums could reach {int(total.max())} if all sources spiked at once; the chip "
+            f"holds {most}. Runs count what passes it.",
         )
     ]
 

@@ -1,7 +1,7 @@
 """Why activity died: what quantisation did to every layer, and which of its numbers cost most.
 
-All on data, against the float network. *Free*: the whole integer network on its own spikes. *Forced*:
-each layer driven by the float network's spikes, so that only its own numbers count.
+All on data, against the float network. *Free*: the whole integer network on its own spikes.
+*Forced*: each layer driven by the float network's spikes, so that only its own numbers count.
 """
 
 from __future__ import annotations

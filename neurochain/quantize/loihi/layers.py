@@ -21,8 +21,8 @@ class LoihiLayer:
 
     source, target  names of populations or inputs
     weight_exp      sums are shifted left by it
-    du, dv          decays; the current keeps (4095 - du) / 4096, the membrane (4096 - dv) / 4096. An
-                    int, or (n_out,) int32 where neurons differ
+    du, dv          decays; the current keeps (4095 - du) / 4096, the membrane (4096 - dv) / 4096.
+                    An int, or (n_out,) int32 where neurons differ
     vth             threshold mantissa, compared as vth << 6
     bias            (n_out,) int32 at full scale, mantissa << exponent
     delay           steps beyond the one that every projection takes
@@ -51,8 +51,8 @@ def loihi_layers(network: Network) -> tuple[LoihiLayer, ...]:
     """Every projection, in declared order. Errors: InputError for another arithmetic."""
     if network.arithmetic != "loihi":
         raise InputError(
-            f"loihi_layers: the network is in {network.arithmetic}. Compile it with target='loihi1' "
-            "or 'loihi2'."
+            f"loihi_layers: the network is in {network.arithmetic}. Compile it with "
+            "target='loihi1' or 'loihi2'."
         )
     return tuple(_layer(network, p) for p in network.projections)
 

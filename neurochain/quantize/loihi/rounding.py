@@ -1,9 +1,9 @@
 """Numbers of a unit -> integers of the chip, given its scale.
 
-One float unit of the membrane is 2^6 q units of the chip, so that weights are q w, in the unit of the
-threshold mantissa. Everything lands on the grid on which Lava, nengo-loihi and brian2-loihi agree:
-with b bits, weights of both signs are multiples of 2^(9 - b), of one sign of 2^(8 - b); exponents
-are not negative; sums are shifted, never rounded.
+One float unit of the membrane is 2^6 q units of the chip, so that weights are q w, in the unit of
+the threshold mantissa. Everything lands on the grid on which Lava, nengo-loihi and brian2-loihi
+agree: with b bits, weights of both signs are multiples of 2^(9 - b), of one sign of 2^(8 - b);
+exponents are not negative; sums are shifted, never rounded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The scale of a unit from its weights alone: which q rounds least.
 
 q is theta's mantissa over theta, so that thresholds are exact; candidates are those at which a link
-just fills its bits, a power of two (exact for weights that are multiples of one), and, where weights
-may be clipped, somewhat larger ones.
+just fills its bits, a power of two (exact for weights that are multiples of one), and, where
+weights may be clipped, somewhat larger ones.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def most_threshold(target: Target) -> int:
 def scale_by_weights(plan: Plan, unit: Unit, bits: int, target: Target, method: str) -> RoundedUnit:
     """The unit in integers, scaled by `method`.
 
-    Errors: InputError for an unknown method; UnsupportedError where threshold and weights are too far apart
-    for the chip's numbers.
+    Errors: InputError for an unknown method; UnsupportedError where threshold and weights are too
+    far apart for the chip's numbers.
     """
     if method not in METHODS:
         raise InputError(f"calibration method {method!r} is unknown: {', '.join(METHODS)}.")
@@ -58,7 +58,7 @@ def scale_by_weights(plan: Plan, unit: Unit, bits: int, target: Target, method: 
 
 
 def _best(plan: Plan, found: list[RoundedUnit]) -> RoundedUnit:
-    """The one that rounds least; a larger scale, with larger sums, only where it is better by 5 %."""
+    """The one that rounds least; larger scales, with larger sums, only where better by 5 %."""
     ordered = sorted(found, key=lambda rounded: rounded.setting.q)
     best, least = ordered[0], error_of(plan, ordered[0])
     for rounded in ordered[1:]:
@@ -166,8 +166,8 @@ def _no_scale(plan: Plan, unit: Unit, target: Target) -> Finding:
     peak = max((float(np.abs(k.weights).max(initial=0)) for k in plan.into(unit.name)), default=0.0)
     return Finding(
         where=unit.name,
-        what=f"threshold {unit.theta:g} and largest weight {peak:g} are too far apart: {target.name} "
-        f"holds thresholds of 1..{most_threshold(target)} and weights of up to "
+        what=f"threshold {unit.theta:g} and largest weight {peak:g} are too far apart: "
+        f"{target.name} holds thresholds of 1..{most_threshold(target)} and weights of up to "
         f"{target.number('weight_limit')} 2^{target.number('weight_exponent_max')}.",
         fix="Train with a threshold nearer to the weights.",
     )
