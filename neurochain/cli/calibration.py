@@ -56,10 +56,8 @@ def cost_lines(provenance: dict[str, Any]) -> list[str]:
     said = provenance.get("target")
     if not said:
         return []
-    lines = [
-        f"target {said['name']}: {said['weight_bits']} bits a weight, "
-        + f"scales by {said['calibration']}, {said['latency_steps']} steps of latency"
-    ]
+    how = f"{said['weight_bits']} bits a weight, scales by {said['calibration']}"
+    lines = [f"target {said['name']}: {how}, {said['latency_steps']} steps of latency"]
     found = said.get("diagnosis")
     if not found:
         return [*lines, "nothing is known about what it costs; --calibrate DATA tells."]

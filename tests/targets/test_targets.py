@@ -74,7 +74,7 @@ def test_a_number_without_a_source_cannot_be_loaded(repository, own):
         ("value = 12\n", "value = -12\n", "whole numbers from 0"),
         ("value = 12\n", "value = 1.5\n", "is no target"),
         ('status = "refused"', 'status = "maybe"', "is no target"),
-        ("title =", "titel =", "is no target"),
+        ("title =", "heading =", "is no target"),
         ("[numbers", "[[numbers", "is no target"),
     ],
 )

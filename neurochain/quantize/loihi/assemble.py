@@ -137,7 +137,8 @@ def _refuse_early_spikes(network: Network, timed: Network) -> None:
                 Finding(
                     where=p.source,
                     what="its bias alone makes it spike before its start, and "
-                    f"{p.name} carries such a spike to {p.target} {delays[p.name]} steps later, behind the start there.",
+                    f"{p.name} carries such a spike to {p.target} {delays[p.name]} steps later, "
+                    "behind the start there.",
                     fix="Train with smaller biases, or without the delay.",
                 )
                 for p in early
