@@ -11,9 +11,9 @@ starting at 0, sources ascending; the port's value is the sum of the accumulator
 by one. Integer weights with event input accumulate exactly in int32, are converted to float32 and
 multiplied by the projection's scale.
 
-Integer networks (`arithmetic` "loihi"): a projection's sum is exact, shifted by `weight_exp`, and all
-that arrives at a port is added in int32; programs calculate in int32. Nothing is rounded but where
-a shift says so, so no order matters. docs/loihi.md.
+Integer networks (`arithmetic` "loihi"): a projection's sum is exact, shifted by `weight_exp`, and
+all that arrives at a port is added in int32; programs calculate in int32. Nothing is rounded but
+where a shift says so, so no order matters. docs/loihi.md.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ class Projection:
     bias            (n_out,) float32 added every step from `bias_from_step` on, or None; steps
                     count from rest, runs that carry the state on included
     scale           float32 factor of integer weights, or None
-    weight_exp      arithmetic "loihi": the sum is multiplied by 2^weight_exp, or where that is negative
-                    divided, rounded down
+    weight_exp      arithmetic "loihi": the sum is multiplied by 2^weight_exp, or where that is
+                    negative divided, rounded down
     name            the layer it is counted under: the module's qualified name where it has one
     model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
                     changed since (quantised); None where they are the trained ones
@@ -226,8 +226,8 @@ class OutputPort:
 class Network:
     """Sources, populations in execution order, projections in declared order.
 
-    arithmetic  "float32"; "int8" or "int16" (weights x scale, state in float32); or "loihi" (integer
-                weights, int32 state)
+    arithmetic  "float32"; "int8" or "int16" (weights x scale, state in float32); or "loihi"
+                (integer weights, int32 state)
     dt_s        time step in seconds
     """
 

@@ -88,8 +88,6 @@ def prepare(network: Network, *, engine: str = "event", threads: int = 1) -> Eng
                 fix=f"Engines: {', '.join(engines())}.",
             )
         )
-    if network.arithmetic == "loihi":
-        engine = "reference"  # same results; the kernel does not run integers yet
     if engine == "event" and has_kernel():
         from neurochain.simulators.event import pack, run_inputs
 

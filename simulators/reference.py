@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
-from neurochain.inputs.event_frames import EventFrames
 from neurochain.errors import Finding, UnsupportedError
+from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import B8, F32, I32, I64, Network, Population, PortKind, Projection
 from neurochain.programs import emission, evaluate, to_int32
 from neurochain.simulators.types import (
@@ -163,7 +163,7 @@ class _Run:
             raise UnsupportedError(
                 Finding(
                     where=population.name,
-                    what=f"emits a value of magnitude {size}; an event holds {MOST_GRADED} at most.",
+                    what=f"emits a value of {size}; an event holds up to {MOST_GRADED}.",
                     fix="Shift what it emits to fewer bits (state_exp).",
                 )
             )

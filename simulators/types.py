@@ -37,7 +37,7 @@ HISTORY = "history"
 AGE = "age"
 CLOCK = "clock"
 EVERY_STEP = {"float32": "leak", "int32": "bias"}
-"""Number type of a program -> the parameter that, where it is not 0, updates a neuron every step."""
+"""Number type of a program -> the parameter that updates a neuron in every step where not 0."""
 MOST_GRADED = 2**24
 """The largest magnitude of an event's value in an integer network: float32 holds all up to it."""
 

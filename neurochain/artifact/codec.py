@@ -43,7 +43,7 @@ _CLASSES: dict[str, type[Any]] = {
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }
 _LATER = frozenset({"start", "number", "clock", "watch", "weight_exp"})
-"""Fields that came later: written where they say something, so that other files stay as they were."""
+"""Fields that came later: written where they say something, so other files stay as they were."""
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {
     cls.__name__: cls

@@ -15,14 +15,14 @@ __all__ = ["split_by_delay"]
 
 
 def split_by_delay(projection: Projection, delays: NDArray[Any]) -> tuple[Projection, ...]:
-    """The projections that together delay synapse (target, source) by delays[target, source] steps more.
+    """One projection for each length of delay, which together delay each synapse by its own.
 
     projection  a dense one; its own delay is added to each
     delays      (n_out, n_in), whole numbers from 0 on
 
-    Each has the weights of its length of delay and zeros elsewhere; lengths that no nonzero weight has
-    are left out (the first stays where there is none at all). With a negative weight_exp each is
-    rounded by itself, as Lava's delayed connections are. The first keeps the name.
+    Each has the weights of its length of delay and zeros elsewhere; lengths that no nonzero weight
+    has are left out (the first stays where there is none at all). With a negative weight_exp each
+    is rounded by itself, as Lava's delayed connections are. The first keeps the name.
     """
     weights = projection.operator.weight
     if weights is None or weights.shape != delays.shape:

@@ -4,10 +4,11 @@
     v = clip( v (4096 - dv) / 2^12 toward zero + u + bias, -(2^23 - 1), 2^23 - 1 )
     z = [v > 2^6 vth];  v = 0 where z
 
-a is what arrives at port x. On equality at the threshold the neuron is silent. Parameters, int32, in
-Lava's convention: du (decay of the current is du + 1 of 4096), dv (of 4096), vth (mantissa), bias at full
-scale (mantissa 2^exponent). The wrap subtracts or adds 2^24 once where u > 2^23 or u <= -2^23, as Lava
-does; |a| >= 2^15 and |u| >= 2^23 before the wrap are counted, because chips and emulators differ there.
+a is what arrives at port x. On equality at the threshold the neuron is silent. Parameters, int32,
+in Lava's convention: du (decay of the current is du + 1 of 4096), dv (of 4096), vth (mantissa),
+bias at full scale (mantissa 2^exponent). The wrap subtracts or adds 2^24 once where u > 2^23 or u
+<= -2^23, as Lava does; |a| >= 2^15 and |u| >= 2^23 before the wrap are counted, because chips and
+emulators differ there.
 """
 
 from __future__ import annotations

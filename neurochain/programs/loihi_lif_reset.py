@@ -1,8 +1,8 @@
 """Loihi's LIF that is cleared at given steps, int32: Lava's LIFReset.
 
-Before the dynamics of `loihi_lif`, where t mod interval = offset: u = v = 0. t counts steps from 1. A
-layer of a pipelined network starts at its own step so (interval longer than the run, offset 1 + its
-distance from the input).
+Before the dynamics of `loihi_lif`, where t mod interval = offset: u = v = 0. t counts steps from
+1. A layer of a pipelined network starts at its own step so (interval longer than the run, offset 1
++ its distance from the input).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Loihi's LIF with a refractory period, int32: the Loihi 1 emulators' compartment.
 
-As `loihi_lif`, but for `silent` steps after a spike v stays 0 while u goes on. silent = 0: none; it is
-Lava's refractory_period (a float model there), nengo-loihi's refract_delay - 1 and brian2-loihi's
-refractory - 1.
+As `loihi_lif`, but for `silent` steps after a spike v stays 0 while u goes on. silent = 0: none;
+it is Lava's refractory_period (a float model there), nengo-loihi's refract_delay - 1 and
+brian2-loihi's refractory - 1.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Loihi's resonate-and-fire neurons, int32: Lava's RF and RF_IZ.
 
-    re' = clip( cos re / 2^bits - sin im / 2^bits + 2^state_exp a_re )     (each quotient toward zero)
+    re' = clip( cos re / 2^bits - sin im / 2^bits + 2^state_exp a_re )   (quotients toward zero)
     im' = clip( sin re / 2^bits + cos im / 2^bits + 2^state_exp a_im )
     RF:    z = [re' >= vth and im' >= 0 and im < 0]
     RF_IZ: z = [im' >= vth];  re' = 0 and im' = vth - 1 where z

@@ -5,8 +5,8 @@
     residue = d - sent;  act = act';  emits floor(sent / 2^state_exp)
 
 What the last shift cuts off is lost, as in 0.10.0. vth and bias are at full scale, that is times
-2^(spike_exp + state_exp), as Lava multiplies them when a process is made. At equality with vth it sends.
-Delta has no sigma: act' = 2^scale_exp a, scale_exp = spike_exp + state_exp.
+2^(spike_exp + state_exp), as Lava multiplies them when a process is made. At equality with vth it
+sends. Delta has no sigma: act' = 2^scale_exp a, scale_exp = spike_exp + state_exp.
 """
 
 from __future__ import annotations

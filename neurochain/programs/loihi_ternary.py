@@ -1,7 +1,7 @@
 """Loihi's LIF with spikes of two signs, int32: Lava's TernaryLIF.
 
-The dynamics of `loihi_lif`; it emits +1 where v > 2^6 vth_hi, -1 where v < 2^6 vth_lo, and v = 0 after
-either.
+The dynamics of `loihi_lif`; it emits +1 where v > 2^6 vth_hi, -1 where v < 2^6 vth_lo, and v = 0
+after either.
 """
 
 from __future__ import annotations

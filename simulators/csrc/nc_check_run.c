@@ -283,7 +283,8 @@ static int results(const checking_run *r, uint32_t index) {
                    NC_BAD_INDEX, "membrane_state") &&
            NC_MAY_BE(r->c, float, out->history, nc_times(own, node->depth), "history") &&
            NC_THERE(r->c, int64_t, out->counts, nc_times(nc_times(r->run->workers, r->frames), 3),
-                    "counts");
+                    "counts") &&
+           nc_check_integer_run(r->c, p, out, r->run->batch, r->frames, r->run->workers);
 }
 
 /* Where worker w's targets begin in every row: after all that are below, before all that are not. */

@@ -1,5 +1,5 @@
 /* All populations over a chunk of steps, unit by unit. */
-#include "nc_step.h"
+#include "nc_whole.h"
 
 #include <string.h>
 
@@ -23,7 +23,9 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
     if (!w->network->loops[unit]) {
         const nc_population *p = w->network->population + member[0];
         const nc_population_run *at = w->run->population + member[0];
-        if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
+        if (p->whole)
+            nc_run_whole(w, member[0], sample, first, end);
+        else if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
             feeds_ones(w, w->network->projection + p->first[0]))
             nc_run_fused(w, member[0], sample, first, end);
         else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
@@ -39,7 +41,9 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
     }
     for (size_t t = first; t < end; t++) {
         for (uint32_t k = 0; k < members; k++) {
-            nc_step_population(w, member[k], nc_moment_of(w->run, sample, t, first));
+            const nc_moment now = nc_moment_of(w->run, sample, t, first);
+            if (w->network->population[member[k]].whole) nc_step_whole(w, member[k], now);
+            else nc_step_population(w, member[k], now);
             wait_for_all(w);
         }
     }

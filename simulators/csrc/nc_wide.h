@@ -4,7 +4,7 @@
  * (sign bits of a vector) or NC_MASKS (masks are registers of their own), then includes this. Every version gives the same bits: a target's additions come in the
  * same order in all of them, and each is rounded once.
  */
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 #include <string.h>
 
@@ -127,3 +127,4 @@ NC_INLINE lanes no_lanes(void) {
 #include "nc_wide_sparse.h"
 #include "nc_wide_conv.h"
 #include "nc_wide_vectors.h"
+#include "nc_wide_integers.h"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.simulators.event.border import Names, check_network
+from neurochain.simulators.event.integers import mantissas
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import out_elements, pack_projection, padded
 from neurochain.simulators.event.programs import (
@@ -20,6 +20,7 @@ from neurochain.simulators.event.programs import (
     pack_program,
 )
 from neurochain.simulators.event.units import units_of
+from neurochain.simulators.types import EVERY_STEP
 
 __all__ = ["PackedNetwork", "pack"]
 
@@ -91,7 +92,16 @@ class PackedNetwork:
             kind = self.nodes[source].emits
             given = isinstance(self.nodes[source], Source)
             finite = given or kind is not PortKind.ANALOG
-            pack_projection(self.memory, edges[k], projection, source, kind, finite=finite)
+            lean = mantissas(projection) if self.network.arithmetic == "loihi" else None
+            pack_projection(
+                self.memory,
+                edges[k],
+                projection,
+                source,
+                kind,
+                finite=finite,
+                mantissas=lean,
+            )
         return edges
 
     def _pack_populations(self) -> tuple[Any, list[Registers]]:
@@ -120,8 +130,8 @@ class PackedNetwork:
             and bool(into.binary)
             and not into.program.competes
         )
-        into.relay = is_relay(population.program) and not into.binary
-        if len(edges) != 1 or not into.is_hot:
+        into.relay = is_relay(population.program) and not (into.binary or into.whole)
+        if len(edges) != 1 or not (into.is_hot or into.is_lif):
             return
         edge = edges[0]
         order = np.arange(population.n)
@@ -129,11 +139,11 @@ class PackedNetwork:
             into.fused = edge.weight_type == lib.NC_F32 or (
                 edge.limit_i32 >= 1 and bool(edge.exact or edge.limit_f32 >= 1)
             )
-        elif edge.kind == lib.NC_CONV:
+        elif edge.kind == lib.NC_CONV and into.is_hot:
             g = edge.window
             into.turned = g.groups * g.out_stride == g.c_out
             order = order.reshape(g.c_out, -1).T.reshape(-1)
-        elif edge.kind == lib.NC_CSR and edge.weight_type == lib.NC_I8:
+        elif edge.kind == lib.NC_CSR and into.is_hot and edge.weight_type == lib.NC_I8:
             whole = bool(edge.exact or edge.limit_f32 >= 1)
             small = edge.limit_i32 >= 2**31 // 2**15 and population.n <= MOST_AT_ONCE
             into.many_steps = whole and small and edge.csr_blocks == 1 and bool(edge.no_zero)
@@ -145,8 +155,9 @@ class PackedNetwork:
     def _pack_always(self, into: Any, population: Population, order: NDArray[np.int64]) -> None:
         """Bits of the neurons with a leak or bias, and the bias, in the order of `order`."""
         always = np.zeros(population.n, dtype=bool)
-        if "leak" in population.params:
-            always |= population.params["leak"] != 0
+        constant = population.params.get(EVERY_STEP[population.program.number])
+        if constant is not None:
+            always |= constant != 0
         into.always_bits = into.biased_bits = self._bits(always[order])
         bias = self.projections[into.first[0]].bias
         if bias is not None:
@@ -177,10 +188,11 @@ class PackedNetwork:
 
 
 def _pack_leak(memory: Memory, into: Any, population: Population) -> None:
-    """Neurons with a nonzero leak count as updated in every step."""
-    if "leak" not in population.params:
+    """Neurons with a nonzero leak, or of integers bias, count as updated in every step."""
+    constant = population.params.get(EVERY_STEP[population.program.number])
+    if constant is None:
         return
-    leaking = np.broadcast_to(population.params["leak"] != 0, (population.n,))
+    leaking = np.broadcast_to(constant != 0, (population.n,))
     into.always_full = bool(leaking.all())
     into.always = memory.view("uint8_t", leaking)
 
@@ -191,12 +203,4 @@ def pack(network: Network) -> PackedNetwork:
     Errors: UnsupportedError naming what the kernel cannot execute; InputError for fan-outs whose
     sums could pass 63 bits.
     """
-    if network.arithmetic == "loihi":
-        raise UnsupportedError(
-            Finding(
-                where="arithmetic",
-                what="the event engine does not run integer networks yet.",
-                fix="Use engine='reference'.",
-            )
-        )
     return PackedNetwork(network)

@@ -141,7 +141,9 @@ def sigma_delta(rng):
     n = int(rng.integers(2, 12))
     exps = {"spike_exp": 6, "state_exp": int(rng.choice([6, 6, 3, 0]))}
     encoder = Neurons("l0", "delta", (n,), {"vth": int(rng.integers(0, 4)), **exps})
-    eye = Connection("c0", "in", "l0", np.eye(n, dtype=np.int64) * int(rng.integers(1, 9)), graded=True)
+    eye = Connection(
+        "c0", "in", "l0", np.eye(n, dtype=np.int64) * int(rng.integers(1, 9)), graded=True
+    )
     layers, connections = [encoder], [eye]
     for k in range(1, int(rng.integers(2, 4))):
         size = int(rng.integers(1, 12))
@@ -207,4 +209,6 @@ def inputs(rng, spec, steps):
     n = int(np.prod(spec.shape))
     there = rng.random((steps, n)) < rng.choice([0.05, 0.2, 0.6])
     there[steps // 2 : steps // 2 + 5] = False
-    return there * rng.integers(-60, 61, (steps, n)) if spec.graded_input else there.astype(np.int64)
+    return (
+        there * rng.integers(-60, 61, (steps, n)) if spec.graded_input else there.astype(np.int64)
+    )

@@ -42,16 +42,27 @@ def _showing(population, k):
     return replace(population, program=replace(population.program, membrane=new))
 
 
-def differences(spec, x, lava, **options):
+def differences(spec, x, lava, engines=("reference", "event")):
     """Where neurochain differs from Lava; [] where every value is the same."""
-    spikes, states = lava.run_lava(spec, x)
-    ours, our_states = recorded(network_of(spec), x, **options)
+    expected = lava.run_lava(spec, x)
+    network = network_of(spec)
+    found = []
+    for engine in engines:
+        found += compared(expected, recorded(network, x, engine=engine), engine)
+    return found
+
+
+def compared(expected, got, name):
+    """Where spikes and states differ from what is expected."""
+    (spikes, states), (ours, our_states) = expected, got
     found = []
     for key, wanted in [*spikes.items(), *states.items()]:
         got = ours[key] if key in ours else our_states[key]
         wrong = np.argwhere(got != wanted)
         if wrong.size:
             t, j = wrong[0]
-            found.append(f"{key}: {len(wrong)}, first at step {t} neuron {j}: "
-                         f"{got[t, j]}, Lava {wanted[t, j]}")  # fmt: skip
+            found.append(
+                f"{name} {key}: {len(wrong)}, first at step {t} neuron {j}: "
+                f"{got[t, j]}, wanted {wanted[t, j]}"
+            )
     return found

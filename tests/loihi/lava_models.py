@@ -134,7 +134,11 @@ def _connection(spec, c):
         return _model(process, PySparseModelBitAcc if c.sparse else PyDenseModelBitAcc)
     delays = csr_matrix(c.delays) if c.sparse else c.delays
     process = (DelaySparse if c.sparse else DelayDense)(
-        weights=weights, delays=delays, max_delay=int(c.delays.max()), num_message_bits=graded, **options
+        weights=weights,
+        delays=delays,
+        max_delay=int(c.delays.max()),
+        num_message_bits=graded,
+        **options,
     )
     return _model(process, PyDelaySparseModelBitAcc if c.sparse else PyDelayDenseModelBitAcc)
 

@@ -55,8 +55,11 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Connection:
-    """source (a name; "in" is the input) -> target. weights (n_out, n_in), or (c_out, c_in / groups,
-    kh, kw) with `window` (stride, padding, dilation, groups) for a convolution."""
+    """source (a name; "in" is the input) -> target.
+
+    weights (n_out, n_in), or for a convolution (c_out, c_in / groups, kh, kw) with `window`:
+    (stride, padding, dilation, groups).
+    """
 
     name: str
     source: str
@@ -144,7 +147,9 @@ def network_of(spec):
     for c in spec.connections:
         projections += _projections(spec, c)
     return Network(
-        sources=(Source(name="in", shape=spec.shape, emits="graded" if spec.graded_input else "event"),),
+        sources=(
+            Source(name="in", shape=spec.shape, emits="graded" if spec.graded_input else "event"),
+        ),
         populations=populations,
         projections=tuple(projections),
         outputs=(OutputPort(name="out", node=spec.neurons[-1].name),),
@@ -160,7 +165,12 @@ def _projections(spec, c):
     if c.window is not None:
         stride, padding, dilation, groups = c.window
         operator = Conv(
-            **ends, weights=weights, stride=stride, padding=padding, dilation=dilation, groups=groups
+            **ends,
+            weights=weights,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         )
     elif c.sparse and c.delays is None:
         operator = Csr.from_dense(weights, ends["in_shape"], ends["out_shape"])

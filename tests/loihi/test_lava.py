@@ -9,10 +9,9 @@ from equal import differences
 DRAWN = {"spiking": 24, "convolutional": 12, "sigma_delta": 8, "resonators": 8, "graded": 8}
 
 
-@pytest.mark.parametrize("engine", ["reference"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_random_networks(lava, family, engine):
+def test_random_networks(lava, family):
     for seed in range(DRAWN[family]):
         rng = np.random.default_rng([seed, *family.encode()])
         spec = FAMILIES[family](rng)
-        assert differences(spec, inputs(rng, spec, 60), lava, engine=engine) == [], seed
+        assert differences(spec, inputs(rng, spec, 60), lava) == [], seed
