@@ -106,14 +106,14 @@ def test_bad_options(arguments, said):
 
 
 def test_analog_input_is_refused_and_counts_need_payloads():
-    path = find_model("nmnist-conv").checkpoint.with_suffix(".nchain")
-    x = np.load(find_model("nmnist-conv").sample)["spikes"][:1].astype(np.float32)
+    path = find_model("mnist-mlp").checkpoint.with_suffix(".nchain")
+    x = np.load(find_model("mnist-mlp").sample)["spikes"][:1].astype(np.float32)
     with pytest.raises(UnsupportedError, match=r"presented as numbers.*--encode"):
         compile(path, target="loihi2", calibrate=x * 0.5)
     with pytest.raises(UnsupportedError, match=r"whole numbers: refused by loihi1"):
         compile(path, target="loihi1", calibrate=x * 2)
     art = compile(path, target="loihi2", calibrate=x * 2)
     assert art.network.sources[0].emits == "graded"
-    assert simulate(art, x * 2).spikes["lif3"].shape == (1, 15, 10)
+    assert simulate(art, x * 2).spikes["lif2"].shape == (1, 20, 10)
     with pytest.raises(InputError, match="0 and 1 only"):
         simulate(compile(path, target="loihi1"), x * 2)

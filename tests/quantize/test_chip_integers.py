@@ -148,7 +148,7 @@ def exact_cases(count):
 def test_exact_numbers_give_the_float_networks_spikes():
     """No decay, dyadic weights: integers lose nothing, in zero-delay and in pipelined timing."""
     cases, spikes, early = 0, 0, []
-    for seed, network, x, plan, rounded in exact_cases(300):
+    for seed, network, x, plan, rounded in exact_cases(150):
         wanted = simulate(network, x, record="all").spikes
         integers = integer_network(plan, rounded)
         straight = simulate(integers, x, record="all").spikes
@@ -162,8 +162,8 @@ def test_exact_numbers_give_the_float_networks_spikes():
             assert piped is None or np.array_equal(values, piped.spikes[name]), (seed, name)
             spikes += int(values.sum())
         cases += 1
-    assert cases > 60
-    assert spikes > 5_000
+    assert cases > 25
+    assert spikes > 2_000
     assert len(early) < cases // 5
     assert all("before its start" in f.what for f in early)
 
@@ -171,7 +171,7 @@ def test_exact_numbers_give_the_float_networks_spikes():
 def test_pipelined_integers_are_the_zero_delay_ones():
     """Rounded or not, biases and loops included; a bias that fires too early is refused."""
     cases, biased, refused = 0, 0, []
-    for seed in range(120):
+    for seed in range(80):
         network, x = chip_network(seed, readout=seed % 2 == 0)
         try:
             made = deploy(network, LOIHI)
@@ -190,8 +190,8 @@ def test_pipelined_integers_are_the_zero_delay_ones():
             assert np.array_equal(a.membranes[name], b.membranes[name])
         biased += any(p.program.clock for p in made.network.populations)
         cases += 1
-    assert cases > 70
-    assert biased > 20
+    assert cases > 45
+    assert biased > 15
     assert all(f.fix for f in refused)
 
 
