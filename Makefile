@@ -9,7 +9,7 @@
 #   LAVA=lava-nc==...    the Lava runtime for --engine lava and its tests; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
 #   SCALE_FOLDER=DIR     of `make scale`: where its files lie while it runs; by default the system's
-#   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
+#   N=1000 SEED=1        of `make battery` and `make lava-equal`: how many networks, from which seed
 #   CROSS=...            of `make cross`: which processors; empty: all
 #   NETWORKS=30          of `make cross`: how many networks are drawn at random
 #   WRITE=1              of `make callgrind`: write the limits instead of comparing with them
@@ -41,10 +41,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean
+.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery lava-equal bench scale docs build clean
 
 help:
-	@echo "make setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean"
+	@echo "make setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery lava-equal bench scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -128,6 +128,9 @@ judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)
+
+lava-equal: lava
+	PYTHONSAFEPATH=1 $(PY) tests/loihi/lava_equal.py --networks $(N) --seed $(SEED)
 
 lint: $(STAMPS)/dev
 	@tools/lint.sh $(BIN)

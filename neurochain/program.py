@@ -45,9 +45,9 @@ class Op(StrEnum):
     LE = "le"  # a <= b
     EQ = "eq"  # a == b
     NE = "ne"  # a != b
-    SHIFT_LEFT = "shift_left"  # int32: a 2^b, 0 <= b <= 31
-    SHIFT_RIGHT = "shift_right"  # int32: floor(a / 2^b), 0 <= b <= 31
-    SCALE = "scale"  # int32: a b / 2^c toward zero, the product in 64 bits, 0 <= c <= 31
+    SHIFT_LEFT = "shift_left"  # int32: a 2^b, b modulo 32
+    SHIFT_RIGHT = "shift_right"  # int32: floor(a / 2^b), b modulo 32
+    SCALE = "scale"  # int32: a b / 2^c toward zero, the product in 64 bits, c modulo 32
     MOD = "mod"  # int32: a - b floor(a / b); 0 where b is 0
 
 

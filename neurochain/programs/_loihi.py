@@ -5,12 +5,15 @@ from __future__ import annotations
 from neurochain.network import Op
 from neurochain.programs._build import Builder
 
-__all__ = ["CONSTANTS", "MOST_INPUT", "MOST_STATE", "clip", "current", "membrane", "threshold"]
+__all__ = ["CONSTANTS", "MOST_STATE", "WATCH", "clip", "current", "membrane", "threshold"]
 
 MOST_STATE = 2**23 - 1
 """The largest magnitude that a 24-bit state holds, in either direction."""
 MOST_INPUT = 2**15 - 1
 """The largest magnitude that the chip's 16-bit input sum holds."""
+
+WATCH = (("x", MOST_INPUT), ("u_sum", MOST_STATE), ("v_sum", MOST_STATE))
+"""What is counted: inputs beyond 16 bits, currents that wrap, membranes that are cut."""
 
 CONSTANTS: dict[str, int] = {
     "zero": 0,

@@ -68,7 +68,7 @@ def to_int32(values: I64) -> I32:
 
 def _scale(a: I64, b: I64, c: I64) -> I64:
     product = a * b  # of two 32-bit numbers: 63 bits and a sign
-    result: I64 = np.sign(product) * (np.abs(product) >> c)
+    result: I64 = np.sign(product) * (np.abs(product) >> (c & 31))
     return result
 
 
@@ -94,8 +94,8 @@ INTEGER_OPERATIONS: Mapping[Op, Callable[..., Any]] = MappingProxyType(
         Op.LE: np.less_equal,
         Op.EQ: np.equal,
         Op.NE: np.not_equal,
-        Op.SHIFT_LEFT: np.left_shift,
-        Op.SHIFT_RIGHT: np.right_shift,
+        Op.SHIFT_LEFT: lambda a, b: a << (b & 31),
+        Op.SHIFT_RIGHT: lambda a, b: a >> (b & 31),
         Op.SCALE: _scale,
         Op.MOD: _modulo,
     }

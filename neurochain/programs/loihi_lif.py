@@ -6,23 +6,16 @@
 
 a is what arrives at port x. On equality at the threshold the neuron is silent. Parameters, int32,
 in Lava's convention: du (decay of the current is du + 1 of 4096), dv (of 4096), vth (mantissa),
-bias at full scale (mantissa 2^exponent). The wrap subtracts or adds 2^24 once where u > 2^23 or u
-<= -2^23, as Lava does; |a| >= 2^15 and |u| >= 2^23 before the wrap are counted, because chips and
-emulators differ there.
+bias at full scale (mantissa 2^exponent). The wrap subtracts or adds 2^24 once where u > 2^23 or
+u <= -2^23, as Lava does. Counted, because chips and emulators differ there: |a| >= 2^15, |u| >= 2^23
+before the wrap, and |v| >= 2^23 before it is cut.
 """
 
 from __future__ import annotations
 
 from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import (
-    CONSTANTS,
-    MOST_INPUT,
-    MOST_STATE,
-    current,
-    membrane,
-    threshold,
-)
+from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
 
 __all__ = ["loihi_lif_program"]
 
@@ -46,5 +39,5 @@ def loihi_lif_program() -> Program:
         emits=PortKind.EVENT,
         membrane="v_after",
         threshold=(v, "vth_full", ">"),
-        watch=(("x", MOST_INPUT), ("u_sum", MOST_STATE)),
+        watch=WATCH,
     )

@@ -9,14 +9,7 @@ from __future__ import annotations
 
 from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import (
-    CONSTANTS,
-    MOST_INPUT,
-    MOST_STATE,
-    current,
-    membrane,
-    threshold,
-)
+from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
 
 __all__ = ["loihi_lif_reset_program"]
 
@@ -48,5 +41,5 @@ def loihi_lif_reset_program() -> Program:
         membrane="v_after",
         threshold=(after, "vth_full", ">"),
         clock="t",
-        watch=(("x", MOST_INPUT), ("u_sum", MOST_STATE)),
+        watch=WATCH,
     )

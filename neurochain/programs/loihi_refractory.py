@@ -9,14 +9,7 @@ from __future__ import annotations
 
 from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import (
-    CONSTANTS,
-    MOST_INPUT,
-    MOST_STATE,
-    current,
-    membrane,
-    threshold,
-)
+from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
 
 __all__ = ["loihi_refractory_program"]
 
@@ -44,5 +37,5 @@ def loihi_refractory_program() -> Program:
         emits=PortKind.EVENT,
         membrane="v_after",
         threshold=(v, "vth_full", ">"),
-        watch=(("x", MOST_INPUT), ("u_sum", MOST_STATE)),
+        watch=WATCH,
     )

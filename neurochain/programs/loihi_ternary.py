@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import (
-    CONSTANTS,
-    MOST_INPUT,
-    MOST_STATE,
-    current,
-    membrane,
-    threshold,
-)
+from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
 
 __all__ = ["loihi_ternary_program"]
 
@@ -41,5 +34,5 @@ def loihi_ternary_program() -> Program:
         emits=PortKind.GRADED,
         membrane="v_after",
         threshold=(v, "vth_hi_full", ">"),
-        watch=(("x", MOST_INPUT), ("u_sum", MOST_STATE)),
+        watch=WATCH,
     )

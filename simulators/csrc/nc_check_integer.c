@@ -59,7 +59,7 @@ static int lif(nc_checking *c, const nc_population *p) {
     const nc_lif *h = &p->lif;
     const size_t n = h->per_neuron != 0 ? nc_padded(p->n) : 1;
     return nc_need(c, p->binary != 0 && p->n_ports == 1 && p->program.n_states == 2 &&
-                          p->integer.n_watches == 2,
+                          p->integer.n_watches == 3,
                    NC_BAD_FLAG, "is_lif") &&
            decays(c, h->keep_u, n, "lif.keep_u") && decays(c, h->keep_v, n, "lif.keep_v") &&
            NC_THERE(c, int32_t, h->theta, n, "lif.theta") &&

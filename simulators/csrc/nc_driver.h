@@ -106,8 +106,8 @@ typedef struct {
     int32_t relay;         /* emits what its one port gives, unchanged */
     int32_t whole;         /* of an integer network: `integer` belongs to its program */
     nc_integer integer;
-    int32_t is_lif;        /* whole, and `lif` is its program, states u, v, watches input, current; such
-                              a population may be `fused`, without being hot */
+    int32_t is_lif;        /* whole, and `lif` is its program, states u, v, watches input, current,
+                              membrane; such a population may be `fused`, without being hot */
     nc_lif lif;
 } nc_population;
 

@@ -59,7 +59,8 @@ typedef struct {
     uint64_t *fired;           /* [frames][stride] out */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
-    int64_t *overflow;         /* [frames][2] in and out: inputs beyond 16 bits, currents beyond 24 */
+    int64_t *overflow;         /* [frames][3] in and out: inputs beyond 16 bits, currents and membranes
+                                  beyond 24 */
 } nc_lif_run;
 
 /* One step of neurons first .. end - 1, first a multiple of 64; a[padded to 64], u[], v[] and fired[] start
@@ -71,7 +72,7 @@ typedef struct {
     const int32_t *a;
     int32_t *u, *v;
     uint64_t *fired;           /* out */
-    int64_t *overflow;         /* [2] in and out */
+    int64_t *overflow;         /* [3] in and out */
 } nc_lif_step;
 
 /* The loops that come in versions, as nc_wide. */

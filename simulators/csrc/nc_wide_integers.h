@@ -43,7 +43,7 @@ typedef struct {
     vec_i theta, bias;
 } lif_parameters;
 typedef struct {
-    uint64_t fired, changed, input, current; /* bits of a block */
+    uint64_t fired, changed, input, current, membrane; /* bits of a block */
 } lif_flags;
 
 NC_INLINE lif_parameters lif_parameters_at(const int32_t each, const nc_lif *h, size_t j) {
@@ -58,7 +58,7 @@ NC_INLINE lif_parameters lif_parameters_at(const int32_t each, const nc_lif *h, 
 NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_parameters *shared,
                               size_t first, const int clears, const int32_t *a, int32_t *u,
                               int32_t *v) {
-    lif_flags flags = {0, 0, 0, 0};
+    lif_flags flags = {0, 0, 0, 0, 0};
     const vec_i kept = all_i(clears != 0 ? 0 : -1);
     for (int k = 0; k < NC_COLUMNS; k += NC_LANES) {
         const lif_parameters p = each != 0 ? lif_parameters_at(each, h, first + (size_t)k) : *shared;
@@ -69,8 +69,8 @@ NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_par
         const lanes low = above_i(all_i(-MOST_STATE), sum);
         const vec_i raised = pick_i(low, sum_i(sum, all_i(1 << 24)), sum);
         const vec_i new_u = pick_i(high, difference_i(sum, all_i(1 << 24)), raised);
-        vec_i new_v = sum_i(sum_i(decayed(old_v & kept, p.keep_v), new_u), p.bias);
-        new_v = pick_i(above_i(all_i(-MOST_STATE), new_v), all_i(-MOST_STATE), new_v);
+        const vec_i filled = sum_i(sum_i(decayed(old_v & kept, p.keep_v), new_u), p.bias);
+        vec_i new_v = pick_i(above_i(all_i(-MOST_STATE), filled), all_i(-MOST_STATE), filled);
         new_v = pick_i(above_i(new_v, all_i(MOST_STATE)), all_i(MOST_STATE), new_v);
         const lanes fired = above_i(new_v, p.theta);
         new_v = pick_i(fired, (vec_i){0}, new_v);
@@ -81,8 +81,15 @@ NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_par
         flags.changed |= (uint64_t)bits_in(changed) << k;
         flags.input |= (uint64_t)bits_in(beyond(x, MOST_INPUT)) << k;
         flags.current |= (uint64_t)bits_in(beyond(sum, MOST_STATE)) << k;
+        flags.membrane |= (uint64_t)bits_in(beyond(filled, MOST_STATE)) << k;
     }
     return flags;
+}
+
+NC_INLINE void count_large(const lif_flags *f, uint64_t there, int64_t *overflow) {
+    overflow[0] += (int64_t)NC_POPCOUNT(f->input & there);
+    overflow[1] += (int64_t)NC_POPCOUNT(f->current & there);
+    overflow[2] += (int64_t)NC_POPCOUNT(f->membrane & there);
 }
 
 /* a[64] = the sums of a block, shifted. */
@@ -134,11 +141,9 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const nc_lif_r
         lif_flags f = lif_block(each, r->lif, &shared, first, clears, a, u, v);
         r->fired[t * r->stride + block] = f.fired & there;
         r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(f.changed & there);
-        settled = count == 0 && clears == 0 &&
-                  ((f.fired | f.changed | f.input | f.current) & there) == 0;
-        if (((f.input | f.current) & there) == 0) continue;
-        r->overflow[2 * t] += (int64_t)NC_POPCOUNT(f.input & there);
-        r->overflow[2 * t + 1] += (int64_t)NC_POPCOUNT(f.current & there);
+        const uint64_t large = (f.input | f.current | f.membrane) & there;
+        settled = count == 0 && clears == 0 && ((f.fired | f.changed) & there) == 0 && large == 0;
+        if (large != 0) count_large(&f, there, r->overflow + 3 * t);
     }
     memcpy(r->u + first, u, bytes);
     memcpy(r->v + first, v, bytes);
@@ -180,8 +185,7 @@ static NC_TARGET size_t NC_WIDE(nc_lif_step)(const nc_lif_step *r) {
             memcpy(r->v + j, v, left * sizeof *v);
         }
         r->fired[j / 64] = f.fired & there;
-        r->overflow[0] += (int64_t)NC_POPCOUNT(f.input & there);
-        r->overflow[1] += (int64_t)NC_POPCOUNT(f.current & there);
+        count_large(&f, there, r->overflow);
         total += (size_t)NC_POPCOUNT(f.changed & there);
     }
     return total;

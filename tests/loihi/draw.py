@@ -195,7 +195,24 @@ def graded(rng):
     return Spec((n,), (first, product), tuple(connections), graded_input=True)
 
 
+def edges(rng):
+    """One layer at the limits: inputs beyond 16 bits, currents that wrap, membranes cut."""
+    shape, n = (int(rng.integers(1, 12)),), int(rng.integers(1, 40))
+    params = lif_params(rng, n)
+    params["vth"] = int(rng.choice([0, 131_071, 2**17, rng.integers(1, 2**17)]))
+    params["du"] = int(rng.choice([-1, 0, 4095, rng.integers(0, 300)]))
+    params["dv"] = int(rng.choice([0, 4096, rng.integers(0, 300)]))
+    kind = str(rng.choice(["lif", "lif_reset"]))
+    if kind == "lif_reset":
+        params |= {"reset_interval": 13, "reset_offset": int(rng.integers(0, 30))}
+    layer = Neurons("l0", kind, (n,), params)
+    drawn, bits = weights(rng, (n, shape[0]), 8)
+    exp = int(rng.choice([5, 8, 9, 10, 12]))
+    return Spec(shape, (layer,), (Connection("c0", "in", "l0", drawn, exp, bits),))
+
+
 FAMILIES = {
+    "edges": edges,
     "spiking": spiking,
     "convolutional": convolutional,
     "sigma_delta": sigma_delta,

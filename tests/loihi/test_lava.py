@@ -6,7 +6,14 @@ import pytest
 from draw import FAMILIES, inputs
 from equal import differences
 
-DRAWN = {"spiking": 24, "convolutional": 12, "sigma_delta": 8, "resonators": 8, "graded": 8}
+DRAWN = {
+    "edges": 10,
+    "spiking": 20,
+    "convolutional": 12,
+    "sigma_delta": 8,
+    "resonators": 8,
+    "graded": 8,
+}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -118,6 +118,7 @@ NETWORK = [
     ("a threshold misaligned", "MISALIGNED population hot.theta", "pop int hot theta", misaligned),
     ("no decay of the current", "NULL population hot.alpha", "pop int hot alpha", null),
     ("still beyond all", "BAD_SIZE population hot.still_beta", "pop int hot still_beta 3", 8388609),
+    ("a LIF of floats", "BAD_FLAG population is_lif", "pop dense is_lif", 1),
     ("windows split", "BAD_FLAG population split", "pop conv split", 1),
     ("windows fused", "BAD_FLAG population fused", "pop conv fused", 1),
     ("competing hot neurons", "BAD_FLAG population is_hot", "pop dense program competes", 1),

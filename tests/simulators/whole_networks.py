@@ -1,4 +1,4 @@
-"""Random integer networks that reach every loop of the engine, and runs of them that have to agree."""
+"""Random integer networks that reach every loop of the engine, and runs that have to agree."""
 
 from itertools import pairwise
 
@@ -64,9 +64,7 @@ def _param(rng, program, name, n, *, extreme):
 def population(rng, name, program, shape, *, extreme=False):
     n = int(np.prod(shape))
     params = {p: _param(rng, program, p, n, extreme=extreme) for p in program.params}
-    return Population(
-        name=name, shape=shape, program=program, params=params, emits=program.emits
-    )
+    return Population(name=name, shape=shape, program=program, params=params, emits=program.emits)
 
 
 def integers(rng, shape):
@@ -143,7 +141,9 @@ def random_network(rng):
             made = _projection(rng, f"b{k}", f"p{late}", other.name, port, operator, least=1)
             projections.append(made)
     return Network(
-        sources=(Source(name="in", shape=shape, emits=PortKind.GRADED if graded else PortKind.EVENT),),
+        sources=(
+            Source(name="in", shape=shape, emits=PortKind.GRADED if graded else PortKind.EVENT),
+        ),
         populations=tuple(populations),
         projections=tuple(projections),
         outputs=(OutputPort(name="out", node=populations[-1].name),),
