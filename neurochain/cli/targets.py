@@ -21,11 +21,11 @@ __all__ = ["command"]
 @click.argument("name", required=False)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
-    """List the chips the compiler knows, or show one: numbers with sources, what it can do.
+    """List the chips that can be compiled for.
 
-    NAME is a target, or the path of a .toml of your own. Every construct is exact (the chip has
-    it), simulated-only (our engines run it, the chip does not), or refused, with what to do
-    instead.
+    With NAME, one of them: its numbers with their sources, and what it can do. NAME is a target,
+    or the path of a .toml of your own. Every construct is exact (the chip has it), simulated-only
+    (our engines run it, the chip does not), or refused, with what to do instead.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.targets import load_target, target_names
