@@ -146,6 +146,8 @@ class Population:
 
     params    of the program's number type (float32, int32), 0-d (shared) or (n,) per neuron
     initial   likewise, the states that do not start at 0
+    start     in pipelined timing, how many steps later than in zero-delay timing it does everything
+              (`lowering.retime`)
 
     A population without state and threshold ("relay") stands where a network has a linear map, a
     pool, an addition or an elementwise map that is not followed by a neuron: it adds up what
@@ -158,6 +160,7 @@ class Population:
     params: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     emits: PortKind = PortKind.EVENT
     initial: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    start: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -259,6 +262,11 @@ class Network:
             for p in self.projections
             if p.target == population and (port is None or p.port == port)
         )
+
+    @property
+    def latency(self) -> int:
+        """Steps by which the latest population runs late; 0 in zero-delay timing."""
+        return max(p.start for p in self.populations)
 
     def history_depth(self, node: str) -> int:
         """Number of past steps of `node`'s emission that some projection still reads."""
@@ -439,6 +447,10 @@ def _population_findings(population: Population) -> list[Finding]:
                 what=f"has parameters {sorted(population.params)}, its program needs "
                 f"{sorted(population.program.params)}.",
             )
+        )
+    if not isinstance(population.start, int) or population.start < 0:
+        findings.append(
+            Finding(where=population.name, what=f"starts at the illegal step {population.start}.")
         )
     strange = sorted(set(population.initial) - set(population.program.states))
     if strange:

@@ -17,6 +17,7 @@ from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
 from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
+from neurochain.simulators.timing import aligned, lengthened
 from neurochain.simulators.types import AGE, CLOCK, HISTORY, EngineResult, Record, State
 
 __all__ = ["RECORD_LIMIT_BYTES", "Progress", "Run", "Session", "prepare_inputs", "simulate"]
@@ -38,6 +39,9 @@ class Run:
     membranes[name]  float32 (sample, step, *shape), where asked for or an output
     final_state      name -> {state: (sample, *shape) float32}; pass it on as `initial_state`
     activity         counts as trained; `activity_deployed` counts as lowered
+    raw_spikes       as the chip emits them: in pipelined timing `latency` steps longer, and each
+                     population's spikes `Population.start` steps later; else the same as `spikes`.
+                     The counts of `activity_deployed`, and the final state, are on this axis too
     overflow[name]   integer networks: int64 (sample, step, k), neurons beyond the k-th width that
                      the population's program watches (docs/loihi.md)
 
@@ -52,6 +56,7 @@ class Run:
     activity_deployed: Activity
     engine: str
     dt_s: float
+    raw_spikes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     overflow: Mapping[str, I64] = field(default_factory=dict)
 
 
@@ -127,15 +132,25 @@ class Session:
         inputs = prepare_inputs(self.network, x, steps=steps, time_axis=time_axis)
         batch, length = _size(self.network, inputs, samples, steps)
         wanted = _record(self.network, self._record, self._membranes, batch * length)
+        latency = self.network.latency
+        if latency and initial_state is not None:
+            raise InputError(
+                Finding(
+                    where="initial_state",
+                    what=f"a pipelined network ends a run {latency} steps after its input, so that "
+                    "no other run can go on from there.",
+                    fix="Give the whole input in one run.",
+                )
+            )
         result = self._run(
-            inputs,
+            lengthened(inputs, latency) if latency else inputs,
             initial_state=initial_state,
             record=wanted,
             batch=batch,
-            steps=length,
+            steps=length + latency,
             progress=progress,
         )
-        return _run(self.network, result, self._engine)
+        return _run(self.network, result, self._engine, length)
 
 
 def _size(
@@ -293,13 +308,12 @@ def _record(
     return Record(emissions=tuple(emissions), membranes=tuple(dict.fromkeys([*membranes, *read])))
 
 
-def _run(network: Network, result: EngineResult, engine: str) -> Run:
+def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
+    result = aligned(network, raw, steps) if network.latency else raw
     shapes = {n.name: n.shape for n in network.nodes}
     spiking = {p.name for p in network.populations if p.fires}
-    emitted = {name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.emissions.items()}
-    membranes = {
-        name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in result.membranes.items()
-    }
+    emitted = _shaped(result.emissions, shapes)
+    membranes = _shaped(result.membranes, shapes)
     outputs = {
         o.name: (membranes if o.signal == "membrane" else emitted)[o.node] for o in network.outputs
     }
@@ -312,14 +326,23 @@ def _run(network: Network, result: EngineResult, engine: str) -> Run:
         }
         for node, entries in result.final_state.items()
     }
+    all_emitted = _shaped(raw.emissions, shapes)
     return Run(
         spikes=MappingProxyType({k: v for k, v in emitted.items() if k in spiking}),
         outputs=MappingProxyType(outputs),
         membranes=MappingProxyType(membranes),
         final_state=MappingProxyType(state),
         activity=count(network, result.counts, deployed=False),
-        activity_deployed=count(network, result.counts, deployed=True),
+        activity_deployed=count(network, raw.counts, deployed=True),
         engine=engine,
         dt_s=network.dt_s,
         overflow=MappingProxyType(dict(result.overflow)),
+        raw_spikes=MappingProxyType({k: v for k, v in all_emitted.items() if k in spiking}),
     )
+
+
+def _shaped(
+    arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, NDArray[Any]]:
+    """(sample, step, n) as (sample, step, *shape)."""
+    return {name: a.reshape(*a.shape[:2], *shapes[name]) for name, a in arrays.items()}

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurochain.errors import Finding
 from neurochain.graph import Graph
 from neurochain.network import Network
+
+if TYPE_CHECKING:
+    from neurochain.quantize.loihi.layers import LoihiLayer
 
 __all__ = ["Artifact"]
 
@@ -36,6 +39,15 @@ class Artifact:
     def __post_init__(self) -> None:
         for name in ("encoding", "decoding", "provenance"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def loihi_layers(self) -> tuple[LoihiLayer, ...]:
+        """Every layer of a network for Loihi: weight, weight_exp, du, dv, vth, bias (Lava's units).
+
+        Errors: InputError where the artefact was not compiled for such a target.
+        """
+        from neurochain.quantize.loihi.layers import loihi_layers
+
+        return loihi_layers(self.network)
 
     @property
     def verified(self) -> bool:

@@ -42,7 +42,7 @@ _CLASSES: dict[str, type[Any]] = {
     **{f"network.{cls.__name__}": cls for cls in _NETWORK},
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }
-_LATER = frozenset({"number", "clock", "watch", "weight_exp"})
+_LATER = frozenset({"start", "number", "clock", "watch", "weight_exp"})
 """Fields that came later: written where they say something, so other files stay as they were."""
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("neurochain.cli.export", "Write a network in another format."),
     "verify": ("neurochain.cli.verify", "Compare a compiled network with its PyTorch module."),
     "inspect": ("neurochain.cli.inspect", "Show what a compiled network consists of."),
+    "targets": ("neurochain.cli.targets", "List the chips that can be compiled for."),
     "models": ("neurochain.cli.models", "List and show the trained models that are shipped."),
     "bench": ("neurochain.cli.bench", "Measure the event engine against others, in ratios."),
     "train": ("neurochain.cli.train", "Train one of the shipped models again."),

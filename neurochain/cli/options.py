@@ -75,6 +75,9 @@ class CompileOptions:
     reset_delay: str | None = None
     weights: str = "float32"
     fold_batchnorm: bool = False
+    target: str | None = None
+    weight_bits: int | None = None
+    calibration: str | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
@@ -96,6 +99,9 @@ class CompileOptions:
             "reset_delay": _yes(self.reset_delay),
             "weights": self.weights,
             "fold_batchnorm": self.fold_batchnorm,
+            "target": self.target,
+            "weight_bits": self.weight_bits,
+            "calibration": self.calibration,
         }
 
     def _facts(self) -> dict[str, Any] | None:
@@ -247,6 +253,21 @@ _COMPILE = (
         "--fold-batchnorm",
         is_flag=True,
         help="Fold batch normalisation into weights also where that rounds them.",
+    ),
+    click.option(
+        "--target",
+        metavar="NAME|FILE.TOML",
+        help="A chip whose integers and timing the network is put into: loihi1, loihi2.",
+    ),
+    click.option(
+        "--weight-bits",
+        type=click.IntRange(1, 8),
+        help="For --target: bits of a weight; 8 where nothing is said.",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Choice(["spikes", "mse", "percentile", "peak"]),
+        help="For --target: how scales are chosen; spikes needs data (compile --calibrate).",
     ),
 )
 

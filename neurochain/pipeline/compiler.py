@@ -16,6 +16,7 @@ from neurochain.artifact import Artifact, load_artifact
 from neurochain.errors import Finding, InputError, NeurochainError, Severity, VerifyError
 from neurochain.lowering import Folded, fold, lower_reported
 from neurochain.network import Network
+from neurochain.pipeline.deploy import deploy_artifact, refuse_without_target
 from neurochain.pipeline.sources import Loaded, Options, load_source
 from neurochain.quantize import quantize_weights
 
@@ -52,6 +53,10 @@ def compile(
     verify: bool = True,
     encoding: Mapping[str, Any] | None = None,
     decoding: Mapping[str, Any] | None = None,
+    target: str | os.PathLike[str] | None = None,
+    weight_bits: int | None = None,
+    calibrate: Any = None,
+    calibration: str | None = None,
 ) -> Artifact:
     """Compile a network and, where its live module is at hand, verify it against that module.
 
@@ -71,6 +76,11 @@ def compile(
                (docs/files.md); the artefact is then never called verified
     verify     False leaves the comparison out (the artefact then says so)
     encoding, decoding   plain data of InputEncoding and OutputDecoding, stored with the artefact
+    target     a chip ("loihi1", "loihi2", or the path of a .toml of your own): after the
+               verification the network is put into its integers, in its timing
+    weight_bits  of the target's weights, 8 by default
+    calibrate  input as `simulate` takes it, to choose scales and thresholds on
+    calibration  "spikes" (with data), "mse", "percentile" or "peak" (docs/quantisation.md)
     Errors: InputError, UnsupportedError (all findings at once), VerifyError where the compiled
     network's spikes differ from the module's.
     """
@@ -89,8 +99,14 @@ def compile(
         input_shape=input_shape,
         assume=assume,
     )
+    chip = {"weight_bits": weight_bits, "calibrate": calibrate, "calibration": calibration}
+    if target is None:
+        refuse_without_target(chip)
+    elif weights != "float32":
+        raise InputError("weights: a target has its own. Leave out one of the two.")
     if isinstance(source, str | os.PathLike) and Path(source).suffix == ".nchain":
-        return _reopened(load_artifact(source), options, weights, fold_batchnorm)
+        artifact = _reopened(load_artifact(source), options, weights, fold_batchnorm)
+        return _for_target(artifact, target, weight_bits, calibrate, calibration)
     loaded = load_source(source, sample, options)
     folded = fold(loaded.graph)
     lowered = lower_reported(folded.graph)
@@ -101,7 +117,7 @@ def compile(
     findings = [*loaded.findings, *folded.findings, *lowered.findings]
     findings += _verification_findings(verification)
     network, cost = _with_weights(network, weights)
-    return Artifact(
+    artifact = Artifact(
         network=network,
         graph=folded.graph,
         encoding=encoding or loaded.encoding or _encoding_inside(loaded),
@@ -121,6 +137,20 @@ def compile(
         },
         findings=tuple(findings),
     )
+    return _for_target(artifact, target, weight_bits, calibrate, calibration)
+
+
+def _for_target(
+    artifact: Artifact,
+    target: str | os.PathLike[str] | None,
+    weight_bits: int | None,
+    data: Any,
+    method: str | None,
+) -> Artifact:
+    if target is None:
+        return artifact
+    bits = 8 if weight_bits is None else weight_bits
+    return deploy_artifact(artifact, target, weight_bits=bits, data=data, method=method)
 
 
 def check(source: Any, sample: Any = None, **options: Any) -> tuple[Finding, ...]:

@@ -1,5 +1,6 @@
 """Neuron programs: one file per kind, one description for every engine and export."""
 
+from neurochain.programs._membrane import Features, membrane_program
 from neurochain.programs.cuba_li import cuba_li_program
 from neurochain.programs.cuba_lif import cuba_lif_program
 from neurochain.programs.evaluate import emission, evaluate, to_int32
@@ -25,6 +26,7 @@ from neurochain.programs.relay import relay_program
 from neurochain.programs.threshold import threshold_program
 
 __all__ = [
+    "Features",
     "cuba_li_program",
     "cuba_lif_program",
     "emission",
@@ -43,6 +45,7 @@ __all__ = [
     "loihi_rf_program",
     "loihi_sigma_delta_program",
     "loihi_ternary_program",
+    "membrane_program",
     "relay_program",
     "rockpool_program",
     "sinabs_program",

@@ -1,0 +1,120 @@
+"""A compiled network in the integers of a target: the last step of `compile`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neurochain.artifact import Artifact
+from neurochain.errors import Finding, InputError, UnsupportedError
+from neurochain.inputs import EventFrames
+from neurochain.network import F32, Network
+from neurochain.quantize.loihi.deploy import Deployed, deploy
+from neurochain.session import prepare_inputs
+from neurochain.targets import Target, load_target
+
+__all__ = ["deploy_artifact", "refuse_without_target"]
+
+
+def deploy_artifact(
+    artifact: Artifact,
+    target: str | os.PathLike[str],
+    *,
+    weight_bits: int = 8,
+    data: Any = None,
+    method: str | None = None,
+) -> Artifact:
+    """The artefact with its network in the target's integers.
+
+    data    input for calibration, as `simulate` takes it
+    method  how scales are chosen, one of quantize.loihi.deploy.CALIBRATIONS
+
+    Errors: InputError, UnsupportedError (everything the target refuses), as of
+    `quantize.loihi.deploy.deploy`.
+    """
+    chip = load_target(target)
+    given = None if data is None else _dense(artifact.network, data)
+    graded = _is_graded(artifact, chip, given)
+    made = deploy(
+        artifact.network,
+        chip,
+        weight_bits=weight_bits,
+        method=method,
+        data=given,
+        graded_input=graded,
+    )
+    used = method or ("mse" if given is None else "spikes")
+    return replace(
+        artifact,
+        network=made.network,
+        provenance={
+            **artifact.provenance,
+            "weights": made.network.arithmetic,
+            "quantization": _rows(made),
+            "target": _target_record(chip, made, weight_bits, used),
+        },
+        findings=(*artifact.findings, *made.findings),
+    )
+
+
+def _dense(network: Network, data: Any) -> dict[str, F32]:
+    arrays = prepare_inputs(network, data)
+    return {k: v.dense() if isinstance(v, EventFrames) else v for k, v in arrays.items()}
+
+
+def _is_graded(artifact: Artifact, chip: Target, data: Mapping[str, F32] | None) -> bool:
+    """Whether inputs are more than 0 and 1: as the encoding says, or the data show.
+
+    Errors: UnsupportedError where they are no whole numbers.
+    """
+    encoding = artifact.encoding
+    values = () if data is None else tuple(data.values())
+    fractions = any((v != np.rint(v)).any() for v in values)
+    if encoding.get("kind") == "direct" or fractions:
+        said = chip.constructs["analog_input"]
+        raise UnsupportedError(
+            Finding(
+                where="input",
+                what=f"is presented as numbers: {said.status} by {chip.name}, because {said.why}.",
+                fix=said.fix,
+            )
+        )
+    counted = encoding.get("kind") == "events" and encoding.get("clip") is False
+    return counted or any(((v != 0) & (v != 1)).any() for v in values)
+
+
+def _rows(made: Deployed) -> list[dict[str, Any]]:
+    return [
+        {
+            "layer": e.layer,
+            "scale": e.scale,
+            "largest_error": e.largest,
+            "rms_error": e.rms,
+            "zeroed": e.zeroed,
+        }
+        for e in made.errors
+    ]
+
+
+def _target_record(chip: Target, made: Deployed, bits: int, method: str) -> dict[str, Any]:
+    return {
+        "name": chip.name,
+        "weight_bits": bits,
+        "calibration": method,
+        "latency_steps": made.network.latency,
+        "scales": {item.unit.name: item.setting.q for item in made.rounded},
+        **({} if made.diagnosis is None else {"diagnosis": made.diagnosis.to_dict()}),
+    }
+
+
+def refuse_without_target(options: Mapping[str, Any]) -> None:
+    """Options that say something about a target need one. Errors: InputError."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            f"options: {', '.join(given)} say something about a target, and none is given."
+        )
