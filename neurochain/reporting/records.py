@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 SCHEMA = "neurochain.run"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +33,7 @@ class LayerStep(_Record, frozen=True, kw_only=True):
     """Counts of one layer at one step, summed over samples."""
 
     events_in: int
+    events_nonbinary: int
     synops_effective_ac: int
     synops_effective_mac: int
     synops_nominal: int
@@ -48,9 +49,12 @@ class LayerRecord(_Record, frozen=True, kw_only=True):
     in_shape: list[int]
     out_shape: list[int]
     params: int
+    weights: int
     nonzero_params: int
     weight_bits: int
     connections: int
+    kernel: list[int]
+    stride: list[int]
     events_in: int
     events_nonbinary: int
     synops_effective_ac: int
@@ -87,6 +91,8 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
     name: str
     program: str
     neurons: int
+    states: int
+    spiking: bool
     neuron_updates_dense: int
     neuron_updates_input: int
     neuron_updates_changed: int
@@ -185,7 +191,7 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     """A run: the counts as trained on top, the counts as deployed below `deployed`."""
 
     schema: Literal["neurochain.run"] = "neurochain.run"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     meta: Meta
     counting: Literal["model"] = "model"
     layers: list[LayerRecord]

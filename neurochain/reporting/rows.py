@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 
 from neurochain.reporting.records import CountSet, LayerRecord, PopulationRecord
 
@@ -57,7 +56,7 @@ def totals(counts: CountSet) -> Row:
     ac = sum(x.synops_effective_ac for x in layers)
     mac = sum(x.synops_effective_mac for x in layers)
     dense = sum(x.dense_inbounds for x in layers if x.params)
-    weights = sum(_weights(x) for x in layers)
+    weights = sum(x.weights for x in layers)
     updates = sum(p.updates for p in populations)
     spikes = sum(p.spikes_out for p in populations)
     return Row(
@@ -85,7 +84,7 @@ def _row(layer: LayerRecord, population: PopulationRecord | None) -> Row:
         kind=layer.kind,
         out_shape=tuple(layer.out_shape),
         params=layer.params,
-        nonzero_percent=_percent(layer.nonzero_params, _weights(layer)),
+        nonzero_percent=_percent(layer.nonzero_params, layer.weights),
         events_in=layer.events_in,
         ac=layer.synops_effective_ac,
         mac=layer.synops_effective_mac,
@@ -112,14 +111,6 @@ def _population_row(population: PopulationRecord) -> Row:
 
 def _effective(layers: Iterable[LayerRecord]) -> int:
     return sum(x.synops_effective_ac + x.synops_effective_mac for x in layers)
-
-
-def _weights(layer: LayerRecord) -> int:
-    """Parameters without biases: one a channel for convolutions, one a neuron otherwise."""
-    if not layer.params or not layer.bias_adds:
-        return layer.params
-    convolution = layer.kind.startswith("conv")
-    return layer.params - (layer.out_shape[0] if convolution else prod(layer.out_shape))
 
 
 def _percent(part: int, whole: int) -> float | None:
