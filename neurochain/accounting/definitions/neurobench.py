@@ -59,7 +59,7 @@ class NeuroBench:
     activation_sparsity: float | None
     connection_sparsity: float | None
     membrane_updates: float | None
-    parameter_count: int
+    parameter_count: int | None
 
     def to_dict(self) -> dict[str, float | int | None]:
         """The keys of NeuroBench's results, SynapticOperations taken apart."""
@@ -120,7 +120,7 @@ def neurobench_of_calls(run: RunSums, calls: Calls) -> NeuroBench:
         activation_sparsity=_activation_sparsity(run),
         connection_sparsity=_rounded(weights - nonzero, weights),
         membrane_updates=_membrane_updates(run, calls),
-        parameter_count=sum(layer.params for layer in run.layers),
+        parameter_count=_parameters(run),
     )
 
 
@@ -135,6 +135,12 @@ def _activation_sparsity(run: RunSums) -> float | None:
     if not outputs or not all(p.spiking for p in run.populations):
         return None
     return (outputs - spikes) / outputs
+
+
+def _parameters(run: RunSums) -> int | None:
+    """Weights and biases; None with one-to-one layers, of which a module may hold one number."""
+    other = any(layer.weights for layer in run.layers if layer.kind not in COUNTED)
+    return None if other else sum(layer.params for layer in run.layers)
 
 
 def _rounded(zeros: int, weights: int) -> float | None:
