@@ -15,6 +15,7 @@ from neurochain.errors import Finding, InputError, Severity
 from neurochain.inputs import OutputDecoding
 from neurochain.reporting import RunRecord, run_record
 from neurochain.reporting.render import counted
+from neurochain.reporting.trace_records import Traces
 
 __all__ = ["Done", "report_run", "split_options"]
 
@@ -50,8 +51,12 @@ def report_run(
     keep_spikes: bool = False,
     threads: int = 1,
     date: bool = False,
+    traces: bool = False,
 ) -> Done:
-    """Open, run, put the record together. Errors: InputError, UnsupportedError."""
+    """Open, run, put the record together. Errors: InputError, UnsupportedError.
+
+    traces   also run the first sample once more, to record what some of its neurons did
+    """
     if engine == "reference" and threads > 1:
         raise InputError("--threads: engine 'reference' has one thread. Leave it out.")
     opened = open_source(source, compiling)
@@ -79,8 +84,15 @@ def report_run(
         outcome.deployed,
         predictions=None if outcome.decided is None else outcome.decided.tolist(),
         warnings=[*_warnings(opened), *data.notes],
+        traces=_traces(opened, data, engine) if traces else None,
     )
     return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
+
+
+def _traces(opened: Opened, data: RunInput, engine: str) -> Traces | None:
+    from neurochain.reporting.traces import record_traces
+
+    return record_traces(opened.artifact, data.first(), engine)
 
 
 def _served(engine: str) -> str:

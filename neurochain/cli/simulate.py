@@ -39,6 +39,12 @@ __all__ = ["command"]
     metavar="OUT.NPZ",
     help="Write every population's spikes.",
 )
+@click.option(
+    "--traces/--no-traces",
+    default=True,
+    show_default=True,
+    help="With --json: record spikes and membranes of some neurons in the first sample.",
+)
 @click.option("--date", is_flag=True, help="Put today's date into the JSON.")
 @compile_options
 @json_option
@@ -47,6 +53,7 @@ def command(
     engine: str,
     threads: int,
     save_spikes: Path | None,
+    traces: bool,
     date: bool,
     as_json: bool,
     **options: Any,
@@ -70,6 +77,7 @@ def command(
         threads=threads,
         keep_spikes=save_spikes is not None,
         date=date,
+        traces=traces and as_json,
     )
     if save_spikes is not None:
         write_arrays(save_spikes, done.outcome.spikes)

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
+from neurochain.reporting.trace_records import Traces
+
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
@@ -188,7 +191,14 @@ class Evaluation(_Record, frozen=True, kw_only=True):
 
 
 class RunRecord(_Record, frozen=True, kw_only=True):
-    """A run: the counts as trained on top, the counts as deployed below `deployed`."""
+    """A run: the counts as trained on top, the counts as deployed below `deployed`.
+
+    energy       estimates, each of one set of counts by one price list
+    twins        the same topology as a conventional network
+    neurobench   by NeuroBench's own names, all samples as one batch; null: a network does not tell
+    definitions  what other tools would count
+    traces       what some neurons did in the first sample
+    """
 
     schema: Literal["neurochain.run"] = "neurochain.run"
     schema_version: Literal[2] = 2
@@ -200,6 +210,11 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     predictions: list[int] | None = None
     evaluation: Evaluation | None = None
     warnings: list[str] = []
+    energy: list[EnergyRecord] = []
+    twins: list[TwinRecord] = []
+    neurobench: dict[str, float | int | None] = {}
+    definitions: list[DefinitionRecord] = []
+    traces: Traces | None = None
 
     def counts(self, counting: str) -> CountSet:
         """The set called "model" or "deployed"."""

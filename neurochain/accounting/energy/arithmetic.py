@@ -30,9 +30,19 @@ def synaptic_cells(layer: LayerSums, prices: PriceList) -> list[Cell]:
     """AC and MAC of one layer, priced."""
     ac, mac = layer.counts["synops_effective_ac"], layer.counts["synops_effective_mac"]
     return [
-        Cell(row=layer.name, term="ac", count=ac, joules=unit_price(prices, "synop_ac").times(ac)),
         Cell(
-            row=layer.name, term="mac", count=mac, joules=unit_price(prices, "synop_mac").times(mac)
+            part="layer",
+            row=layer.name,
+            term="ac",
+            count=ac,
+            joules=unit_price(prices, "synop_ac").times(ac),
+        ),
+        Cell(
+            part="layer",
+            row=layer.name,
+            term="mac",
+            count=mac,
+            joules=unit_price(prices, "synop_mac").times(mac),
         ),
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from neurochain.accounting.energy.arithmetic import not_priced
-from neurochain.accounting.energy.estimate import Cell, Estimate, Latency, estimate
+from neurochain.accounting.energy.estimate import Cell, Estimate, Latency, Part, estimate
 from neurochain.accounting.energy.ranges import NS, Range, price_range, time_range
 from neurochain.accounting.energy.sums import LayerSums, PopulationSums, RunSums
 from neurochain.accounting.prices import Price, PriceList
@@ -17,7 +17,8 @@ from neurochain.errors import Finding, InputError
 
 __all__ = ["chip_profile"]
 
-Counted = tuple[str, str, str, int, int, int]  # row, term, quantity, count: low, nominal, high
+Counted = tuple[Part, str, str, str, int, int, int]
+"""Part, row, term, quantity, and the count: low, nominal, high."""
 
 _BY_KIND = {
     "dense": "synaptic_event_dense",
@@ -67,7 +68,7 @@ def _counted(run: RunSums, prices: PriceList) -> Iterator[Counted]:
     """Every count that the list has a price for."""
     for layer in run.layers:
         quantity = _synaptic(layer, prices)
-        yield (layer.name, "synaptic_events", quantity, *(layer.synops,) * 3)
+        yield ("layer", layer.name, "synaptic_events", quantity, *(layer.synops,) * 3)
     for population in run.populations:
         yield from _updates(population, prices)
 
@@ -92,7 +93,7 @@ def _updates(population: PopulationSums, prices: PriceList) -> Iterator[Counted]
     }
     for quantity, (term, low, nominal, high) in known.items():
         if quantity in prices.prices:
-            yield population.name, term, quantity, low, nominal, high
+            yield "population", population.name, term, quantity, low, nominal, high
 
 
 def _price(prices: PriceList, quantity: str) -> Price:
@@ -103,11 +104,11 @@ def _price(prices: PriceList, quantity: str) -> Price:
 
 
 def _cell(prices: PriceList, item: Counted) -> Cell:
-    row, term, quantity, low, nominal, high = item
+    part, row, term, quantity, low, nominal, high = item
     unit = price_range(_price(prices, quantity))
     top = None if unit.high is None and high else (unit.high or 0.0) * high
     joules = Range(unit.low * low, unit.nominal * nominal, top)
-    return Cell(row=row, term=term, count=nominal, joules=joules)
+    return Cell(part=part, row=row, term=term, count=nominal, joules=joules)
 
 
 def _static(run: RunSums, prices: PriceList, step_time_s: float) -> Cell:
@@ -120,13 +121,19 @@ def _static(run: RunSums, prices: PriceList, step_time_s: float) -> Cell:
             )
         )
     joules = prices.static.power_mw * 1e-3 * step_time_s * run.frames
-    return Cell(row="(chip)", term="static", count=run.frames, joules=Range(joules, joules, joules))
+    return Cell(
+        part="chip",
+        row="(chip)",
+        term="static",
+        count=run.frames,
+        joules=Range(joules, joules, joules),
+    )
 
 
 def _latency(run: RunSums, prices: PriceList, counted: list[Counted]) -> Latency | None:
     """Seconds a step, where the list has a time for everything that is counted."""
     serial = 0.0
-    for _, _, quantity, _, nominal, _ in counted:
+    for *_, quantity, _, nominal, _ in counted:
         time = time_range(_price(prices, quantity))
         if time is None:
             return None

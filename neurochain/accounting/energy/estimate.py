@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from neurochain.accounting.energy.ranges import ZERO, Range
 from neurochain.accounting.energy.sums import RunSums
 from neurochain.accounting.prices import PriceList
 
-__all__ = ["RESET", "TERMS", "Cell", "Estimate", "Latency", "Term", "estimate"]
+__all__ = ["RESET", "TERMS", "Cell", "Estimate", "Latency", "Part", "Term", "estimate"]
+
+Part = Literal["layer", "population", "chip"]
 
 TERMS = {
     1: "synaptic arithmetic",
@@ -30,8 +33,12 @@ RESET = "reset between samples"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One term of one row: `count` operations at `unit` joules each."""
+    """One term of one row: what `count` operations (or bytes) cost.
 
+    part   "layer", "population" or "chip": a layer and a population may share a name
+    """
+
+    part: Part
     row: str
     term: str
     count: int
@@ -68,7 +75,7 @@ class Latency:
 class Estimate:
     """Energy of a run by one model and one price list.
 
-    rows      names of layers and populations, in order
+    rows      (part, name) of layers and populations, in order
     included  numbers of TERMS; `partial` says of which only a part is in, and which
     missing   the other numbers of TERMS
     unpriced  operations that were counted and have no price here, with their number
@@ -79,7 +86,7 @@ class Estimate:
     counting: str
     samples: int
     steps: int
-    rows: tuple[str, ...]
+    rows: tuple[tuple[Part, str], ...]
     cells: tuple[Cell, ...]
     included: tuple[int, ...]
     partial: Mapping[int, str]
@@ -105,9 +112,9 @@ class Estimate:
             name=name, count=sum(c.count for c in own), joules=_added(c.joules for c in own)
         )
 
-    def row(self, name: str) -> Range:
+    def row(self, part: Part, name: str) -> Range:
         """Joules of one layer or population."""
-        return _added(cell.joules for cell in self.cells if cell.row == name)
+        return _added(c.joules for c in self.cells if (c.part, c.row) == (part, name))
 
 
 def estimate(
@@ -126,6 +133,7 @@ def estimate(
     parts = dict(partial or {})
     widened = [
         Cell(
+            part=cell.part,
             row=cell.row,
             term=cell.term,
             count=cell.count,
@@ -139,7 +147,7 @@ def estimate(
         counting=run.counting,
         samples=run.samples,
         steps=run.steps,
-        rows=tuple(dict.fromkeys(cell.row for cell in widened)),
+        rows=tuple(dict.fromkeys((cell.part, cell.row) for cell in widened)),
         cells=tuple(widened),
         included=tuple(included),
         partial=parts,

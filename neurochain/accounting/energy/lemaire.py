@@ -15,7 +15,7 @@ from collections.abc import Collection
 from math import ceil, prod
 
 from neurochain.accounting.energy.arithmetic import unit_price
-from neurochain.accounting.energy.estimate import Cell, Estimate, estimate
+from neurochain.accounting.energy.estimate import Cell, Estimate, Part, estimate
 from neurochain.accounting.energy.memory import FIFO_EVENTS, WORD_BYTES, access_price
 from neurochain.accounting.energy.ranges import Range
 from neurochain.accounting.energy.sums import LayerSums, PopulationSums, RunSums
@@ -63,14 +63,16 @@ def lemaire(
     )
 
 
-def _ops(row: str, term: str, adds: int, macs: int, prices: PriceList) -> Cell:
+def _ops(part: Part, row: str, term: str, adds: int, macs: int, prices: PriceList) -> Cell:
     add = unit_price(prices, "add")
     mac = unit_price(prices, "multiply") + add
-    return Cell(row=row, term=term, count=adds + macs, joules=add.times(adds) + mac.times(macs))
+    return Cell(
+        part=part, row=row, term=term, count=adds + macs, joules=add.times(adds) + mac.times(macs)
+    )
 
 
-def _access(row: str, term: str, words: int, price: Range) -> Cell:
-    return Cell(row=row, term=term, count=words * WORD_BYTES, joules=price.times(words))
+def _access(part: Part, row: str, term: str, words: int, price: Range) -> Cell:
+    return Cell(part=part, row=row, term=term, count=words * WORD_BYTES, joules=price.times(words))
 
 
 def _outputs(layer: LayerSums, frames: int) -> int:
@@ -92,17 +94,20 @@ def _event_layer(layer: LayerSums, run: RunSums, prices: PriceList, fifo_events:
     addressing = 2 * theta if layer.kind == "conv" else 0
     potentials = access_price(prices, WORD_BYTES * prod(layer.out_shape))
     return [
-        _ops(layer.name, "ops", synops + biases, 0, prices),
-        _ops(layer.name, "addressing", fetched, addressing, prices),
-        _access(layer.name, "input_read", theta, access_price(prices, fifo_events * WORD_BYTES)),
+        _ops("layer", layer.name, "ops", synops + biases, 0, prices),
+        _ops("layer", layer.name, "addressing", fetched, addressing, prices),
         _access(
+            "layer", layer.name, "input_read", theta, access_price(prices, fifo_events * WORD_BYTES)
+        ),
+        _access(
+            "layer",
             layer.name,
             "weight_read",
             fetched + biases,
             access_price(prices, WORD_BYTES * layer.params),
         ),
-        _access(layer.name, "state_read", fetched, potentials),
-        _access(layer.name, "state_write", fetched, potentials),
+        _access("layer", layer.name, "state_read", fetched, potentials),
+        _access("layer", layer.name, "state_write", fetched, potentials),
     ]
 
 
@@ -114,15 +119,17 @@ def _dense_layer(layer: LayerSums, frames: int, prices: PriceList) -> list[Cell]
     addressing = inputs + outputs
     addressing += frames * layer.out_shape[0] * prod(layer.kernel) if conv else 0
     return [
-        _ops(layer.name, "ops", biases, used, prices),
-        _ops(layer.name, "addressing", addressing, 0, prices),
+        _ops("layer", layer.name, "ops", biases, used, prices),
+        _ops("layer", layer.name, "addressing", addressing, 0, prices),
         _access(
+            "layer",
             layer.name,
             "input_read",
             used if conv else inputs,
             access_price(prices, WORD_BYTES * prod(layer.in_shape)),
         ),
         _access(
+            "layer",
             layer.name,
             "weight_read",
             used + biases,
@@ -137,10 +144,14 @@ def _population(
     updates, spikes = population.counts["neuron_updates_dense"], population.counts["spikes_out"]
     potentials = access_price(prices, WORD_BYTES * population.neurons)
     return [
-        _ops(population.name, "ops", spikes, updates if leaky else 0, prices),
-        _access(population.name, "state_read", updates, potentials),
-        _access(population.name, "state_write", updates, potentials),
+        _ops("population", population.name, "ops", spikes, updates if leaky else 0, prices),
+        _access("population", population.name, "state_read", updates, potentials),
+        _access("population", population.name, "state_write", updates, potentials),
         _access(
-            population.name, "output_write", spikes, access_price(prices, fifo_events * WORD_BYTES)
+            "population",
+            population.name,
+            "output_write",
+            spikes,
+            access_price(prices, fifo_events * WORD_BYTES),
         ),
     ]

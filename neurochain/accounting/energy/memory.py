@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from neurochain.accounting.energy.arithmetic import not_priced, synaptic_cells
-from neurochain.accounting.energy.estimate import Cell, Estimate, estimate
+from neurochain.accounting.energy.estimate import Cell, Estimate, Part, estimate
 from neurochain.accounting.energy.ranges import PJ, ZERO, Range, price_range
 from neurochain.accounting.energy.sums import LayerSums, PopulationSums, RunSums
 from neurochain.accounting.prices import MemoryPrice, PriceList
@@ -83,18 +83,20 @@ def _largest(prices: PriceList) -> float:
     return prices.memory[-1].capacity_bytes if prices.memory else 0.0
 
 
-def _words(row: str, term: str, amount_bytes: int, price: Range) -> Cell:
+def _words(part: Part, row: str, term: str, amount_bytes: int, price: Range) -> Cell:
     """`amount_bytes` moved in 32-bit words; the cell counts bytes."""
     joules = price.times(amount_bytes / WORD_BYTES) if amount_bytes else ZERO
-    return Cell(row=row, term=term, count=amount_bytes, joules=joules)
+    return Cell(part=part, row=row, term=term, count=amount_bytes, joules=joules)
 
 
 def _layer_cells(layer: LayerSums, prices: PriceList, fifo_events: int) -> list[Cell]:
     queue = access_price(prices, fifo_events * WORD_BYTES)
     fetched = layer.counts["weight_read_bytes"]
     return [
-        _words(layer.name, "weight_read", fetched, access_price(prices, layer.weight_bytes)),
-        _words(layer.name, "event_read", WORD_BYTES * layer.counts["events_in"], queue),
+        _words(
+            "layer", layer.name, "weight_read", fetched, access_price(prices, layer.weight_bytes)
+        ),
+        _words("layer", layer.name, "event_read", WORD_BYTES * layer.counts["events_in"], queue),
     ]
 
 
@@ -105,7 +107,9 @@ def _population_cells(
     queue = access_price(prices, fifo_events * WORD_BYTES)
     counts = population.counts
     return [
-        _words(population.name, "state_read", counts["state_read_bytes"], state),
-        _words(population.name, "state_write", counts["state_write_bytes"], state),
-        _words(population.name, "event_write", WORD_BYTES * counts["spikes_out"], queue),
+        _words("population", population.name, "state_read", counts["state_read_bytes"], state),
+        _words("population", population.name, "state_write", counts["state_write_bytes"], state),
+        _words(
+            "population", population.name, "event_write", WORD_BYTES * counts["spikes_out"], queue
+        ),
     ]
