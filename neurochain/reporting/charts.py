@@ -7,7 +7,8 @@ that a reader (and a test) need not measure.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log10, prod
+from itertools import pairwise
+from math import ceil, log10, prod
 
 from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.records import CountSet, PopulationRecord, RunRecord
@@ -62,7 +63,7 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One neuron's membrane as an SVG path in a box of `bins` x 100; theta_y where there is one."""
+    """One neuron's membrane as an SVG path in a box of `bins` x 200; theta_y where there is one."""
 
     name: str
     neuron: int
@@ -70,7 +71,7 @@ class Trace:
     path: str
     low: float
     high: float
-    theta_y: float | None
+    theta_y: int | None
 
 
 def operation_bars(counts: CountSet) -> list[Bar]:
@@ -96,8 +97,8 @@ def log_ticks(counts: CountSet) -> list[int]:
     """Decades of the logarithmic axis: powers of ten from 0 on."""
     most = max((x.dense_inbounds for x in counts.layers), default=0) / max(1, counts.samples)
     top = max(1, ceil(log10(most))) if most > 0 else 1
-    step = max(1, floor(top / 4))
-    return [*range(0, top, step), top]
+    step = ceil(top / 4)
+    return [*range(0, top - step + 1, step), top]
 
 
 def energy_bars(counts: CountSet, energy: EnergyRecord) -> list[Bar]:
@@ -199,6 +200,11 @@ def membranes(record: RunRecord) -> list[Trace]:
     return [_trace(p, m) for p in record.traces.populations for m in p.membranes]
 
 
+def _steps(heights: list[int], dx: int) -> str:
+    """From each height to the next."""
+    return "".join(f"l{dx} {b - a}" for a, b in pairwise(heights))
+
+
 def _trace(population: PopulationTrace, trace: MembraneTrace) -> Trace:
     """The band between least and greatest value of each bin; a line where a bin is one step."""
     theta = population.threshold
@@ -206,13 +212,13 @@ def _trace(population: PopulationTrace, trace: MembraneTrace) -> Trace:
     high = max([*trace.high, *([] if theta is None else [theta])])
     span = (high - low) or 1.0
 
-    def y(value: float) -> float:
-        return round(100 - 100 * (value - low) / span, 1)
+    def y(value: float) -> int:
+        return round(200 - 200 * (value - low) / span)
 
-    up = [f"{k + 0.5:g} {y(v):g}" for k, v in enumerate(trace.high)]
-    down = [f"{k + 0.5:g} {y(v):g}" for k, v in enumerate(trace.low)]
-    line = trace.low == trace.high
-    path = "M" + "L".join(up) + ("" if line else "L" + "L".join(reversed(down)) + "z")
+    above, below = [y(v) for v in trace.high], [y(v) for v in trace.low]
+    path = f"M.5 {above[0]}" + _steps(above, 1)
+    if above != below:
+        path += f"v{below[-1] - above[-1]}" + _steps(below[::-1], -1) + "z"
     return Trace(
         name=population.population,
         neuron=trace.neuron,

@@ -49,8 +49,8 @@ def _dominant(record: RunRecord, counting: str) -> list[str]:
 
 def _against_twin(record: RunRecord) -> list[str]:
     return [
-        f"The dense ANN twin of {twin.profile_id} needs less arithmetic energy than this run "
-        f"({twin.snn.nominal_j / twin.ann.nominal_j:.2f} times)."
+        f"This run needs {twin.snn.nominal_j / twin.ann.nominal_j:.3g} times the arithmetic energy "
+        f"of its dense ANN twin ({twin.profile_id})."
         for twin in record.twins
         if twin.ann.nominal_j and twin.snn.nominal_j > twin.ann.nominal_j
     ]

@@ -24,6 +24,11 @@ from neurochain.reporting.values import figures
 
 __all__ = ["bibtex", "render_html", "render_html_several"]
 
+_LAST = ("bias_adds", "pool_adds")
+_COLUMNS = (
+    *(column for column in WIDE if column[0] not in _LAST),
+    *(column for column in WIDE if column[0] in _LAST),
+)
 _SHARED = ("ac", "mac", "energy_percent", "effective_percent", "nonzero_percent", "rate")
 
 
@@ -45,7 +50,7 @@ def render_html(
         caveats=CAVEATS if any(t.connections for t in record.twins) else (),
         findings=findings(record, counting),
         figures=figures(record, counting),
-        titles=WIDE,
+        titles=_COLUMNS,
         lines=[_line(row, total) for row in table],
         total=_line(total, total),
         notes=footer(record, counts)[:4],
@@ -74,9 +79,9 @@ def bibtex(record: RunRecord, counting: str = "model") -> str:
     own = "\n".join(
         [
             "@software{neurochain,",
-            "  title = {neurochain},",
-            f"  version = {{{record.meta.tool_version}}},",
-            "  note = {Exact operation counts of spiking neural networks}",
+            "  author = {{The neurochain developers}},",
+            "  title = {neurochain: a compiler for spiking neural networks},",
+            f"  version = {{{record.meta.tool_version}}}",
             "}",
         ]
     )
@@ -118,7 +123,7 @@ def _bounds(bounds: Bounds) -> str:
 def _line(row: Row, total: Row) -> list[dict[str, Any]]:
     """Cells of a row: text, the number to sort by, and the share of the column's total."""
     cells = []
-    for key, _ in WIDE:
+    for key, _ in _COLUMNS:
         value = getattr(row, key)
         sort: Any = 1 if key == "out_shape" else value
         if key == "out_shape":
@@ -166,7 +171,10 @@ def _data(record: RunRecord) -> str | None:
     """What the script draws from; `<` never stands in it, so no name can end the element."""
     if record.traces is None:
         return None
-    text = json.dumps(msgspec.to_builtins(record.traces), separators=(",", ":"), allow_nan=False)
+    found = msgspec.to_builtins(record.traces)
+    for population in found["populations"]:
+        del population["membranes"]  # drawn already
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False)
     for c in "<>&\u2028\u2029":
         text = text.replace(c, f"\\u{ord(c):04x}")
     return text

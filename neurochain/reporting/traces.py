@@ -16,7 +16,7 @@ from neurochain.network import Network, Population
 from neurochain.reporting.trace_records import MembraneTrace, PopulationTrace, Traces
 from neurochain.session import Session
 
-__all__ = ["record_traces"]
+__all__ = ["record_traces", "shown_neurons"]
 
 STEPS = 2_000
 NEURONS = 64
@@ -47,7 +47,7 @@ def record_traces(artifact: Artifact, x: NDArray[Any], engine: str = "event") ->
     if not firing:
         return None
     steps = min(STEPS, x.shape[1])
-    count = max(MIN_NEURONS, min(NEURONS, BITS // (len(firing) * steps)))
+    count = shown_neurons(len(firing), steps)
     seen = {p.name: _Seen(_spaced(p.n, count)) for p in firing}
     with_membrane = tuple(p.name for p in firing if p.program.membrane)
     session = Session(artifact, engine=engine, record="all", membranes=with_membrane)
@@ -67,6 +67,11 @@ def record_traces(artifact: Artifact, x: NDArray[Any], engine: str = "event") ->
         bin_steps=bin_steps,
         populations=[_trace(p, seen[p.name], bin_steps) for p in firing],
     )
+
+
+def shown_neurons(populations: int, steps: int) -> int:
+    """How many neurons of each population are shown, where it has so many."""
+    return max(MIN_NEURONS, min(NEURONS, BITS // (populations * steps)))
 
 
 def _spaced(n: int, count: int) -> NDArray[np.int64]:

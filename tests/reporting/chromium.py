@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,12 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TIMEOUT_S = 60.0
+_AS_3_AND_4 = """
+import fcntl, os, sys
+held = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3]]
+os.dup2(held[0], 3), os.dup2(held[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find() -> str | None:
@@ -35,7 +42,7 @@ class Browser:
 
         self._process = subprocess.Popen(
             [
-                "/bin/sh", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "sh", program,
+                sys.executable, "-c", _AS_3_AND_4, str(to_child), str(from_child), program,
                 "--headless=new", "--remote-debugging-pipe", "--no-sandbox",
                 "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update",
@@ -119,9 +126,10 @@ class Browser:
 
     def key(self, key: str) -> None:
         """Press and release a key."""
-        for kind in ("keyDown", "keyUp"):
-            text = {"text": key} if len(key) == 1 and kind == "keyDown" else {}
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, **text)
+        typed = "\r" if key == "Enter" else key if len(key) == 1 else ""
+        given = {"key": key, "windowsVirtualKeyCode": 13 if key == "Enter" else 0}
+        self._call("Input.dispatchKeyEvent", type="keyDown", **given, **_text(typed))
+        self._call("Input.dispatchKeyEvent", type="keyUp", **given)
 
     def screenshot(self, *, whole: bool = True) -> bytes:
         """PNG of the page, or of the window."""
@@ -182,3 +190,7 @@ class Browser:
             self.errors.append(str(given["entry"]))
         elif method == "Network.requestWillBeSent":
             self.requests.append(given["request"]["url"])
+
+
+def _text(typed: str) -> dict[str, str]:
+    return {"text": typed} if typed else {}

@@ -86,10 +86,10 @@
     pen.font = "11px system-ui, sans-serif";
     rows.forEach(function (row, k) {
       pen.fillStyle = style.getPropertyValue("--t" + (row.population % 10)).trim();
-      var size = Math.max(1, Math.min(6, dx * 0.8)), tall = Math.max(1, Math.min(dy * 0.8, 10));
+      var size = Math.max(1, Math.min(6, dx * 0.8)), tall = Math.max(Math.min(2, dy), Math.min(dy * 0.8, 10));
       row.steps.forEach(function (step) {
         if (step < view.from || step >= view.to) return;
-        pen.fillRect(left + (step - view.from) * dx, k * dy + (dy - tall) / 2, size, tall);
+        pen.fillRect(left + (step - view.from) * dx + (dx - size) / 2, k * dy + (dy - tall) / 2, size, tall);
         drawn += 1;
       });
       if (k && rows[k - 1].population !== row.population) {
