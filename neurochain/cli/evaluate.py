@@ -68,6 +68,7 @@ def command(
     from neurochain.cli.output import emit, terminal_width
     from neurochain.cli.run import report_run, split_options
     from neurochain.reporting import render_text, to_json
+    from neurochain.reporting.energy_text import counts_only
 
     compiling, data = split_options(options)
     done = report_run(
@@ -82,4 +83,5 @@ def command(
         traces=traces and as_json,
     )
     record = msgspec.structs.replace(done.record, evaluation=evaluation_of(done))
-    emit(to_json(record) if as_json else render_text(record, width=terminal_width()))
+    width = terminal_width()
+    emit(to_json(record) if as_json else render_text(counts_only(record), width=width))

@@ -112,7 +112,7 @@ def command(
     data: str | None,
     labels: Path | None,
 ) -> int:
-    """Show the counts of a run as a table, and what they would cost.
+    """Show the counts of a run, and what they would cost.
 
     RUN.JSON is what simulate --json or evaluate --json printed; - reads it from stdin. A network
     has no counts of its own: with SOURCE in its place, --input says what to run it on. Several

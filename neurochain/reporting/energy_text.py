@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.accounting.energy.twin import CAVEATS
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, TwinRecord
@@ -10,6 +12,7 @@ from neurochain.reporting.records import RunRecord
 __all__ = [
     "amount",
     "bounds_text",
+    "counts_only",
     "definition_lines",
     "energy_lines",
     "estimates",
@@ -96,6 +99,11 @@ def bounds_text(bounds: Bounds, *, micro: str = "u") -> str:
 def estimates(record: RunRecord, counting: str) -> list[EnergyRecord]:
     """Estimates of one set of counts."""
     return [e for e in record.energy if e.counting == counting]
+
+
+def counts_only(record: RunRecord) -> RunRecord:
+    """The record without what the counts would cost."""
+    return msgspec.structs.replace(record, energy=[], twins=[])
 
 
 def primary(record: RunRecord, counting: str) -> EnergyRecord | None:

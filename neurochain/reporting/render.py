@@ -222,7 +222,7 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
 def _energy_footer(record: RunRecord, counting: str) -> list[str]:
     best = primary(record, counting)
     if best is None:
-        return ["counts only, no energy"]
+        return ["counts only, no energy: neurochain report estimates it from --json"]
     legend = f"E_nJ: a sample, {best.model} ({best.profile_id}); energies are estimates"
     return [legend, *energy_lines(record, counting), *twin_lines(record)]
 

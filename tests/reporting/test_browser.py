@@ -45,7 +45,7 @@ def page(browser: chromium.Browser, busy: RunRecord, tmp_path: Path) -> Iterator
 
 
 def test_names_are_text(page: chromium.Browser) -> None:
-    cell = page.run("document.querySelector('table.layers tbody td').textContent")
+    cell = page.run("document.querySelector('.layers tbody td').textContent")
     assert cell == NAME
     assert page.run("document.scripts.length") == 2  # the traces as JSON, and the report's own
     assert page.run("document.querySelectorAll('#layers script').length") == 0
@@ -98,10 +98,10 @@ def test_the_raster_shows_every_spike(page: chromium.Browser, busy: RunRecord) -
 
 def test_sorting_by_a_click(page: chromium.Browser) -> None:
     column = (
-        "Array.from(document.querySelectorAll('table.layers tbody tr'))"
+        "Array.from(document.querySelectorAll('.layers tbody tr'))"
         ".map(r => +r.querySelector('[data-key=ac]').dataset.sort)"
     )
-    head = "table.layers th:nth-child(7) button"
+    head = ".layers th:nth-child(7) button"
     assert page.run(f"document.querySelector('{head}').textContent") == "AC"
     before = page.run(column)
     page.click(head)
@@ -109,13 +109,13 @@ def test_sorting_by_a_click(page: chromium.Browser) -> None:
     assert page.run("document.querySelector('th:nth-child(7)').ariaSort") == "descending"
     page.click(head)
     assert page.run(column) == sorted(before)
-    assert page.run("document.querySelector('table.layers tfoot td').textContent") == "total"
+    assert page.run("document.querySelector('.layers tfoot td').textContent") == "total"
 
 
 def test_sorting_by_the_keyboard(page: chromium.Browser) -> None:
-    page.run("document.querySelector('table.layers th button').focus()")
+    page.run("document.querySelector('.layers th button').focus()")
     page.key("Enter")
-    assert page.run("document.querySelector('table.layers th').ariaSort") is not None
+    assert page.run("document.querySelector('.layers th').ariaSort") is not None
     assert page.run("document.querySelectorAll('th[tabindex], th button').length") > 10
 
 

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   // --- tables sort by a click on a head ---
-  document.querySelectorAll("table.sortable").forEach(function (table) {
+  document.querySelectorAll(".sortable table").forEach(function (table) {
     table.querySelectorAll("thead th").forEach(function (head, column) {
       var button = head.querySelector("button");
       if (!button) return;
