@@ -39,10 +39,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean
+.PHONY: help setup demo test lint type sanitize coverage cross callgrind browser fuzz judges battery bench scale docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize coverage cross callgrind fuzz judges battery bench scale docs build clean"
+	@echo "make setup demo test lint type sanitize coverage cross callgrind browser fuzz judges battery bench scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -137,6 +137,11 @@ cross: $(STAMPS)/dev
 
 callgrind: $(STAMPS)/dev
 	@$(PY) tools/instructions.py $(if $(WRITE),--write)
+
+# The HTML report in a headless Chromium (Debian: apt install chromium), from disk, without network.
+browser: $(STAMPS)/dev
+	@$(PY) tests/reporting/chromium.py
+	$(BIN)/pytest tests/reporting/test_browser.py $(PYTEST_ARGS)
 
 docs: $(STAMPS)/dev
 	@$(PY) tools/check_docs.py

@@ -88,7 +88,7 @@ def _notes(old: RunRecord, new: RunRecord) -> list[str]:
         ("weights", old.meta.weights, new.meta.weights),
         ("primary price list", *(_profile(r) for r in (old, new))),
     )
-    return [f"{name} differ: {a} and {b}" for name, a, b in pairs if a != b]
+    return [f"{name}: {a} before, {b} after" for name, a, b in pairs if a != b]
 
 
 def _profile(record: RunRecord) -> str:

@@ -29,6 +29,12 @@ _COLUMNS = (
     *(column for column in WIDE if column[0] not in _LAST),
     *(column for column in WIDE if column[0] in _LAST),
 )
+_AXIS_TITLES = {
+    "accuracy": "accuracy",
+    "synops": "synops a sample",
+    "energy_j": "energy a sample",
+    "size_bytes": "bytes of weights",
+}
 _SHARED = ("ac", "mac", "energy_percent", "effective_percent", "nonzero_percent", "rate")
 
 
@@ -113,6 +119,7 @@ def _environment() -> Any:
     environment.filters["seconds"] = lambda value: amount(value, "s", micro="µ")
     environment.filters["bounds"] = _bounds
     environment.filters["term"] = term_title
+    environment.globals["figure"] = _figure
     return environment
 
 
@@ -194,8 +201,10 @@ def _plots(points: Sequence[Point]) -> list[dict[str, Any]]:
             {
                 "x": axis,
                 "y": vertical,
-                "x_range": (min(values), max(values)),
-                "y_range": _range([getattr(p, vertical) for p in points]),
+                "x_title": _AXIS_TITLES[axis],
+                "y_title": _AXIS_TITLES[vertical],
+                "x_range": _range(axis, values),
+                "y_range": _range(vertical, [getattr(p, vertical) for p in points]),
                 "points": [
                     {"name": p.name, "best": p.best, "x": x, "y": y, "number": k + 1}
                     for k, (p, x, y) in enumerate(zip(points, xs, ys, strict=True))
@@ -205,8 +214,20 @@ def _plots(points: Sequence[Point]) -> list[dict[str, Any]]:
     return plots
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    return min(values), max(values)
+def _range(axis: str, values: Sequence[float]) -> tuple[str, str]:
+    """The ends of an axis as text."""
+    return _figure(axis, min(values)), _figure(axis, max(values))
+
+
+def _figure(name: str, value: float | None) -> str:
+    """A figure by its name, as people write it."""
+    if value is None:
+        return "-"
+    if name.startswith("energy_j"):
+        return amount(value, micro="µ")
+    if name in ("accuracy", "rate"):
+        return f"{100 * value:.4g} %"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

@@ -203,7 +203,7 @@ def test_compare(invoke, files: Path, run: Path, tmp_path: Path) -> None:
     new = tmp_path / "new.json"
     new.write_text(ok(invoke(*args, "--json")))
     text = ok(invoke("report", new, "--compare", run, "--counting", "deployed"))
-    assert "weights differ: float32 and int8" in text
+    assert "weights: float32 before, int8 after" in text
     data = json.loads(ok(invoke("report", new, "--compare", run, "--json")))
     assert data["schema"] == "neurochain.comparison"
     size = data["figures"]["size_bytes"]

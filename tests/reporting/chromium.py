@@ -194,3 +194,10 @@ class Browser:
 
 def _text(typed: str) -> dict[str, str]:
     return {"text": typed} if typed else {}
+
+
+if __name__ == "__main__":  # `make browser` says at once what is missing, instead of skipping
+    if find() is None:
+        sys.exit(
+            "no Chromium: set NEUROCHAIN_CHROMIUM, or install one (Debian: apt install chromium)"
+        )
