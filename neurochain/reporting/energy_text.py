@@ -18,6 +18,7 @@ __all__ = [
     "estimates",
     "missing",
     "primary",
+    "technology_caveat",
     "term_title",
     "twin_lines",
     "verdict",
@@ -140,7 +141,16 @@ def energy_lines(record: RunRecord, counting: str) -> list[str]:
             lines.append(f"  not priced: {counted}")
         lines.append(f"  missing: {', '.join(missing(e, short=True))}")
         lines += [f"  note: {note}" for note in e.notes]
-    return lines
+    caveat = technology_caveat(record, counting)
+    return [*lines, f"caveat: {caveat}"] if caveat else lines
+
+
+def technology_caveat(record: RunRecord, counting: str) -> str:
+    """What to say where estimates are of different technologies; "" where they are not."""
+    found = {_technology(e): None for e in estimates(record, counting)}
+    if len(found) < 2:
+        return ""
+    return f"Estimates for {' and for '.join(found)}: no comparison of chips."
 
 
 def twin_lines(record: RunRecord) -> list[str]:

@@ -14,9 +14,16 @@ from neurochain.accounting.energy.twin import CAVEATS
 from neurochain.reporting import charts
 from neurochain.reporting.compare import Comparison
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, SourceRecord
-from neurochain.reporting.energy_text import amount, bounds_text, estimates, primary, term_title
+from neurochain.reporting.energy_text import (
+    amount,
+    bounds_text,
+    estimates,
+    primary,
+    technology_caveat,
+    term_title,
+)
 from neurochain.reporting.findings import findings
-from neurochain.reporting.pareto import Point
+from neurochain.reporting.pareto import Point, energy_note
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.render import WIDE, cell, counted, footer
 from neurochain.reporting.rows import Row, rows, totals
@@ -69,6 +76,8 @@ def render_html(
         sparsity=charts.sparsity(counts),
         membranes=charts.membranes(record),
         comparison=comparison,
+        priced_by={e.profile_id: e for e in priced}.values(),
+        technology=technology_caveat(record, counting),
         sources=_sources(priced),
         bibtex=bibtex(record, counting),
         data=_data(record),
@@ -77,7 +86,14 @@ def render_html(
 
 def render_html_several(points: Sequence[Point], counting: str) -> str:
     """The page of several runs: table and plot."""
-    return _page("several.html", points=points, counting=counting, plots=_plots(points), data=None)
+    return _page(
+        "several.html",
+        points=points,
+        counting=counting,
+        plots=_plots(points),
+        energy=energy_note(points),
+        data=None,
+    )
 
 
 def bibtex(record: RunRecord, counting: str = "model") -> str:
@@ -194,7 +210,8 @@ def _plots(points: Sequence[Point]) -> list[dict[str, Any]]:
     plots = []
     for axis in ("synops", "energy_j", "size_bytes"):
         values = [getattr(p, axis) for p in points]
-        if axis == vertical or any(v is None for v in values):
+        mixed = axis == "energy_j" and len({p.energy_model for p in points}) > 1
+        if axis == vertical or mixed or any(v is None for v in values):
             continue
         xs, ys = _scaled(values), _scaled([getattr(p, vertical) for p in points])
         plots.append(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurochain.reporting.compare import aligned_lines, markdown_lines
+from neurochain.reporting.energy_text import primary
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.values import figures
 
-__all__ = ["AXES", "Point", "pareto", "points_dict", "render_pareto"]
+__all__ = ["AXES", "Point", "energy_note", "pareto", "points_dict", "render_pareto"]
 
 AXES = ("accuracy", "synops", "energy_j", "size_bytes")
 _MORE_IS_BETTER = ("accuracy",)
@@ -26,6 +27,7 @@ class Point:
     accuracy: float | None
     synops: float
     energy_j: float | None
+    energy_model: str
     size_bytes: float
     best: bool
 
@@ -34,10 +36,13 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
     """A point for each named run, in the given order.
 
     A run is beaten where another is at least as good on every axis that all runs have, and better
-    on one.
+    on one. Energy is such an axis where one model and price list stands behind all of them.
     """
     values = [figures(record, counting) for _, record in records]
+    models = [_model(record, counting) for _, record in records]
     axes = [axis for axis in AXES if all(axis in v for v in values)]
+    if len(set(models)) > 1:  # energies of different models are no axis
+        axes = [axis for axis in axes if axis != "energy_j"]
     return tuple(
         Point(
             name=name,
@@ -46,11 +51,26 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
             accuracy=v.get("accuracy"),
             synops=v["synops"],
             energy_j=v.get("energy_j"),
+            energy_model=model,
             size_bytes=v["size_bytes"],
             best=not any(_beats(other, v, axes) for other in values),
         )
-        for (name, record), v in zip(records, values, strict=True)
+        for (name, record), v, model in zip(records, values, models, strict=True)
     )
+
+
+def _model(record: RunRecord, counting: str) -> str:
+    """The model and price list behind energy_j, "" where there is none."""
+    best = primary(record, counting)
+    return "" if best is None else f"{best.model} {best.profile_id}"
+
+
+def energy_note(points: Sequence[Point]) -> str:
+    """What stands behind the energies."""
+    models = list(dict.fromkeys(p.energy_model for p in points if p.energy_model))
+    if len(models) == 1:
+        return f"energy: {models[0]}, an estimate"
+    return f"energies are of different models ({', '.join(models)}): not compared" if models else ""
 
 
 def _beats(a: dict[str, float], b: dict[str, float], axes: Sequence[str]) -> bool:
@@ -101,7 +121,7 @@ def render_pareto(points: Sequence[Point], *, form: str = "text") -> str:
         "synops and energy a sample; * no other run is at least as good on every axis that all "
         "have, and better on one"
     )
-    return "\n".join([*table([head, *lines]), "", note])
+    return "\n".join([*table([head, *lines]), "", note, energy_note(points)])
 
 
 def _plain(value: object) -> str:

@@ -17,6 +17,11 @@ def ok(result: Result) -> str:
     return result.stdout
 
 
+def words(text: str) -> str:
+    """Without line breaks, wherever the terminal put them."""
+    return " ".join(text.split())
+
+
 @pytest.fixture(scope="module")
 def run(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """run.json of an evaluation of the small network."""
@@ -67,7 +72,8 @@ def test_integer_weights_are_priced_as_integers(invoke, files: Path, tmp_path: P
 
 
 def test_prices(invoke, run: Path) -> None:
-    text = ok(invoke("report", run, "--prices", "loihi1-sanafe2025", "--prices", "lemaire2022"))
+    args = ("report", run, "--prices", "loihi1-sanafe2025", "--prices", "lemaire2022")
+    text = words(ok(invoke(*args)))
     assert "chip-profile (loihi1-sanafe2025, 14 nm, voltage not stated)" in text
     assert "lemaire (lemaire2022" in text
     assert "horowitz45-fp32, 45 nm" not in text
@@ -103,7 +109,7 @@ def test_step_time_adds_static_power(invoke, run: Path) -> None:
 
 
 def test_definitions(invoke, run: Path) -> None:
-    text = ok(invoke("report", run, "--definitions"))
+    text = words(ok(invoke("report", run, "--definitions")))
     for name in ("NeuroBench 2.3.0", "sinabs, SpikingJelly", "torchinfo", "fvcore", "syops style"):
         assert name in text
     assert "ConnectionSparsity" in text
@@ -112,7 +118,7 @@ def test_definitions(invoke, run: Path) -> None:
 
 
 def test_the_twin_is_always_there(invoke, run: Path) -> None:
-    text = ok(invoke("report", run))
+    text = words(ok(invoke("report", run)))
     assert "ANN twin (horowitz45-fp32" in text
     assert "break-even" in text
     assert "caveat:" in text
@@ -202,7 +208,7 @@ def test_compare(invoke, files: Path, run: Path, tmp_path: Path) -> None:
     args = ("simulate", files / "net.nir", "--input", files / "x.npy", "--weights", "int8")
     new = tmp_path / "new.json"
     new.write_text(ok(invoke(*args, "--json")))
-    text = ok(invoke("report", new, "--compare", run, "--counting", "deployed"))
+    text = words(ok(invoke("report", new, "--compare", run, "--counting", "deployed")))
     assert "weights: float32 before, int8 after" in text
     data = json.loads(ok(invoke("report", new, "--compare", run, "--json")))
     assert data["schema"] == "neurochain.comparison"
@@ -246,6 +252,22 @@ def test_pareto_drops_what_is_beaten() -> None:
     assert not _beats(cheap, good, AXES)
     assert not _beats(good, cheap, AXES)
     assert not _beats(good, good, AXES)
+
+
+def test_energies_of_different_models_are_no_axis(invoke, run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(ok(invoke("report", run, "--prices", "loihi1-davies2018", "--json")))
+    text = words(ok(invoke("report", run, other)))
+    assert "energies are of different models" in text
+    data = json.loads(ok(invoke("report", run, other, "--json")))
+    assert [r["best"] for r in data["runs"]] == [True, True]
+    assert 'data-chart="energy_j"' not in ok(invoke("report", run, other, "--html"))
+
+
+def test_technologies_are_not_compared(invoke, run: Path) -> None:
+    assert "no comparison of chips" in words(ok(invoke("report", run)))
+    one = words(ok(invoke("report", run, "--prices", "horowitz45-fp32")))
+    assert "no comparison of chips" not in one
 
 
 def test_spikes_are_recorded_chunk_by_chunk(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,7 @@ class NeuroBench:
             "ConnectionSparsity": self.connection_sparsity,
             "MembraneUpdates": self.membrane_updates,
             "ParameterCount": self.parameter_count,
+            "Footprint": None,
         }
 
 
