@@ -6,9 +6,10 @@
 #   ALLOW_CUDA=1         install a CUDA build of torch where that is what the index offers
 #   EXTRAS=torch,dev     the extras that tests and checks run with
 #   INTEROP=...          other programs the tests compare with, without their dependencies; empty: none
+#   LAVA=lava-nc==...    the Lava runtime for --engine lava and its tests; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
 #   SCALE_FOLDER=DIR     of `make scale`: where its files lie while it runs; by default the system's
-#   N=1000 SEED=1        of `make battery`: how many networks, drawn from which seed
+#   N=1000 SEED=1        of `make battery` and `make lava-equal`: how many networks, from which seed
 #   CROSS=...            of `make cross`: which processors; empty: all
 #   NETWORKS=30          of `make cross`: how many networks are drawn at random
 #   WRITE=1              of `make callgrind`: write the limits instead of comparing with them
@@ -19,6 +20,7 @@ TORCH_INDEX ?=
 ALLOW_CUDA  ?=
 EXTRAS      ?= torch,dev
 INTEROP     ?= norse sinabs spikingjelly
+LAVA        ?= lava-nc==0.10.0
 JOBS        ?= 2
 PYTEST_ARGS ?=
 N           ?= 1000
@@ -39,10 +41,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint type sanitize coverage cross callgrind browser fuzz judges battery bench scale docs build clean
+.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean
 
 help:
-	@echo "make setup demo test lint type sanitize coverage cross callgrind browser fuzz judges battery bench scale docs build clean"
+	@echo "make setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -90,7 +92,16 @@ $(STAMPS)/interop: $(STAMPS)/dev constraints.txt
 	    --constraint constraints.txt $(INTEROP))
 	@touch $@
 
-setup: $(STAMPS)/dev $(STAMPS)/interop
+# It declares Python 3.10 and old versions of numpy and networkx; the adapter makes it run on these.
+$(STAMPS)/lava: $(STAMPS)/dev constraints.txt
+	@$(if $(LAVA),echo "set-up: the Lava runtime ($(LAVA))")
+	@$(if $(LAVA),$(PIP) install $(QUIET) --constraint constraints.txt asteval networkx scipy)
+	@$(if $(LAVA),$(PIP) install $(QUIET) --no-deps --ignore-requires-python $(LAVA))
+	@touch $@
+
+setup: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
+
+lava: $(STAMPS)/lava
 
 # --- the product --------------------------------------------------------------------------------
 
@@ -106,17 +117,20 @@ scale: $(STAMPS)/run
 
 # --- tests and checks ---------------------------------------------------------------------------
 
-test: $(STAMPS)/dev $(STAMPS)/interop
+test: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
 
-fuzz: $(STAMPS)/dev $(STAMPS)/interop
+fuzz: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n $(JOBS) -m hypothesis --timeout 3600 $(PYTEST_ARGS)
 
-judges: $(STAMPS)/dev $(STAMPS)/interop
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)
+
+lava-equal: lava
+	PYTHONSAFEPATH=1 $(PY) tests/loihi/lava_equal.py --networks $(N) --seed $(SEED)
 
 lint: $(STAMPS)/dev
 	@tools/lint.sh $(BIN)

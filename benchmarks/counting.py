@@ -37,10 +37,11 @@ HOLLOW = {
     "nc_dense_reached": "(void)d, (void)block, (void)span, (void)spans; return ~(uint64_t)0;",
     "mark_always": "(void)w, (void)p, (void)now, (void)range, (void)touched, (void)mark;"
     " *all = 1; *some = 0;",
+    "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",
 }
-"""Function of the kernel -> what it does in the copy. `mark_always` and `nc_dense_reached` say that
-every neuron is updated, so that nobody traces whom the events reach. What the loops of convolutions
-and of sparse rows read off their own sums stays."""
+"""Function of the kernel -> what it does in the copy. `mark_always`, `nc_dense_reached` and
+`always_updated` say that every neuron is updated, so that nobody traces whom the events reach. What
+the loops of convolutions read off their own sums stays."""
 
 LEAST_S = 0.2  # in one round
 

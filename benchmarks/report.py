@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,7 +34,15 @@ from neurochain.reporting import (
 from neurochain.reporting.trace_records import MembraneTrace, PopulationTrace, Traces
 
 FORMS = ("text", "json", "csv", "markdown", "latex", "html")
-CODE = "import sys; from neurochain.cli import main; main(sys.argv[1:])"
+CODE = """
+import atexit, sys
+def peak():  # of this program alone: what getrusage says includes the process it was forked from
+    status = open("/proc/self/status").read()
+    print(status.split("VmHWM:")[1].split()[0], file=sys.stderr)
+atexit.register(peak)
+from neurochain.cli import main
+main(sys.argv[1:])
+"""
 
 
 def layer(k: int, n: int, steps: int, rng: np.random.Generator) -> LayerRecord:
@@ -169,12 +175,13 @@ def record(layers: int, neurons: int, steps: int, seed: int = 0) -> RunRecord:
 def measured(arguments: list[str]) -> tuple[float, float]:
     """Seconds and peak MiB of one run of the command in a process of its own."""
     start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", CODE, *arguments], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"neurochain {' '.join(arguments)} ended with {child.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *arguments], stderr=subprocess.PIPE, text=True, check=False
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"neurochain {' '.join(arguments)} ended with {done.returncode}")
+    return seconds, int(done.stderr.split()[-1]) / 1024
 
 
 def main() -> None:
@@ -194,8 +201,6 @@ def main() -> None:
             flags = [] if form == "text" else [f"--{form}"]
             seconds, memory = measured(["report", str(run), *flags, "-o", str(out)])
             print(f"{form:10}{seconds:10.2f}{memory:12.0f}{out.stat().st_size:14,}")
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"(making the record: {own:.0f} MiB)")
 
 
 if __name__ == "__main__":

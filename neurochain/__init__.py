@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurochain._version import __version__
 from neurochain.errors import (
+    ExecutionError,
     Finding,
     FitError,
     InputError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Artifact",
+    "ExecutionError",
     "Finding",
     "FitError",
     "InputError",

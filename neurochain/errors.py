@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 __all__ = [
+    "ExecutionError",
     "Finding",
     "FitError",
     "InputError",
@@ -93,6 +94,13 @@ class FitError(NeurochainError):
 
     code = "fit"
     exit_code = 5
+
+
+class ExecutionError(NeurochainError):
+    """A process that runs part of a network failed, was killed, or does not answer."""
+
+    code = "execution"
+    exit_code = 70
 
 
 class InternalError(NeurochainError):

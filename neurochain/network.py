@@ -10,6 +10,10 @@ starting at 0, sources ascending; the port's value is the sum of the accumulator
 (the first one taken as it is), then the biases in declared order; then the program's operations one
 by one. Integer weights with event input accumulate exactly in int32, are converted to float32 and
 multiplied by the projection's scale.
+
+Integer networks (`arithmetic` "loihi"): a projection's sum is exact, shifted by `weight_exp`, and
+all that arrives at a port is added in int32; programs calculate in int32. Nothing is rounded but
+where a shift says so, so no order matters. docs/loihi.md.
 """
 
 from __future__ import annotations
@@ -42,7 +46,19 @@ __all__ = [
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
 B8 = NDArray[np.bool_]
+
+MOST_WEIGHT_EXP = 24
+_WEIGHTS = {
+    "float32": ("float32",),
+    "int8": ("int8",),
+    "int16": ("int16",),
+    "loihi": ("int8", "int16"),
+}
+"""Arithmetic -> dtypes of its weights."""
+_WHOLE_OPERATORS = ("dense", "csr", "conv", "diagonal", "identity", "route")
+"""Kinds whose result on whole numbers is a sum of whole numbers, without a division or maximum."""
 
 
 class Operator(ABC):
@@ -126,9 +142,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Population:
-    """n neurons that run one program. `params`: float32, 0-d (shared) or (n,) per neuron.
+    """n neurons that run one program.
 
-    initial: likewise, the states that do not start at 0.
+    params    of the program's number type (float32, int32), 0-d (shared) or (n,) per neuron
+    initial   likewise, the states that do not start at 0
 
     A population without state and threshold ("relay") stands where a network has a linear map, a
     pool, an addition or an elementwise map that is not followed by a neuron: it adds up what
@@ -138,9 +155,9 @@ class Population:
     name: str
     shape: tuple[int, ...]
     program: Program
-    params: Mapping[str, F32] = field(default_factory=dict)
+    params: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     emits: PortKind = PortKind.EVENT
-    initial: Mapping[str, F32] = field(default_factory=dict)
+    initial: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -171,6 +188,8 @@ class Projection:
     bias            (n_out,) float32 added every step from `bias_from_step` on, or None; steps
                     count from rest, runs that carry the state on included
     scale           float32 factor of integer weights, or None
+    weight_exp      arithmetic "loihi": the sum is multiplied by 2^weight_exp, or where that is
+                    negative divided, rounded down
     name            the layer it is counted under: the module's qualified name where it has one
     model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
                     changed since (quantised); None where they are the trained ones
@@ -188,6 +207,7 @@ class Projection:
     scale: np.float32 | None = None
     model_fanout: I64 | None = None
     model_nonzero: int | None = None
+    weight_exp: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +223,8 @@ class OutputPort:
 class Network:
     """Sources, populations in execution order, projections in declared order.
 
-    arithmetic  "float32", "int8" or "int16" (weights x scale, state in float32)
+    arithmetic  "float32"; "int8" or "int16" (weights x scale, state in float32); or "loihi"
+                (integer weights, int32 state)
     dt_s        time step in seconds
     """
 
@@ -251,7 +272,7 @@ class Network:
 
 def _structure_findings(network: Network) -> list[Finding]:
     """Names are unique, shapes agree, zero-delay projections go forward in execution order."""
-    findings = _size_findings(network)
+    findings = _size_findings(network) + _number_findings(network)
     nodes = network.nodes
     order = {node.name: k for k, node in enumerate(nodes)}
     if len(order) != len(nodes):
@@ -279,8 +300,35 @@ def _size_findings(network: Network) -> list[Finding]:
         findings.append(Finding(what="there is no population: nothing to run."))
     if not (network.dt_s > 0 and isfinite(network.dt_s)):
         findings.append(Finding(what=f"dt is {network.dt_s} s."))
-    if network.arithmetic not in ("float32", "int8", "int16"):
+    if network.arithmetic not in _WEIGHTS:
         findings.append(Finding(what=f"arithmetic {network.arithmetic!r} is unknown."))
+    return findings
+
+
+def _number_findings(network: Network) -> list[Finding]:
+    """Integer networks have integers everywhere, all others nowhere but in their weights."""
+    whole = network.arithmetic == "loihi"
+    number = "int32" if whole else "float32"
+    findings = [
+        Finding(where=p.name, what=f"runs in {p.program.number}, the network in {number}.")
+        for p in network.populations
+        if p.program.number != number
+    ]
+    findings += [
+        Finding(where=f"projection {p.name}", what=f"has weight_exp {p.weight_exp!r}.")
+        for p in network.projections
+        if type(p.weight_exp) is not int or abs(p.weight_exp) > (MOST_WEIGHT_EXP if whole else 0)
+    ]
+    if not whole:
+        return findings
+    for node in network.sources:
+        if node.emits is PortKind.ANALOG:
+            findings.append(Finding(where=node.name, what="emits fractions into integers."))
+    for p in network.projections:
+        if p.operator.kind not in _WHOLE_OPERATORS or p.bias is not None or p.scale is not None:
+            what = f"is a {p.operator.kind} with a bias or scale, or none for integers; there are "
+            known = ", ".join(_WHOLE_OPERATORS)
+            findings.append(Finding(where=f"projection {p.name}", what=f"{what}{known}."))
     return findings
 
 
@@ -351,7 +399,7 @@ def _weight_findings(network: Network, projection: Projection, where: str) -> li
     if weight is None:
         return []
     findings = []
-    if weight.dtype.name != network.arithmetic:
+    if weight.dtype.name not in _WEIGHTS.get(network.arithmetic, ()):
         findings.append(
             Finding(where=where, what=f"has {weight.dtype} weights, not {network.arithmetic}.")
         )
@@ -398,11 +446,12 @@ def _population_findings(population: Population) -> list[Finding]:
             Finding(where=population.name, what=f"starts states {strange} that it does not have.")
         )
     for name, value in [*population.params.items(), *population.initial.items()]:
-        if value.dtype != np.float32 or value.shape not in ((), (population.n,)):
+        number = population.program.number
+        if value.dtype.name != number or value.shape not in ((), (population.n,)):
             findings.append(
                 Finding(
                     where=population.name,
-                    what=f"parameter {name} is {value.dtype} {value.shape}, not float32 () or "
+                    what=f"parameter {name} is {value.dtype} {value.shape}, not {number} () or "
                     f"({population.n},).",
                 )
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -15,9 +15,9 @@ from neurochain.accounting import Activity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
-from neurochain.network import F32, Network, PortKind, Source
+from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
-from neurochain.simulators.types import AGE, HISTORY, EngineResult, Record, State
+from neurochain.simulators.types import AGE, CLOCK, HISTORY, EngineResult, Record, State
 
 __all__ = ["RECORD_LIMIT_BYTES", "Progress", "Run", "Session", "prepare_inputs", "simulate"]
 
@@ -38,16 +38,21 @@ class Run:
     membranes[name]  float32 (sample, step, *shape), where asked for or an output
     final_state      name -> {state: (sample, *shape) float32}; pass it on as `initial_state`
     activity         counts as trained; `activity_deployed` counts as lowered
+    overflow[name]   integer networks: int64 (sample, step, k), neurons beyond the k-th width that
+                     the population's program watches (docs/loihi.md)
+
+    In integer networks int32 stands for float32.
     """
 
     spikes: Mapping[str, NDArray[Any]]
     outputs: Mapping[str, NDArray[Any]]
-    membranes: Mapping[str, F32]
+    membranes: Mapping[str, NDArray[Any]]
     final_state: State
     activity: Activity
     activity_deployed: Activity
     engine: str
     dt_s: float
+    overflow: Mapping[str, I64] = field(default_factory=dict)
 
 
 def simulate(
@@ -300,7 +305,9 @@ def _run(network: Network, result: EngineResult, engine: str) -> Run:
     }
     state = {
         node: {
-            name: a if name == AGE else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
+            name: a
+            if name in (AGE, CLOCK)
+            else a.reshape(*a.shape[: 1 + (name == HISTORY)], *shapes[node])
             for name, a in entries.items()
         }
         for node, entries in result.final_state.items()
@@ -314,4 +321,5 @@ def _run(network: Network, result: EngineResult, engine: str) -> Run:
         activity_deployed=count(network, result.counts, deployed=True),
         engine=engine,
         dt_s=network.dt_s,
+        overflow=MappingProxyType(dict(result.overflow)),
     )

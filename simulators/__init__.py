@@ -1,6 +1,8 @@
 """Engines: the same network, the same inputs, the same bits.
 
 `event` is the C kernel; `reference` is plain NumPy and serves where the kernel was not built.
+`lava` is the Lava runtime, where it is installed: integer networks give the same bits, float ones
+are computed in float64 there (docs/lava.md).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Engine = Callable[..., EngineResult]
 
 
 def engines() -> tuple[str, ...]:
-    """Names that `run` takes."""
+    """Our own, which run every network, with the same bits. `run` takes "lava" as well."""
     return ("event", "reference")
 
 
@@ -80,14 +82,18 @@ def prepare(network: Network, *, engine: str = "event", threads: int = 1) -> Eng
 
     Errors: InputError for an unknown engine; UnsupportedError for what it cannot execute.
     """
-    if engine not in engines():
+    if engine not in (*engines(), "lava"):
         raise InputError(
             Finding(
                 where="engine",
                 what=f"{engine!r} is unknown.",
-                fix=f"Engines: {', '.join(engines())}.",
+                fix=f"Engines: {', '.join((*engines(), 'lava'))}.",
             )
         )
+    if engine == "lava":
+        from neurochain.simulators.lava.engine import prepare_lava
+
+        return prepare_lava(network)
     if engine == "event" and has_kernel():
         from neurochain.simulators.event import pack, run_inputs
 

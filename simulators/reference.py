@@ -13,15 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
+from neurochain.errors import Finding, UnsupportedError
 from neurochain.inputs.event_frames import EventFrames
-from neurochain.network import B8, F32, I64, Network, Population, PortKind, Projection
-from neurochain.programs import emission, evaluate
+from neurochain.network import B8, F32, I32, I64, Network, Population, PortKind, Projection
+from neurochain.programs import emission, evaluate, to_int32
 from neurochain.simulators.types import (
+    CLOCK,
+    EVERY_STEP,
     HISTORY,
+    MOST_GRADED,
     EngineResult,
     Record,
     State,
     bias_starts,
+    check_whole,
     emission_dtype,
     grow_old,
     initial_state_of,
@@ -49,6 +54,7 @@ def run_reference(
     """
     record = record or Record()
     batch, steps = run_size(network, inputs, batch=batch, steps=steps)
+    check_whole(network, inputs)
     arrays = {k: v.dense() if isinstance(v, EventFrames) else v for k, v in inputs.items()}
     state = initial_state_of(network, batch, initial_state)
     run = _Run(network, batch, steps, record, state)
@@ -68,7 +74,7 @@ class _Run:
         batch: int,
         steps: int,
         record: Record,
-        state: dict[str, dict[str, F32]],
+        state: dict[str, dict[str, NDArray[Any]]],
     ) -> None:
         self.network = network
         self.state = state
@@ -78,12 +84,18 @@ class _Run:
         if names is None:
             names = tuple(p.name for p in network.populations if p.emits is PortKind.EVENT)
         shape = (batch, steps)
+        self.number = number = "int32" if network.arithmetic == "loihi" else "float32"
         sizes = {n.name: int(np.prod(n.shape)) for n in network.nodes}
         self.emissions: dict[str, NDArray[Any]] = {
-            n: np.zeros((*shape, sizes[n]), dtype=emission_dtype(kinds[n])) for n in names
+            n: np.zeros((*shape, sizes[n]), dtype=emission_dtype(kinds[n], number)) for n in names
         }
-        self.membranes = {n: np.zeros((*shape, sizes[n]), np.float32) for n in record.membranes}
-        self.currents = {k: np.zeros((*shape, sizes[k[0]]), np.float32) for k in record.inputs}
+        self.membranes = {n: np.zeros((*shape, sizes[n]), number) for n in record.membranes}
+        self.currents = {k: np.zeros((*shape, sizes[k[0]]), number) for k in record.inputs}
+        self.overflow: dict[str, I64] = {
+            p.name: np.zeros((*shape, len(p.program.watch)), dtype=np.int64)
+            for p in network.populations
+            if p.program.watch
+        }
         self.kinds = kinds
         self.bias_starts = bias_starts(network, state)
         self.fanouts = {p.name: _fanouts(p) for p in network.projections}
@@ -116,15 +128,24 @@ class _Run:
             touched |= reached
             if (population.name, port) in self.currents:
                 self.currents[population.name, port][:, t] = registers[port]
-        if "leak" in population.params:
-            touched |= population.params["leak"] != 0
+        constant = population.params.get(EVERY_STEP[population.program.number])
+        if constant is not None:
+            touched |= constant != 0
         before = {name: self.state[population.name][name] for name in population.program.states}
         registers.update(before)
+        if population.program.clock:
+            registers[population.program.clock] = self.state[population.name][CLOCK] + np.int32(
+                t + 1
+            )
         values = evaluate(population.program, registers)
+        for k, (register, most) in enumerate(population.program.watch):
+            beyond = np.abs(values[register].astype(np.int64)) > most
+            beyond = np.broadcast_to(beyond, touched.shape)
+            self.overflow[population.name][:, t, k] = np.count_nonzero(beyond, axis=1)
         changed = np.zeros_like(touched)
         for name, register in population.program.next_state:
             whole = np.broadcast_to(values[register], before[name].shape)
-            new = np.ascontiguousarray(whole, dtype=np.float32)
+            new = np.ascontiguousarray(whole, dtype=self.number)
             changed |= new.view(np.uint32) != before[name].view(np.uint32)
             self.state[population.name][name] = new
         if population.name in self.membranes:
@@ -133,23 +154,40 @@ class _Run:
         self.population_counts[population.name][:, t] = np.stack(
             [np.count_nonzero(a, axis=1) for a in (emitted, touched, changed)], axis=1
         )
-        return emitted
+        return emitted if self.number == "float32" else self._values_of(population, emitted)
+
+    def _values_of(self, population: Population, emitted: I32) -> F32:
+        """The values of events, which float32 has to hold."""
+        size = int(np.abs(emitted.astype(np.int64)).max(initial=0))
+        if size > MOST_GRADED:
+            raise UnsupportedError(
+                Finding(
+                    where=population.name,
+                    what=f"emits a value of {size}; an event holds up to {MOST_GRADED}.",
+                    fix="Shift what it emits to fewer bits (state_exp).",
+                )
+            )
+        return emitted.astype(np.float32)
 
     def _port(
         self, population: Population, port: str, t: int, now: Mapping[str, F32]
-    ) -> tuple[F32, B8]:
+    ) -> tuple[NDArray[Any], B8]:
         """The current of one port and which neurons an event or a bias reached."""
-        total: F32 | None = None
+        total: NDArray[Any] | None = None
         reached = np.zeros((self.batch, population.n), dtype=np.bool_)
         incoming = self.network.incoming(population.name, port)
         for projection in incoming:
             x = self._delivered(projection, now)
             self._count(projection, t, x)
-            part = _accumulate(projection, x, self.kinds[projection.source])
+            part: NDArray[Any]
+            if self.number == "int32":
+                part = _accumulate_whole(projection, x)
+            else:
+                part = _accumulate(projection, x, self.kinds[projection.source])
             total = part if total is None else total + part
             reached |= projection.operator.touch(x != 0)
         if total is None:
-            total = np.zeros((self.batch, population.n), dtype=np.float32)
+            total = np.zeros((self.batch, population.n), dtype=self.number)
         for projection in incoming:
             if projection.bias is None:
                 continue
@@ -179,6 +217,7 @@ class _Run:
             emissions=self.emissions,
             membranes=self.membranes,
             currents=self.currents,
+            overflow=self.overflow,
             final_state=self.state,
             counts=RawCounts(
                 projections=self.projection_counts,
@@ -186,6 +225,15 @@ class _Run:
                 bias_from=self.bias_starts,
             ),
         )
+
+
+def _accumulate_whole(projection: Projection, x: F32) -> I32:
+    """One projection's contribution in an integer network: exact, then shifted, modulo 2^32."""
+    total = projection.operator.reference_step(x.astype(np.int64))
+    exponent = projection.weight_exp
+    if exponent >= 0:
+        return to_int32(to_int32(total).astype(np.int64) << exponent)
+    return to_int32(total) >> np.int32(-exponent)
 
 
 def _fanouts(projection: Projection) -> tuple[I64, I64, I64, I64]:

@@ -17,11 +17,15 @@ from neurochain.network import F32, I64, Network, Population, PortKind
 
 __all__ = [
     "AGE",
+    "CLOCK",
+    "EVERY_STEP",
     "HISTORY",
+    "MOST_GRADED",
     "EngineResult",
     "Record",
     "State",
     "bias_starts",
+    "check_whole",
     "emission_dtype",
     "grow_old",
     "initial_state_of",
@@ -31,14 +35,22 @@ __all__ = [
 
 HISTORY = "history"
 AGE = "age"
+CLOCK = "clock"
+EVERY_STEP = {"float32": "leak", "int32": "bias"}
+"""Number type of a program -> the parameter that updates a neuron in every step where not 0."""
+MOST_GRADED = 2**24
+"""The largest magnitude of an event's value in an integer network: float32 holds all up to it."""
 
-State = Mapping[str, Mapping[str, F32]]
+State = Mapping[str, Mapping[str, NDArray[Any]]]
 """node name -> {state variable: (batch, n) float32, "history": (batch, depth, n) float32}.
+
+State variables of integer programs are int32.
 
 `history` is there where a projection with a delay reads the node: its last `depth` emissions,
 oldest first (depth = the longest delay). Sources with delayed projections have a history too.
 `age` (batch, 1) is there where a projection that reads the node has a bias that starts late: the
-steps since rest, counted up to the step from which all biases are there.
+steps since rest, counted up to the step from which all biases are there. `clock` (batch, 1) int32,
+the steps since rest, is there where a program has a clock.
 """
 
 
@@ -58,13 +70,17 @@ class EngineResult:
     emissions[name] (batch, step, n): uint8 for nodes that emit events, float32 otherwise
     membranes[name] (batch, step, n) float32: the program's `membrane` register after each step
     currents[(population, port)] (batch, step, n) float32, where asked for
+    overflow[name] (batch, step, k) int64: neurons for which the program's `watch` k held
+
+    In integer networks int32 stands for float32.
     """
 
     emissions: Mapping[str, NDArray[Any]]
-    membranes: Mapping[str, F32]
+    membranes: Mapping[str, NDArray[Any]]
     final_state: State
     counts: RawCounts
-    currents: Mapping[tuple[str, str], F32] = field(default_factory=dict)
+    currents: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
+    overflow: Mapping[str, I64] = field(default_factory=dict)
 
 
 def run_size(
@@ -105,18 +121,50 @@ def run_size(
     return samples, length
 
 
-def emission_dtype(kind: PortKind) -> type[np.generic]:
-    """dtype in which a node's emissions are recorded."""
-    return np.uint8 if kind is PortKind.EVENT else np.float32
+def emission_dtype(kind: PortKind, number: str = "float32") -> type[np.generic]:
+    """dtype in which a node's emissions are recorded, in a network that runs in `number`."""
+    if kind is PortKind.EVENT:
+        return np.uint8
+    return np.float32 if number == "float32" else np.int32
 
 
-def rest_state(network: Network, batch: int) -> dict[str, dict[str, F32]]:
+def check_whole(network: Network, inputs: Mapping[str, F32 | EventFrames]) -> None:
+    """What enters an integer network is whole and small enough for an event.
+
+    Errors: InputError.
+    """
+    if network.arithmetic != "loihi":
+        return
+    findings = []
+    for name in (source.name for source in network.sources):
+        given = inputs[name]
+        values = given.value if isinstance(given, EventFrames) else given
+        if values is None or bool(
+            ((values == np.floor(values)) & (np.abs(values) <= MOST_GRADED)).all()
+        ):
+            continue
+        findings.append(
+            Finding(
+                where=f"input {name}",
+                what=f"holds values that are not whole or beyond {MOST_GRADED}.",
+                fix="Feed spikes, or whole numbers; integer networks have no fractions.",
+            )
+        )
+    if findings:
+        raise InputError(*findings)
+
+
+def rest_state(network: Network, batch: int) -> dict[str, dict[str, NDArray[Any]]]:
     """All states at their initial values (0, as a rule), histories zero."""
-    state: dict[str, dict[str, F32]] = {}
+    state: dict[str, dict[str, NDArray[Any]]] = {}
     for node in network.nodes:
         size = prod(node.shape)
-        names = node.program.states if isinstance(node, Population) else ()
-        entry = {name: np.zeros((batch, size), dtype=np.float32) for name in names}
+        program = node.program if isinstance(node, Population) else None
+        entry: dict[str, NDArray[Any]] = {}
+        if program is not None:
+            entry |= {k: np.zeros((batch, size), dtype=program.number) for k in program.states}
+            if program.clock:
+                entry[CLOCK] = np.zeros((batch, 1), dtype=np.int32)
         for name, value in node.initial.items() if isinstance(node, Population) else ():
             entry[name][:] = value
         depth = network.history_depth(node.name)
@@ -139,9 +187,11 @@ def bias_starts(network: Network, state: State) -> dict[str, I64]:
     return starts
 
 
-def grow_old(network: Network, state: dict[str, dict[str, F32]], steps: int) -> None:
-    """Add the steps of a run to every age."""
+def grow_old(network: Network, state: dict[str, dict[str, NDArray[Any]]], steps: int) -> None:
+    """Add the steps of a run to every age and clock."""
     for node, entries in state.items():
+        if CLOCK in entries:
+            entries[CLOCK] = entries[CLOCK] + np.int32(steps)
         if AGE in entries:
             age = np.minimum(entries[AGE] + np.float32(steps), network.late_bias(node))
             entries[AGE] = age.astype(np.float32)
@@ -149,7 +199,7 @@ def grow_old(network: Network, state: dict[str, dict[str, F32]], steps: int) -> 
 
 def initial_state_of(
     network: Network, batch: int, given: State | None
-) -> dict[str, dict[str, F32]]:
+) -> dict[str, dict[str, NDArray[Any]]]:
     """The rest state, overwritten by what is given (any subset), as fresh arrays.
 
     Errors: InputError where a name is unknown, a shape differs or a value is not finite.
@@ -168,28 +218,35 @@ def initial_state_of(
                     )
                 )
                 continue
-            want = state[node][name].shape
+            want, dtype = state[node][name].shape, state[node][name].dtype
             try:
-                array = np.asarray(value, dtype=np.float32)
+                array = np.asarray(value, dtype=np.float64 if dtype == np.int32 else dtype)
             except (TypeError, ValueError):
                 findings.append(Finding(where=where, what="is no array of numbers."))
                 continue
             axes = 2 if name == HISTORY else 1  # sample, and step
             fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
-            if not fits or not np.isfinite(array).all():
+            whole = dtype != np.int32 or _is_int32(array)
+            if not fits or not whole or not np.isfinite(array).all():
+                kind = "32-bit whole" if dtype == np.int32 else "finite"
                 findings.append(
                     Finding(
                         where=where,
-                        what=f"has shape {array.shape}, wanted {want} with finite values.",
+                        what=f"has shape {array.shape}, wanted {want} with {kind} values.",
                         fix="Pass a run's final_state.",
                     )
                 )
                 continue
-            state[node][name] = array.reshape(want).copy()
+            state[node][name] = array.reshape(want).astype(dtype, order="C")
     if findings:
         raise InputError(*findings)
     return state
 
 
-def _state_names(state: Mapping[str, Mapping[str, F32]]) -> str:
+def _is_int32(values: NDArray[np.float64]) -> bool:
+    """float64 holds every int32, so nothing was rounded on the way."""
+    return bool(((values == np.floor(values)) & (values >= -(2**31)) & (values < 2**31)).all())
+
+
+def _state_names(state: State) -> str:
     return ", ".join(f"{node}.{name}" for node, entries in state.items() for name in entries)

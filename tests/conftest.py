@@ -1,6 +1,7 @@
 """What all tests share: hypothesis profiles and the folder of shared data."""
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell in the background leaves Ctrl-C ignored; processes that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `default` repeats the same examples in every run; `deep` (make fuzz) looks for new ones.
 settings.register_profile("default", derandomize=True, deadline=None, database=None)

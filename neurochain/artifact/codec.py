@@ -42,6 +42,8 @@ _CLASSES: dict[str, type[Any]] = {
     **{f"network.{cls.__name__}": cls for cls in _NETWORK},
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }
+_LATER = frozenset({"number", "clock", "watch", "weight_exp"})
+"""Fields that came later: written where they say something, so other files stay as they were."""
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 _ENUMS: dict[str, type[StrEnum]] = {
     cls.__name__: cls
@@ -73,7 +75,11 @@ def encode(value: Any, tensors: Tensors) -> Any:
     if isinstance(value, Mapping):
         return {"@map": {str(key): encode(item, tensors) for key, item in value.items()}}
     if is_dataclass(value) and type(value) in _NAMES:
-        members = {f.name: encode(getattr(value, f.name), tensors) for f in fields(value)}
+        members = {
+            f.name: encode(getattr(value, f.name), tensors)
+            for f in fields(value)
+            if f.name not in _LATER or getattr(value, f.name) != f.default
+        }
         return {"@": _NAMES[type(value)], **members}
     raise InternalError(f"{type(value).__name__} cannot be stored in an artefact.")
 

@@ -150,10 +150,11 @@ def engine_option(function: F) -> F:
     """--engine."""
     return click.option(
         "--engine",
-        type=click.Choice(["event", "reference"]),
+        type=click.Choice(["event", "reference", "lava"]),
         default="event",
         show_default=True,
-        help="event: the C kernel; reference: plain NumPy. Same spikes, same counts.",
+        help="event: the C kernel; reference: plain NumPy; same spikes, same counts. lava: Intel's "
+        "Lava runtime (float networks in float64), for what it can express.",
     )(function)
 
 

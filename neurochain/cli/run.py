@@ -57,8 +57,9 @@ def report_run(
 
     traces   also run the first sample once more, to record what some of its neurons did
     """
-    if engine == "reference" and threads > 1:
-        raise InputError("--threads: engine 'reference' has one thread. Leave it out.")
+    if engine != "event" and threads > 1:
+        has = "one process a layer" if engine == "lava" else "one thread"
+        raise InputError(f"--threads: engine {engine!r} has {has}. Leave it out.")
     opened = open_source(source, compiling)
     note_findings(_told(opened))
     data = open_data(opened, options)
@@ -92,14 +93,16 @@ def report_run(
 def _traces(opened: Opened, data: RunInput, engine: str) -> Traces | None:
     from neurochain.reporting.traces import record_traces
 
-    return record_traces(opened.artifact, data.first(), engine)
+    # every engine gives the same spikes; these two can start from the state of a chunk before
+    chosen = "reference" if engine == "reference" else "event"
+    return record_traces(opened.artifact, data.first(), chosen)
 
 
 def _served(engine: str) -> str:
     """The engine that ran: the reference engine stands in where the C kernel was not built."""
     from neurochain.simulators import has_kernel
 
-    return engine if has_kernel() else "reference"
+    return engine if engine != "event" or has_kernel() else "reference"
 
 
 def _told(opened: Opened) -> list[Finding]:

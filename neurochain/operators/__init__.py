@@ -4,6 +4,7 @@ from neurochain.network import Operator
 from neurochain.operators.checks import window_faults
 from neurochain.operators.conv import Conv
 from neurochain.operators.csr import Csr
+from neurochain.operators.delays import split_by_delay
 from neurochain.operators.dense import Dense
 from neurochain.operators.diagonal import Diagonal
 from neurochain.operators.identity import Identity
@@ -26,6 +27,7 @@ __all__ = [
     "Window",
     "output_size",
     "pool_divisors",
+    "split_by_delay",
     "window_faults",
 ]
 

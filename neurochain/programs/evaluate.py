@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.network import F32, Op, Program
+from neurochain.network import F32, I32, I64, Op, Program
 
-__all__ = ["OPERATIONS", "emission", "evaluate"]
+__all__ = ["INTEGER_OPERATIONS", "OPERATIONS", "emission", "evaluate", "to_int32"]
 
 
 def _comparison(compare: np.ufunc) -> Callable[[F32, F32], F32]:
@@ -61,22 +61,71 @@ OPERATIONS: Mapping[Op, Callable[..., Any]] = MappingProxyType(
 )
 
 
-def evaluate(program: Program, registers: Mapping[str, NDArray[Any]]) -> dict[str, F32]:
+def to_int32(values: I64) -> I32:
+    """Each value modulo 2^32, as two's complement has it."""
+    return values.astype(np.int32)
+
+
+def _scale(a: I64, b: I64, c: I64) -> I64:
+    product = a * b  # of two 32-bit numbers: 63 bits and a sign
+    result: I64 = np.sign(product) * (np.abs(product) >> (c & 31))
+    return result
+
+
+def _modulo(a: I64, b: I64) -> I64:
+    result: I64 = np.where(b == 0, 0, np.mod(a, np.where(b == 0, 1, b)))
+    return result
+
+
+INTEGER_OPERATIONS: Mapping[Op, Callable[..., Any]] = MappingProxyType(
+    {
+        Op.ADD: np.add,
+        Op.SUB: np.subtract,
+        Op.MUL: np.multiply,
+        Op.GT: np.greater,
+        Op.GE: np.greater_equal,
+        Op.SELECT: lambda a, b, c: np.where(a != 0, b, c),
+        Op.COPY: np.copy,
+        Op.MAX: np.maximum,
+        Op.MIN: np.minimum,
+        Op.ABS: np.abs,
+        Op.NEG: np.negative,
+        Op.LT: np.less,
+        Op.LE: np.less_equal,
+        Op.EQ: np.equal,
+        Op.NE: np.not_equal,
+        Op.SHIFT_LEFT: lambda a, b: a << (b & 31),
+        Op.SHIFT_RIGHT: lambda a, b: a >> (b & 31),
+        Op.SCALE: _scale,
+        Op.MOD: _modulo,
+    }
+)
+"""Operations on int64 that hold any result of two int32; what comes out is taken modulo 2^32."""
+
+
+def evaluate(program: Program, registers: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Run one step.
 
-    registers: ports and states (batch, n) float32, parameters () or (n,) float32.
+    registers: ports and states (batch, n), parameters () or (n,), of the program's number type.
     Returns every register, constants and results included.
     """
-    values: dict[str, F32] = dict(registers)
+    values: dict[str, NDArray[Any]] = dict(registers)
     for name, value in program.constants:
-        values[name] = np.asarray(value, dtype=np.float32)
+        values[name] = np.asarray(value, dtype=program.number)
     for step in program.body:
-        values[step.out] = OPERATIONS[step.op](*(values[a] for a in step.args))
+        arguments = [values[a] for a in step.args]
+        if program.number == "int32":
+            wide = INTEGER_OPERATIONS[step.op](*(a.astype(np.int64) for a in arguments))
+            values[step.out] = to_int32(np.asarray(wide, dtype=np.int64))
+        else:
+            values[step.out] = OPERATIONS[step.op](*arguments)
     return values
 
 
-def emission(program: Program, values: Mapping[str, F32], shape: tuple[int, int]) -> F32:
-    """What a population emits, (batch, n) float32, given every register of a step.
+def emission(
+    program: Program, values: Mapping[str, NDArray[Any]], shape: tuple[int, int]
+) -> NDArray[Any]:
+    """What a population emits, (batch, n), given every register of a step.
 
     Where the neurons compete, each sample by itself: all but the first of the largest emit 0.
     """
@@ -84,4 +133,4 @@ def emission(program: Program, values: Mapping[str, F32], shape: tuple[int, int]
     if not program.winner:
         return emitted
     winners = np.argmax(np.broadcast_to(values[program.winner], shape), axis=1)
-    return np.where(np.arange(shape[1]) == winners[:, None], emitted, np.float32(0))
+    return np.where(np.arange(shape[1]) == winners[:, None], emitted, emitted.dtype.type(0))

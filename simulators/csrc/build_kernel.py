@@ -10,7 +10,7 @@ from pathlib import Path
 from cffi import FFI
 
 CSRC = Path(os.path.relpath(Path(__file__).resolve().parent))
-HEADERS = ("nc_kernel.h", "nc_driver.h", "nc_check.h", "nc_pack.h")
+HEADERS = ("nc_kernel.h", "nc_integer.h", "nc_driver.h", "nc_check.h", "nc_pack.h")
 # One rounding an operation, never -ffast-math. No program looks at floating-point exception flags;
 # to promise that changes no value, and without it gcc does not vectorise comparisons.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-trapping-math"]

@@ -24,6 +24,7 @@ const char *nc_status_text(nc_status status) {
         [NC_OVERLAP] = "memory that is written is used twice",
         [NC_OVERFLOW] = "a product of sizes is too large for this machine",
         [NC_COUNTERS] = "counts could pass 63 bits, or are negative",
+        [NC_PAYLOAD] = "an integer population emits a value too large for an event",
     };
     const size_t k = (size_t)status;
     return k < sizeof text / sizeof *text ? text[k] : "a status that this kernel does not know";

@@ -66,5 +66,14 @@ size_t nc_weight_bytes(int32_t type);
 /* Events of one frame through each table, all sources firing; -1: beyond 63 bits, or negative. */
 int64_t nc_fan_total(const nc_fanout *table, size_t n_in);
 int nc_check_projection(nc_checking *c, const nc_projection *p);
+/* ---- nc_check_integer.c ---- */
+/* How many arguments an operation of integers reads; 0: there is no such operation. */
+uint32_t nc_integer_arguments(int32_t op);
+/* What an integer population promises: its program has passed. Then its projections. */
+int nc_check_integer(nc_checking *c, const nc_population *p);
+int nc_check_whole_projection(nc_checking *c, const nc_projection *edge);
+/* The arrays of its run: frames are batch * steps. */
+int nc_check_integer_run(nc_checking *c, const nc_population *p, const nc_population_run *out,
+                         size_t batch, size_t frames, uint32_t workers);
 
 #endif

@@ -26,7 +26,7 @@ static int compares(int32_t op) {
 /* Instruction k: registers that exist, a result of its own that lives in the block. */
 static int instruction(nc_checking *c, const nc_population *p, uint32_t k) {
     const nc_instruction *i = p->program.body + k;
-    const uint32_t n = p->n_registers, reads = arguments(i->op);
+    const uint32_t n = p->n_registers, reads = p->whole != 0 ? nc_integer_arguments(i->op) : arguments(i->op);
     if (!nc_need(c, reads != 0, NC_BAD_KIND, "program.body.op") ||
         !nc_need(c, i->out < n && i->a < n && i->b < n && i->c < n, NC_BAD_INDEX, "program.body"))
         return 0;
@@ -123,10 +123,16 @@ static int by_targets(const nc_projection *edge) {
            edge->kind == NC_IDENTITY;
 }
 
-/* The promises of `turned` and `many_steps`. */
+/* The promises of `summed`, `turned` and `many_steps`. */
 static int together(nc_checking *c, const nc_network *network, const nc_population *p) {
     const int alone = p->is_hot != 0 && p->first[p->n_ports] - p->first[0] == 1;
     const nc_projection *edge = network->projection + p->first[0];
+    const int packs = edge->shift != 0 && (edge->exact != 0 || edge->limit_f32 >= 1.0f);
+    if (p->summed != 0 &&
+        !nc_need(c, alone && edge->kind == NC_CSR && edge->no_zero != 0 &&
+                        (edge->weight_type == NC_F32 || packs),
+                 NC_BAD_FLAG, "summed"))
+        return 0;
     if (p->many_steps != 0 &&
         !nc_need(c, alone && edge->kind == NC_CSR && edge->weight_type == NC_I8 &&
                         edge->csr_blocks == 1 && edge->no_zero != 0 && edge->limit_i32 >= 65536.0f &&
@@ -155,7 +161,7 @@ static int ways(nc_checking *c, const nc_network *network, const nc_population *
     const uint32_t first = p->first[0], end = p->first[p->n_ports];
     int shared = p->binary != 0 && p->program.competes == 0;
     for (uint32_t k = first; k < end; k++) shared &= by_targets(network->projection + k);
-    int fused = p->is_hot != 0 && end - first == 1;
+    int fused = (p->is_hot != 0 || p->is_lif != 0) && end - first == 1;
     if (fused) {
         const nc_projection *edge = network->projection + first;
         fused = edge->kind == NC_DENSE &&
@@ -187,6 +193,7 @@ static int population(nc_checking *c, const nc_network *network, const nc_popula
     return nc_need(c, p->n != 0 && p->n <= UINT32_MAX, NC_BAD_SIZE, "n") &&
            nc_need(c, p->n_ports <= p->n_registers, NC_BAD_SIZE, "n_ports") &&
            incoming(c, network, p, at) && program(c, p) && (p->is_hot == 0 || hot(c, p)) &&
+           nc_check_integer(c, p) &&
            NC_MAY_BE(c, uint8_t, p->always, p->n, "always") && ways(c, network, p);
 }
 
@@ -202,7 +209,7 @@ static int projections_of(nc_checking *c, const nc_network *network, const nc_po
                                                      : network->population[source - from].n),
                      NC_BAD_SIZE, "n_in") ||
             !nc_need(c, edge->n_out == p->n, NC_BAD_SIZE, "n_out") ||
-            !nc_check_projection(c, edge))
+            !nc_check_projection(c, edge) || (p->whole != 0 && !nc_check_whole_projection(c, edge)))
             return 0;
     }
     return 1;

@@ -218,7 +218,7 @@ static int population_scratch(const checking_run *r, const nc_population *p,
            NC_THERE(r->c, uint8_t, s->fired, p->n, "fired") &&
            NC_THERE(r->c, uint64_t, s->bits, nc_times(nc_rows_of_bits(p, r->run), words), "bits") &&
            together(r, p, s) &&
-           NC_THERE(r->c, uint8_t, s->quiet, workers, "quiet") &&
+           NC_THERE(r->c, uint8_t, s->quiet, nc_times(workers, NC_LINE), "quiet") &&
            (p->is_hot != 0 || registers(r, p, s));
 }
 
@@ -283,7 +283,8 @@ static int results(const checking_run *r, uint32_t index) {
                    NC_BAD_INDEX, "membrane_state") &&
            NC_MAY_BE(r->c, float, out->history, nc_times(own, node->depth), "history") &&
            NC_THERE(r->c, int64_t, out->counts, nc_times(nc_times(r->run->workers, r->frames), 3),
-                    "counts");
+                    "counts") &&
+           nc_check_integer_run(r->c, p, out, r->run->batch, r->frames, r->run->workers);
 }
 
 /* Where worker w's targets begin in every row: after all that are below, before all that are not. */

@@ -1,18 +1,10 @@
 /* All populations over a chunk of steps, unit by unit. */
-#include "nc_step.h"
+#include "nc_whole.h"
 
 #include <string.h>
 
 static void wait_for_all(const nc_worker *w) {
     if (w->wait != NULL) w->wait(w->team, w->run->workers);
-}
-
-/* 1 where nothing but ones reaches the projection in this run. */
-static int feeds_ones(const nc_worker *w, const nc_projection *edge) {
-    const nc_node *node = w->team->node + edge->source;
-    if (node->segment != NULL)
-        return w->network->population[edge->source - w->network->n_sources].binary;
-    return node->fed.val == NULL && node->past.val == NULL;
 }
 
 /* ---- chunks ---- */
@@ -23,23 +15,27 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
     if (!w->network->loops[unit]) {
         const nc_population *p = w->network->population + member[0];
         const nc_population_run *at = w->run->population + member[0];
-        if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
-            feeds_ones(w, w->network->projection + p->first[0]))
+        if (p->whole)
+            nc_run_whole(w, member[0], sample, first, end);
+        else if (p->fused && at->membrane == NULL && at->current[0] == NULL &&
+                 nc_feeds_ones(w, p->first[0]))
             nc_run_fused(w, member[0], sample, first, end);
         else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
-                 feeds_ones(w, w->network->projection + p->first[0]))
+                 nc_feeds_ones(w, p->first[0]))
             nc_run_many_steps(w, member[0], sample, first, end);
         else if (nc_turns(w, member[0], sample, first, end))
             nc_run_turned(w, member[0], sample, first, end);
         else
             for (size_t t = first; t < end; t++)
-                nc_step_population(w, member[0], nc_moment_of(w->run, sample, t, first));
+                nc_step(w, member[0], nc_moment_of(w->run, sample, t, first));
         wait_for_all(w);
         return;
     }
     for (size_t t = first; t < end; t++) {
         for (uint32_t k = 0; k < members; k++) {
-            nc_step_population(w, member[k], nc_moment_of(w->run, sample, t, first));
+            const nc_moment now = nc_moment_of(w->run, sample, t, first);
+            if (w->network->population[member[k]].whole) nc_step_whole(w, member[k], now);
+            else nc_step(w, member[k], now);
             wait_for_all(w);
         }
     }
@@ -69,7 +65,7 @@ void nc_begin_sample(const nc_worker *w, size_t sample) {
     for (uint32_t k = 0; k < w->network->n_populations; k++) {
         const nc_node *node = w->team->node + w->network->n_sources + k;
         const nc_segment *s = node->segment + w->me;
-        w->team->population[k].quiet[w->me] = 0;
+        w->team->population[k].quiet[w->me * NC_LINE] = 0;
         s->start[0] = 0;
         for (size_t place = 0; place < node->depth; place++) {
             const size_t f = sample * node->depth + place;

@@ -18,8 +18,10 @@ enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
         const int64_t ahead = m->begin[idx[k + ROWS_AHEAD]];                                     \
         NC_PREFETCH(targets + ahead);                                                            \
         NC_PREFETCH(targets + ahead + 32);                                                       \
+        NC_PREFETCH(targets + ahead + 64);                                                       \
+        NC_PREFETCH(targets + ahead + 96);                                                       \
         NC_PREFETCH(weights + ahead);                                                            \
-        if (sizeof(W) > 1) NC_PREFETCH((const char *)(weights + ahead) + 64);                    \
+        NC_PREFETCH((const char *)(weights + ahead) + 64);                                       \
     }
 
 /* ADD adds weight p of the row to its target; targets of a row differ. */

@@ -27,6 +27,24 @@ uint32_t nc_best_version(void) {
     return 0;
 }
 
+/* Callers may have asked the processor to take subnormals for zero, or to round otherwise. */
+static uint32_t plain_arithmetic(void) {
+#if defined(__x86_64__)
+    const uint32_t before = _mm_getcsr();
+    _mm_setcsr(0x1F80);
+    return before;
+#else
+    return 0;
+#endif
+}
+static void give_back(uint32_t before) {
+#if defined(__x86_64__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
 static double now(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -58,6 +76,7 @@ static void *work(void *argument) {
     const nc_worker *w = &mine->worker;
     nc_team *team = w->team;
     const nc_run *run = w->run;
+    const uint32_t before = plain_arithmetic();
     size_t sample = team->at_sample, step = team->at_step;
     int stop = 0;
     while (!stop && sample < team->end_sample && run->steps != 0) {
@@ -80,6 +99,7 @@ static void *work(void *argument) {
         stop = team->stop;
         if (w->wait != NULL) w->wait(team, run->workers); /* all have read it */
     }
+    give_back(before);
     return NULL;
 }
 

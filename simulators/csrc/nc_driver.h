@@ -14,7 +14,7 @@
 #ifndef NC_DRIVER_H
 #define NC_DRIVER_H
 
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 /* cdef begin */
 typedef enum {
@@ -39,7 +39,8 @@ typedef enum {
     NC_NOT_FRESH = 17,    /* scratch is not as a run finds it first */
     NC_OVERLAP = 18,
     NC_OVERFLOW = 19,     /* a product of sizes */
-    NC_COUNTERS = 20      /* counts could pass 63 bits */
+    NC_COUNTERS = 20,     /* counts could pass 63 bits */
+    NC_PAYLOAD = 21       /* integer population team->at_projection emits more than NC_MOST_GRADED */
 } nc_status;
 #define NC_MOST_THREADS 256
 
@@ -76,6 +77,8 @@ typedef struct {
     const float *bias;   /* [n_out, padded] or NULL */
     int32_t bias_full;   /* every bias is nonzero */
     const uint8_t *bias_nonzero; /* [n_out] */
+    int32_t lift, exponent; /* integer networks: sums times 2^lift, then 2^exponent, where that is
+                               negative rounded down */
 } nc_projection;
 
 typedef struct {
@@ -100,7 +103,14 @@ typedef struct {
     const uint32_t *turned_place; /* [n]: the neuron at each place of that order */
     int32_t many_steps;    /* hot, and fed by one sparse projection alone, of int8 weights whose sums 16
                               bits hold and that has one block of targets */
+    int32_t summed;        /* hot, and fed by one sparse projection alone, without zero weights, whose
+                              sums of ones are floats or packed */
     int32_t relay;         /* emits what its one port gives, unchanged */
+    int32_t whole;         /* of an integer network: `integer` belongs to its program */
+    nc_integer integer;
+    int32_t is_lif;        /* whole, and `lif` is its program, states u, v, watches input, current,
+                              membrane; such a population may be `fused`, without being hot */
+    nc_lif lif;
 } nc_population;
 
 typedef struct {
@@ -148,9 +158,11 @@ typedef struct {
     uint8_t *spikes;       /* (B, T, n) out, binary populations, or NULL */
     float *values;         /* (B, T, n) out, the others, or NULL */
     float *membrane;       /* (B, T, n) out or NULL */
-    uint32_t membrane_state; /* hot: the state that is the membrane */
+    uint32_t membrane_state; /* hot, lif: the state that is the membrane */
     float *history;        /* (B, depth, n) out, zeroed: emissions of the last steps, or NULL */
     int64_t *counts;       /* (W, B, T, 3) out, zeroed: to be added up over W */
+    int64_t *overflow;     /* whole: (W, B, T, n_watches) likewise */
+    const int32_t *clock;  /* whole: [B] steps since rest at step 0; NULL: 0 */
 } nc_population_run;
 
 typedef struct {
@@ -172,7 +184,8 @@ typedef struct {
     int16_t *sums;      /* many_steps: [n][NC_STEPS] zeroed */
     uint64_t *fed;      /* many_steps: [n] zeroed */
     float *turned_state; /* turned: [2][n, padded] */
-    uint8_t *quiet;     /* [W]: the last step had no event and changed nothing */
+    uint8_t *quiet;     /* [W][NC_LINE], the first of each: the last step had no event and changed
+                           nothing */
 } nc_population_scratch;
 
 typedef struct {
@@ -194,8 +207,13 @@ typedef struct {
     float *part;     /* [widest n_out, padded] */
     int64_t *exact;  /* likewise */
     nc_span *span;   /* [W][K][W] */
-    uint32_t arrived, round; /* of the workers' waiting: zero at first */
+    /* of the workers' waiting, zero at first; in lines of their own, as all wait for them */
+    uint8_t apart[NC_LINE];
+    uint32_t arrived;
+    uint8_t apart_too[NC_LINE];
+    uint32_t round;
     int32_t stop;
+    uint8_t beyond[NC_LINE];
 } nc_team;
 
 typedef struct {
@@ -237,6 +255,10 @@ typedef enum {
 } nc_touch;
 /* The rows of one block of targets, cut to the worker's range. */
 nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block);
+/* The sums of the projection of a `summed` population, of ones; with `track`, such as say what was
+ * touched. Float sums stand in out. */
+void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
+                    float *out, nc_sums *sums);
 /* 1 where a convolution's sums of these events are float sums that mark what they touch. */
 int nc_conv_marks(const nc_projection *p, const nc_span *span);
 

@@ -40,6 +40,13 @@ const float *nc_emitted(const nc_worker *w, uint32_t source, nc_moment now, uint
     return node->dense == NULL ? NULL : node->dense + place * node->n;
 }
 
+int nc_feeds_ones(const nc_worker *w, uint32_t index) {
+    const uint32_t source = w->network->projection[index].source;
+    const nc_node *node = w->team->node + source;
+    if (node->segment != NULL) return w->network->population[source - w->network->n_sources].binary;
+    return node->fed.val == NULL && node->past.val == NULL;
+}
+
 size_t nc_events_in(const nc_span *span, uint32_t workers) {
     size_t count = 0;
     for (uint32_t k = 0; k < workers; k++) count += span[k].count;

@@ -30,6 +30,7 @@
 #define NC_BLOCK 128       /* neurons the interpreter takes at once */
 #define NC_COLUMNS 64      /* columns of a block of a dense matrix, neurons of a block of flags */
 #define NC_STEPS 64        /* steps that sparse rows are added for at once */
+#define NC_LINE 64         /* bytes of a cache line: what two threads write lies that far apart */
 #define NC_SLACK 16        /* elements that an event list may be written beyond its end */
 #define NC_CSR_BLOCK 65536 /* targets of a block of a sparse matrix */
 
@@ -252,6 +253,7 @@ typedef struct {
     const nc_hot *hot;
     size_t n, first, end;      /* neurons; blocks first .. end - 1 of them are run */
     size_t frames, spans;
+    size_t eventful;           /* from this frame on nothing arrives */
     const nc_span *span;       /* [frames][spans], all values 1 */
     const float *bias;         /* [blocks * 64] or NULL */
     size_t bias_from;          /* first frame that adds it */
@@ -261,6 +263,7 @@ typedef struct {
     uint64_t *fired;           /* [frames][stride] out */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
+    size_t *until;             /* in and out: from this frame on nothing is counted, nothing fires */
 } nc_dense_run;
 
 /* A population of hot neurons over up to NC_STEPS steps, fed by the sums that csr_steps has left. */
@@ -279,6 +282,16 @@ typedef struct {
     size_t stride;
     uint32_t *counts;
 } nc_steps_run;
+
+/* Sums of one step and what is made of them, by neuron: packed (see scale_packed), or integers, or floats
+ * that are NC_UNTOUCHED where nothing arrived; the others are NULL. */
+typedef struct {
+    const int32_t *packed, *whole;
+    const float *floats;
+    float scale;
+    uint32_t shift;
+    const float *bias; /* or NULL */
+} nc_sums;
 
 /* One step of a population of hot neurons fed by one convolution, both in position-major order (neuron
  * place * c_out + channel): acc are the convolution's sums, empty again afterwards. */
@@ -313,6 +326,8 @@ typedef struct {
      * |= those steps. int8 weights, whose sums 16 bits hold. */
     void (*csr_steps)(const nc_csr *m, size_t n_in, const uint64_t *steps, int16_t *acc, uint64_t *fed);
     void (*steps_run)(const nc_steps_run *run);
+    /* out = scale * sum + bias of neurons first .. end - 1; returns how many were touched (whole: 0). */
+    size_t (*sums_in)(const nc_sums *sums, size_t first, size_t end, float *out);
     void (*turned_step)(const nc_turned_run *run);
     /* The places and values of what is not zero; returns how many. idx and val have room for NC_SLACK
      * elements more. */
@@ -335,7 +350,7 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \
         .scale_i32 = nc_scale_i32_##SUFFIX, .csr_steps = nc_csr_steps_##SUFFIX,                  \
-        .steps_run = nc_steps_run_##SUFFIX,                                                      \
+        .steps_run = nc_steps_run_##SUFFIX, .sums_in = nc_sums_in_##SUFFIX,                      \
         .events_of_bits = nc_events_of_bits_##SUFFIX, .turned_step = nc_turned_step_##SUFFIX,    \
     }
 

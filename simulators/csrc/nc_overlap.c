@@ -67,6 +67,13 @@ static void population(list *l, const nc_population *p) {
         NC_READ(p->turned_place, p->n, "turned_place");
         NC_READ(p->turned_bias, nc_padded(p->n), "turned_bias");
     }
+    if (p->is_lif != 0) {
+        const size_t own = p->lif.per_neuron != 0 ? nc_padded(p->n) : 1;
+        NC_READ(p->lif.keep_u, own, "lif.keep_u");
+        NC_READ(p->lif.keep_v, own, "lif.keep_v");
+        NC_READ(p->lif.theta, own, "lif.theta");
+        NC_READ(p->lif.bias, own, "lif.bias");
+    }
     if (p->is_hot == 0) return;
     NC_READ(p->hot.alpha, n, "hot.alpha");
     NC_READ(p->hot.beta, n, "hot.beta");
@@ -117,6 +124,10 @@ static void registers(list *l, const nc_run *run, const nc_population *p, float 
             int result = is_port_or_state(p, k);
             for (uint32_t i = 0; i < p->program.n_instructions; i++)
                 result |= p->program.body[i].out == k;
+            if (p->whole != 0 && p->integer.has_clock != 0 && k == p->integer.clock) {
+                NC_WRITTEN(base[k], NC_BLOCK, "base");
+                continue;
+            }
             if (!result) NC_READ(base[k], p->step[k] != 0 ? range.end - range.first : NC_BLOCK, "base");
         }
     }
@@ -137,7 +148,7 @@ static void population_scratch(list *l, const nc_network *network, const nc_run 
         NC_WRITTEN(s->sums, p->n * NC_STEPS, "sums");
         NC_WRITTEN(s->fed, p->n, "fed");
     }
-    NC_WRITTEN(s->quiet, run->workers, "quiet");
+    NC_WRITTEN(s->quiet, run->workers * NC_LINE, "quiet");
     if (p->is_hot == 0) registers(l, run, p, s->base);
 }
 
@@ -178,6 +189,9 @@ static void results(list *l, const nc_run *run, const nc_population *p, const nc
     NC_WRITTEN(out->membrane, frames_done * p->n, "membrane");
     NC_WRITTEN(out->history, own * depth, "history");
     NC_WRITTEN(out->counts, run->workers * frames_done * 3, "counts");
+    if (p->whole == 0) return;
+    NC_WRITTEN(out->overflow, run->workers * frames_done * p->integer.n_watches, "overflow");
+    NC_READ(out->clock, run->batch, "clock");
 }
 
 size_t nc_list_extents(const nc_network *network, const nc_run *run, nc_extent *extents,

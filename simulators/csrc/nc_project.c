@@ -212,6 +212,32 @@ static void csr_scale(const job *j, int how) {
     else if (p->weight_type != NC_F32) nc_scale_f32(n, p->scale, out);
 }
 
+static void empty_floats(float *out, nc_range range) {
+    for (size_t k = range.first; k < range.end; k++) out[k] = NC_UNTOUCHED;
+}
+
+void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
+                    float *out, nc_sums *sums) {
+    const nc_projection *p = w->network->projection + index;
+    const job j = {.p = p, .w = w, .index = index, .span = span, .spans = w->run->workers,
+                   .range = range, .out = out};
+    const int how = p->weight_type == NC_F32 ? CSR_FLOAT : track ? CSR_PACKED : CSR_I32;
+    int32_t *narrow = narrow_of(&j);
+    *sums = (nc_sums){.scale = p->scale, .shift = p->shift};
+    if (how == CSR_FLOAT) {
+        sums->floats = out;
+        empty_floats(out, range);
+    } else {
+        if (track) sums->packed = narrow;
+        else sums->whole = narrow;
+        memset(narrow + range.first, 0, (range.end - range.first) * sizeof *narrow);
+    }
+    for (size_t b = range.first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < range.end; b++) {
+        const nc_csr m = nc_rows_of(w, index, range, b);
+        csr_sums(&j, how, b * NC_CSR_BLOCK, &m);
+    }
+}
+
 static nc_status csr(const job *j, nc_touch *touch) {
     const nc_projection *p = j->p;
     const size_t first = j->range.first, end = j->range.end, n = end - first;
@@ -226,8 +252,8 @@ static nc_status csr(const job *j, nc_touch *touch) {
     const int marks = j->track && plain && (how == CSR_PACKED || p->weight_type == NC_F32);
     if (how == CSR_I64) memset(j->w->team->exact + first, 0, n * sizeof(int64_t));
     else if (how != CSR_FLOAT) memset(narrow_of(j) + first, 0, n * sizeof(int32_t));
-    else
-        for (size_t k = first; k < end; k++) j->out[k] = marks ? NC_UNTOUCHED : 0.0f;
+    else if (marks) empty_floats(j->out, j->range);
+    else memset(j->out + first, 0, n * sizeof *j->out);
     if (j->track) *touch = marks ? NC_TOUCH_MARKS : NC_TOUCH_FLAGS;
     for (size_t b = first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < end; b++) {
         const size_t base = b * NC_CSR_BLOCK;

@@ -29,6 +29,11 @@ int nc_starts_bias(const nc_worker *w, uint32_t index, nc_moment now);
 size_t nc_emit(const nc_worker *w, uint32_t index, nc_moment now, nc_range range,
                const uint64_t *bits, const float *dense);
 
+/* 1 where nothing but ones reaches the projection in this run. */
+int nc_feeds_ones(const nc_worker *w, uint32_t index);
+
+/* One step of a population; of any population, the long way. */
+void nc_step(const nc_worker *w, uint32_t index, nc_moment now);
 void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now);
 
 /* Steps first .. end - 1 of a population that is `fused`, `many_steps` or `turned`. */

@@ -20,8 +20,8 @@ static void turn_states(const nc_worker *w, uint32_t index, size_t sample, int b
     }
 }
 
-/* As step_population. Where sums say nothing of what was touched, they are turned the long way. */
-static void step_turned(const nc_worker *w, uint32_t index, nc_moment now) {
+/* As nc_step_population. *turned: the states are in position-major order already. */
+static void step_turned(const nc_worker *w, uint32_t index, nc_moment now, int *turned) {
     const nc_population *p = w->network->population + index;
     const nc_population_scratch *scratch = w->team->population + index;
     const nc_node *node = w->team->node + w->network->n_sources + index;
@@ -43,6 +43,8 @@ static void step_turned(const nc_worker *w, uint32_t index, nc_moment now) {
         if (always != NULL) counts[1] -= (int64_t)(words * 64 - p->n); /* set beyond the last */
         return;
     }
+    if (!*turned) turn_states(w, index, now.sample, 0);
+    *turned = 1;
     for (uint32_t s = 0; s < w->run->workers; s++)
         w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, at->dirty);
     for (uint32_t y = 0; y < edge->window->oh; y++) { /* emptied with the sums */
@@ -62,11 +64,11 @@ static void step_turned(const nc_worker *w, uint32_t index, nc_moment now) {
     };
     w->wide->turned_step(&job);
     const nc_segment *s = node->segment;
-    uint32_t *turned = s->idx + s->start[place]; /* where the list in the network's order will be */
-    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, turned);
+    uint32_t *list = s->idx + s->start[place]; /* where the one in the network's order will be */
+    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, list);
     memset(scratch->bits, 0, words * sizeof *scratch->bits);
     for (size_t e = 0; e < fired; e++) {
-        const uint32_t j = p->turned_place[turned[e]];
+        const uint32_t j = p->turned_place[list[e]];
         scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
     }
     counts[0] = (int64_t)nc_emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
@@ -92,10 +94,10 @@ int nc_turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, si
 
 void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
     if (w->me == 0) {
-        turn_states(w, index, sample, 0);
+        int turned = 0;
         for (size_t t = first; t < end; t++)
-            step_turned(w, index, nc_moment_of(w->run, sample, t, first));
-        turn_states(w, index, sample, 1);
+            step_turned(w, index, nc_moment_of(w->run, sample, t, first), &turned);
+        if (turned) turn_states(w, index, sample, 1);
         return;
     }
     const nc_node *node = w->team->node + w->network->n_sources + index;
@@ -117,31 +119,36 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
     nc_span *span = w->team->span + w->me * w->run->chunk * workers;
     uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
+    size_t eventful = 0, until = 0;
     for (size_t t = 0; t < frames; t++) {
         const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
         nc_emitted(w, edge->source, now, edge->delay, span + t * workers);
         nc_count_arrivals(w, k, now, span + t * workers);
+        if (nc_events_in(span + t * workers, workers) != 0) eventful = t + 1;
     }
     memset(tally, 0, frames * 2 * sizeof *tally);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
     const nc_dense_run job = {
         .dense = &edge->dense, .hot = &p->hot, .n = p->n,
         .first = range.first / 64, .end = (range.end + 63) / 64,
-        .frames = frames, .spans = workers, .span = span, .bias = edge->bias,
+        .frames = frames, .eventful = eventful, .spans = workers, .span = span, .bias = edge->bias,
         .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
         .always = p->always_bits,
         .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
         .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
-        .fired = scratch->bits, .stride = stride, .counts = tally,
+        .fired = scratch->bits, .stride = stride, .counts = tally, .until = &until,
     };
     if (range.first < range.end) w->wide->dense_run(&job);
-    for (size_t t = 0; t < frames; t++) {
+    for (size_t t = 0; t < until; t++) {
         const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
         int64_t *counts = nc_counts_of(w, index, now.frame);
         counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits + t * stride, NULL);
         counts[1] = tally[2 * t];
         counts[2] = tally[2 * t + 1];
     }
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    size_t *start = node->segment[w->me].start + node->depth;
+    for (size_t t = until; t < frames; t++) start[t + 1] = start[until];
 }
 
 /* ---- sparse rows and their neurons, up to 64 steps at once ---- */
@@ -149,15 +156,31 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
 /* Taking a source's steps together costs as much as a few of its events one by one. */
 enum { EVENTS_A_SOURCE = 3 };
 
-/* Sets the bits of the steps in which sources fire; 1 where it pays to go on with them. */
-static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
-                        size_t end, size_t base, uint64_t *when) {
+/* The bits of all sources are 0 again, of which as many as there were events were not. */
+static void forget_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
+                         size_t end, size_t base, size_t events, uint64_t *when) {
+    if (events > edge->n_in / 16) {
+        memset(when, 0, edge->n_in * sizeof *when);
+        return;
+    }
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
-    size_t sources = 0, events = 0;
+    for (size_t t = first; t < end; t++) {
+        nc_emitted(w, edge->source, nc_moment_of(w->run, sample, t, base), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++)
+            for (size_t k = 0; k < span[s].count; k++) when[span[s].idx[k]] = 0;
+    }
+}
+
+/* Sets the bits of the steps in which sources fire, and counts the events; 1 where it pays to go on with them. */
+static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
+                        size_t end, size_t base, size_t *events, uint64_t *when) {
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    size_t sources = 0;
+    *events = 0;
     for (size_t t = first; t < end; t++) {
         nc_emitted(w, edge->source, nc_moment_of(w->run, sample, t, base), edge->delay, span);
         for (uint32_t s = 0; s < w->run->workers; s++) {
-            events += span[s].count;
+            *events += span[s].count;
             for (size_t k = 0; k < span[s].count; k++) {
                 uint64_t *steps = when + span[s].idx[k];
                 sources += *steps == 0 ? 1 : 0;
@@ -165,7 +188,7 @@ static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sa
             }
         }
     }
-    return events >= EVENTS_A_SOURCE * sources && events != 0;
+    return *events >= EVENTS_A_SOURCE * sources && *events != 0;
 }
 
 static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
@@ -207,7 +230,7 @@ static void run_steps(const nc_worker *w, uint32_t index, size_t sample, size_t 
         counts[1] = tally[2 * t];
         counts[2] = tally[2 * t + 1];
     }
-    scratch->quiet[w->me] = 0;
+    scratch->quiet[w->me * NC_LINE] = 0;
 }
 
 /* 64 steps at a time, together where sources fire several times in them. */
@@ -217,11 +240,12 @@ void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t
     uint64_t *when = w->team->population[index].when + w->me * edge->n_in;
     for (size_t part = first; part < end; part += NC_STEPS) {
         const size_t last = end - part < NC_STEPS ? end : part + NC_STEPS;
-        if (gather_steps(w, edge, sample, part, last, first, when))
+        size_t events;
+        if (gather_steps(w, edge, sample, part, last, first, &events, when))
             run_steps(w, index, sample, part, last, first, when);
         else
             for (size_t t = part; t < last; t++)
-                nc_step_population(w, index, nc_moment_of(w->run, sample, t, first));
-        memset(when, 0, edge->n_in * sizeof *when);
+                nc_step(w, index, nc_moment_of(w->run, sample, t, first));
+        forget_steps(w, edge, sample, part, last, first, events, when);
     }
 }

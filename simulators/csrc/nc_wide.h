@@ -4,7 +4,7 @@
  * (sign bits of a vector) or NC_MASKS (masks are registers of their own), then includes this. Every version gives the same bits: a target's additions come in the
  * same order in all of them, and each is rounded once.
  */
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 #include <string.h>
 
@@ -25,6 +25,7 @@ typedef uint16_t vec_us __attribute__((vector_size(NC_BYTES)));
 typedef float any_f __attribute__((vector_size(NC_BYTES), aligned(4), may_alias));
 typedef int32_t any_i __attribute__((vector_size(NC_BYTES), aligned(4), may_alias));
 typedef int16_t any_s __attribute__((vector_size(NC_BYTES), aligned(1), may_alias));
+typedef uint16_t sixteen_bits __attribute__((may_alias));
 typedef float four_f __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t four_i __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -118,6 +119,23 @@ NC_INLINE vec_f only(lanes m, vec_f x) { /* +0 elsewhere */
 NC_INLINE vec_f except(lanes m, vec_f x) { /* +0 in m */
     return pick(m, (vec_f){0}, x);
 }
+NC_INLINE vec_i counted(vec_i counts, lanes m) { /* 1 more in m */
+#ifdef NC_MASKS
+    return (vec_i)_mm512_mask_add_epi32((__m512i)counts, m, (__m512i)counts, _mm512_set1_epi32(1));
+#else
+    return counts - m;
+#endif
+}
+NC_INLINE size_t total(vec_i counts) {
+    size_t sum = 0;
+    for (int k = 0; k < NC_LANES; k++) sum += (size_t)counts[k];
+    return sum;
+}
+NC_INLINE vec_i places(void) { /* 0, 1, 2, ... */
+    vec_i place = {0};
+    for (int k = 0; k < NC_LANES; k++) place[k] = k;
+    return place;
+}
 NC_INLINE lanes no_lanes(void) {
     return below((vec_i){0}, (vec_i){0});
 }
@@ -127,3 +145,4 @@ NC_INLINE lanes no_lanes(void) {
 #include "nc_wide_sparse.h"
 #include "nc_wide_conv.h"
 #include "nc_wide_vectors.h"
+#include "nc_wide_integers.h"

@@ -1,5 +1,5 @@
 /* The wide loops for x86-64 with AVX2; elsewhere the table is empty. */
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -11,6 +11,8 @@
 #include "nc_wide.h"
 
 const nc_wide nc_wide_avx2 = NC_WIDE_TABLE("avx2", avx2);
+const nc_whole nc_whole_avx2 = NC_WHOLE_TABLE(avx2);
 #else
 const nc_wide nc_wide_avx2 = {0};
+const nc_whole nc_whole_avx2 = {0};
 #endif

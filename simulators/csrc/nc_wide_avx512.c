@@ -1,5 +1,5 @@
 /* The wide loops for x86-64 with AVX-512 (F, BW, DQ, VL); elsewhere the table is empty. */
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -16,6 +16,8 @@
 #include "nc_wide.h"
 
 const nc_wide nc_wide_avx512 = NC_WIDE_TABLE("avx512", avx512);
+const nc_whole nc_whole_avx512 = NC_WHOLE_TABLE(avx512);
 #else
 const nc_wide nc_wide_avx512 = {0};
+const nc_whole nc_whole_avx512 = {0};
 #endif

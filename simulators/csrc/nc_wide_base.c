@@ -1,5 +1,5 @@
 /* The wide loops for any processor: vectors of four floats, which every compiler knows how to build. */
-#include "nc_kernel.h"
+#include "nc_integer.h"
 
 #define NC_LANES 4
 #define NC_WIDE(name) name##_base
@@ -18,3 +18,4 @@
 #include "nc_wide.h"
 
 const nc_wide nc_wide_base = NC_WIDE_TABLE("portable", base);
+const nc_whole nc_whole_base = NC_WHOLE_TABLE(base);

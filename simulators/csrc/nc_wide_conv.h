@@ -117,12 +117,13 @@ static NC_TARGET void NC_WIDE(nc_conv_flush)(const nc_window *g, float scale, fl
 NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turned_run *r) {
     const parameters shared = parameters_at(form, each, r->hot, 0);
     const vec_f empty = all_f(NC_UNTOUCHED);
-    size_t touched = 0, moved = 0;
+    size_t touched = 0;
+    vec_i changed = {0};
     for (size_t j = 0; j < r->n; j += NC_COLUMNS) {
         const size_t left = r->n - j;
         const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
         float x[NC_COLUMNS] __attribute__((aligned(64)));
-        uint64_t hit = r->always == NULL ? 0 : r->always[j / 64], changed;
+        uint64_t hit = r->always == NULL ? 0 : r->always[j / 64];
 #pragma GCC unroll 16
         for (size_t k = 0; k < NC_COLUMNS; k += (size_t)NC_LANES) {
             const vec_f sum = load_f(r->acc + j + k);
@@ -132,13 +133,12 @@ NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turne
             store_f(x + k, in);
             store_f(r->acc + j + k, empty);
         }
-        r->fired[j / 64] = there & hot_block(form, each, r->hot, &shared, j, x, r->v + j,
-                                             r->i == NULL ? NULL : r->i + j, &changed);
+        hot_block(form, each, r->hot, &shared, j, left, x, r->v + j, r->i == NULL ? NULL : r->i + j,
+                  r->fired + j / 64, &changed);
         touched += (size_t)NC_POPCOUNT(hit & there);
-        moved += (size_t)NC_POPCOUNT(changed & there);
     }
     *r->touched = touched;
-    *r->changed = moved;
+    *r->changed = total(changed);
 }
 
 static NC_TARGET void NC_WIDE(nc_turned_step)(const nc_turned_run *r) {

@@ -130,12 +130,14 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
     if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, bytes);
     const parameters shared = parameters_at(form, each, r->hot, first);
     int settled = 0;
+    size_t until = r->frames;
     for (size_t t = 0; t < r->frames; t++) {
         const nc_span *span = r->span + t * r->spans;
         const int biased = t >= r->bias_from;
         const uint64_t *always = biased ? r->always_biased : r->always;
-        uint64_t hit = always == NULL ? 0 : always[block], changed = 0, fired = 0;
-        size_t count = 0;
+        uint64_t hit = always == NULL ? 0 : always[block];
+        uint64_t *fired = r->fired + t * r->stride + block;
+        size_t count = 0, changed = 0;
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
         if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
         if (count != 0 || settled == 0 || t == r->bias_from) {
@@ -143,14 +145,21 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
             if (biased && r->bias != NULL)
                 for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
                     store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
-            fired = hot_block(form, each, r->hot, &shared, first, x, v, i, &changed) & there;
-            changed &= there;
-            settled = count == 0 && changed == 0 && fired == 0;
+            vec_i moved = {0};
+            hot_block(form, each, r->hot, &shared, first, left, x, v, i, fired, &moved);
+            changed = total(moved);
+            settled = count == 0 && changed == 0 && *fired == 0;
+        } else {
+            *fired = 0;
         }
-        r->fired[t * r->stride + block] = fired;
         r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
-        r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(changed);
+        r->counts[2 * t + 1] += (uint32_t)changed;
+        if (settled != 0 && t + 1 >= r->eventful && t >= r->bias_from && always == NULL) {
+            until = t + 1; /* nothing happens any more */
+            while (++t < r->frames) r->fired[t * r->stride + block] = 0;
+        }
     }
+    if (until > *r->until) *r->until = until;
     memcpy(r->v + first, v, bytes);
     if ((form & NC_HOT_CURRENT) != 0) memcpy(r->i + first, i, bytes);
 }

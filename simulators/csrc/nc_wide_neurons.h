@@ -113,74 +113,96 @@ NC_INLINE neuron step_vector(const int careful, const int32_t form, const parame
     return out;
 }
 
-/* With subnormal states, for any form: apart from the loops, which it would only swell. */
-static __attribute__((noinline)) NC_TARGET neuron careful_vector(const int32_t form,
-                                                                 const parameters *p, const vec_f *x,
-                                                                 const vec_f *v, const vec_f *i) {
-    return step_vector(1, form, p, *x, *v, *i);
+typedef struct {
+    lanes fired, changed;
+} outcome;
+
+/* With subnormal states, for any form: apart from the loops, which it would only swell. It takes
+ * everything from memory, so that they need not put anything there. */
+static __attribute__((noinline)) NC_TARGET outcome careful_vector(const nc_hot *h, size_t j,
+                                                                  const float *x, float *v, float *i) {
+    const parameters p = parameters_at(h->form, h->per_neuron, h, j);
+    const neuron out =
+        step_vector(1, h->form, &p, load_f(x), load_f(v), i != NULL ? load_f(i) : p.beta);
+    store_f(v, out.v);
+    if (i != NULL) store_f(i, out.i);
+    return (outcome){out.fired, out.changed};
 }
 
-NC_INLINE neuron hot_vector(const int32_t form, const parameters *p, vec_f x, vec_f v, vec_f i) {
-    lanes tiny = subnormal(v);
-    if ((form & NC_HOT_CURRENT) != 0) tiny = either(tiny, subnormal(i));
-    if (__builtin_expect(bits_in(tiny) != 0, 0)) return careful_vector(form, p, &x, &v, &i);
-    return step_vector(0, form, p, x, v, i);
+/* One step of NC_LANES neurons from `j` on; x, v and i are theirs. */
+NC_INLINE outcome hot_vector(const int32_t form, const int32_t each, const nc_hot *h,
+                             const parameters *shared, size_t j, const float *x, float *v, float *i) {
+    const int current = (form & NC_HOT_CURRENT) != 0;
+    const vec_f old_v = load_f(v), old_i = current ? load_f(i) : old_v;
+    lanes tiny = subnormal(old_v);
+    if (current) tiny = either(tiny, subnormal(old_i));
+    if (__builtin_expect(bits_in(tiny) != 0, 0)) return careful_vector(h, j, x, v, current ? i : NULL);
+    const parameters own = each != 0 ? parameters_at(form, each, h, j) : *shared;
+    const neuron out = step_vector(0, form, &own, load_f(x), old_v, old_i);
+    store_f(v, out.v);
+    if (current) store_f(i, out.i);
+    return (outcome){out.fired, out.changed};
 }
 
-/* One step of a block of 64 neurons from `first` on; x, v and i are the block's. Bits of those that
- * fired, and of those whose state changed, are set. `shared`: the parameters where each == 0. */
-NC_INLINE uint64_t hot_block(const int32_t form, const int32_t each, const nc_hot *h,
-                             const parameters *shared, size_t first, const float *x, float *v,
-                             float *i, uint64_t *changed) {
-    uint64_t fired = 0, moved = 0;
+/* One step of a block of 64 neurons from `first` on, of which the first `columns` are there; x, v and i
+ * are the block's. The bits of those that fired are written to *fired (a word of its own; bits beyond
+ * the last neuron are 0), those whose state changed count in *changed, lane by lane. `shared`: the
+ * parameters where each == 0. */
+NC_INLINE void hot_block(const int32_t form, const int32_t each, const nc_hot *h,
+                         const parameters *shared, size_t first, size_t columns, const float *x,
+                         float *v, float *i, uint64_t *fired, vec_i *changed) {
+#ifndef NC_MASKS
+    uint64_t bits = 0;
+#endif
 #pragma GCC unroll 16
     for (int k = 0; k < NC_COLUMNS; k += NC_LANES) {
-        const parameters own =
-            each != 0 ? parameters_at(form, each, h, first + (size_t)k) : *shared;
-        const neuron out = hot_vector(form, &own, load_f(x + k), load_f(v + k),
-                                      (form & NC_HOT_CURRENT) != 0 ? load_f(i + k) : own.beta);
-        store_f(v + k, out.v);
-        if ((form & NC_HOT_CURRENT) != 0) store_f(i + k, out.i);
-        fired |= (uint64_t)bits_in(out.fired) << k;
-        moved |= (uint64_t)bits_in(out.changed) << k;
+        outcome out = hot_vector(form, each, h, shared, first + (size_t)k, x + k, v + k,
+                                 (form & NC_HOT_CURRENT) != 0 ? i + k : NULL);
+        if (columns < NC_COLUMNS) {
+            const lanes there = below(places() + k, (vec_i){0} + (int32_t)columns);
+            out.fired = both(out.fired, there);
+            out.changed = both(out.changed, there);
+        }
+#ifdef NC_MASKS
+        ((sixteen_bits *)fired)[k / 16] = out.fired; /* there are two ports for that, one for moves */
+#else
+        bits |= (uint64_t)bits_in(out.fired) << k;
+#endif
+        *changed = counted(*changed, out.changed);
     }
-    *changed = moved;
-    return fired;
+#ifndef NC_MASKS
+    *fired = bits;
+#endif
 }
 
 /* The same with fewer than 64 neurons left, by way of copies; for any form. */
-static __attribute__((noinline)) NC_TARGET uint64_t hot_rest(const nc_hot *h, size_t first, size_t n,
-                                                             const float *x, float *v, float *i,
-                                                             uint64_t *changed) {
+static __attribute__((noinline)) NC_TARGET size_t hot_rest(const nc_hot *h, size_t first, size_t n,
+                                                           const float *x, float *v, float *i,
+                                                           uint64_t *fired) {
     const parameters shared = parameters_at(h->form, h->per_neuron, h, first);
     float in[NC_COLUMNS] = {0}, membrane[NC_COLUMNS] = {0}, current[NC_COLUMNS] = {0};
-    const uint64_t there = ((uint64_t)1 << n) - 1;
+    vec_i changed = {0};
     memcpy(in, x, n * sizeof *in);
     memcpy(membrane, v, n * sizeof *membrane);
     if (i != NULL) memcpy(current, i, n * sizeof *current);
-    const uint64_t fired =
-        hot_block(h->form, h->per_neuron, h, &shared, first, in, membrane, current, changed);
+    hot_block(h->form, h->per_neuron, h, &shared, first, n, in, membrane, current, fired, &changed);
     memcpy(v, membrane, n * sizeof *membrane);
     if (i != NULL) memcpy(i, current, n * sizeof *current);
-    *changed &= there;
-    return fired & there;
+    return total(changed);
 }
 
 NC_INLINE size_t hot_range(const int32_t form, const int32_t each, const nc_hot *h,
                            size_t first, size_t end, const float *x, float *v, float *i,
                            uint64_t *fired) {
     const parameters shared = parameters_at(form, each, h, first);
-    size_t total = 0;
-    for (size_t j = first; j < end; j += NC_COLUMNS) {
-        float *current = i == NULL ? NULL : i + j;
-        uint64_t changed;
-        if (end - j >= NC_COLUMNS)
-            fired[j / 64] = hot_block(form, each, h, &shared, j, x + j, v + j, current, &changed);
-        else
-            fired[j / 64] = hot_rest(h, j, end - j, x + j, v + j, current, &changed);
-        total += (size_t)NC_POPCOUNT(changed);
-    }
-    return total;
+    vec_i changed = {0};
+    size_t j = first;
+    for (; j + NC_COLUMNS <= end; j += NC_COLUMNS)
+        hot_block(form, each, h, &shared, j, NC_COLUMNS, x + j, v + j, i == NULL ? NULL : i + j,
+                  fired + j / 64, &changed);
+    if (j == end) return total(changed);
+    return total(changed) +
+           hot_rest(h, j, end - j, x + j, v + j, i == NULL ? NULL : i + j, fired + j / 64);
 }
 
 /* Forms that are met often have loops of their own; the others ask inside the loop. */

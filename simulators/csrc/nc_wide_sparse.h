@@ -59,14 +59,14 @@ NC_INLINE void steps_column(const int32_t form, const int32_t each, const nc_ste
         const int biased = t >= r->bias_from;
         const uint64_t all = biased ? always_biased : always;
         const int16_t *sum = r->acc + first * NC_STEPS + t;
-        uint64_t changed;
+        vec_i changed = {0};
         for (size_t k = 0; k < columns; k++) x[k] = (float)sum[k * NC_STEPS] * r->scale;
         if (biased && r->bias != NULL)
             for (int k = 0; k < NC_COLUMNS; k += NC_LANES)
                 store_f(x + k, load_f(x + k) + load_f(r->bias + first + (size_t)k));
-        r->fired[t * r->stride + block] =
-            hot_block(form, each, r->hot, &shared, first, x, v, i, &changed) & there;
-        r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(changed & there);
+        hot_block(form, each, r->hot, &shared, first, columns, x, v, i,
+                  r->fired + t * r->stride + block, &changed);
+        r->counts[2 * t + 1] += (uint32_t)total(changed);
         if (all == 0) {
             r->counts[2 * t] += touched[t];
             continue;

@@ -1,6 +1,8 @@
 /* Part of nc_wide.h: whole vectors. */
 /* ---- whole vectors ---- */
 
+enum { NC_SUMS_FLOATS, NC_SUMS_PACKED, NC_SUMS_WHOLE };
+
 static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
     size_t count = 0, j = 0;
     if (touched == NULL) {
@@ -40,6 +42,61 @@ static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t s
     }
     for (; j < n; j++)
         out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
+}
+
+/* What one step's sums are to neurons j .. j + NC_LANES - 1; those that were touched count. */
+NC_INLINE vec_f sums_vector(const int kind, const int biased, const nc_sums *s, size_t j,
+                            vec_i *touched) {
+    vec_f in;
+    if (kind == NC_SUMS_FLOATS) {
+        const vec_f sum = load_f(s->floats + j);
+        *touched = counted(*touched, differ(bits_of(sum), (vec_i){0} + INT32_MIN));
+        in = sum * s->scale + 0.0f;
+    } else if (kind == NC_SUMS_PACKED) {
+        const vec_i sum = load_i(s->packed + j);
+        const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << s->shift) - 1);
+        *touched = counted(*touched, differ(sum & low, (vec_i){0}));
+        in = __builtin_convertvector(sum >> s->shift, vec_f) * s->scale + 0.0f;
+    } else {
+        in = __builtin_convertvector(load_i(s->whole + j), vec_f) * s->scale + 0.0f;
+    }
+    return biased != 0 ? in + load_f(s->bias + j) : in;
+}
+
+NC_INLINE size_t sums_all(const int kind, const int biased, const nc_sums *s, size_t first, size_t end,
+                          float *out) {
+    vec_i touched = {0};
+    size_t j = first;
+    for (; j + NC_LANES <= end; j += NC_LANES)
+        store_f(out + j, sums_vector(kind, biased, s, j, &touched));
+    size_t count = total(touched);
+    for (; j < end; j++) {
+        float in;
+        if (kind == NC_SUMS_FLOATS) {
+            uint32_t bits;
+            memcpy(&bits, s->floats + j, sizeof bits);
+            count += bits != 0x80000000u;
+            in = s->floats[j] * s->scale + 0.0f;
+        } else if (kind == NC_SUMS_PACKED) {
+            count += (s->packed[j] & (int32_t)(((uint32_t)1 << s->shift) - 1)) != 0;
+            in = (float)(s->packed[j] >> s->shift) * s->scale + 0.0f;
+        } else {
+            in = (float)s->whole[j] * s->scale + 0.0f;
+        }
+        out[j] = biased != 0 ? in + s->bias[j] : in;
+    }
+    return count;
+}
+
+static NC_TARGET size_t NC_WIDE(nc_sums_in)(const nc_sums *s, size_t first, size_t end, float *out) {
+    if (s->floats != NULL)
+        return s->bias != NULL ? sums_all(NC_SUMS_FLOATS, 1, s, first, end, out)
+                               : sums_all(NC_SUMS_FLOATS, 0, s, first, end, out);
+    if (s->packed != NULL)
+        return s->bias != NULL ? sums_all(NC_SUMS_PACKED, 1, s, first, end, out)
+                               : sums_all(NC_SUMS_PACKED, 0, s, first, end, out);
+    return s->bias != NULL ? sums_all(NC_SUMS_WHOLE, 1, s, first, end, out)
+                           : sums_all(NC_SUMS_WHOLE, 0, s, first, end, out);
 }
 
 /* Places and values of what is not zero. With NC_MASKS, whole vectors are written, of which only the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
@@ -27,21 +28,28 @@ class Calls:
         self._ended = Event()
         self._ended.set()
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What function(*arguments), of C, returns."""
+    def call(self, function: Callable[..., Any], *arguments: Any, keep: Any = None) -> Any:
+        """What function(*arguments), of C, returns.
+
+        keep  what owns the memory that it works on: it outlives an interrupted call
+        """
         self._ended.wait()
         if not self._long:
             return function(*arguments)
         returned: list[Any] = []
         ended = self._ended = Event()
+        # Not only a name of the thread's: a program that is interrupted need not wait for it, and
+        # when Python takes itself down, names go while C is still at work.
+        owner = ctypes.py_object(keep)
+        ctypes.pythonapi.Py_IncRef(owner)
 
         def work() -> None:
             try:
                 returned.append(function(*arguments))
             finally:
+                ctypes.pythonapi.Py_DecRef(owner)
                 ended.set()
 
-        # a daemon: a program that is interrupted need not wait for it either
         Thread(target=work, name="neurochain kernel", daemon=True).start()
         ended.wait()
         return returned[0]

@@ -21,7 +21,9 @@ from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork
 from neurochain.simulators.types import (
+    CLOCK,
     HISTORY,
+    MOST_GRADED,
     EngineResult,
     Record,
     State,
@@ -110,7 +112,7 @@ class PreparedRun:
         self,
         packed: PackedNetwork,
         inputs: PackedInputs,
-        state: dict[str, dict[str, F32]],
+        state: dict[str, dict[str, NDArray[Any]]],
         record: Record,
         *,
         fresh: bool,
@@ -125,8 +127,10 @@ class PreparedRun:
             spiking = (p for p in self.network.populations if p.emits is PortKind.EVENT)
             names = tuple(p.name for p in spiking)
         self.emissions: dict[str, NDArray[Any]] = dict.fromkeys(names, np.zeros(0))
-        self.membranes: dict[str, F32] = {}
-        self.currents: dict[tuple[str, str], F32] = {}
+        self.number = "int32" if self.network.arithmetic == "loihi" else "float32"
+        self.membranes: dict[str, NDArray[Any]] = {}
+        self.currents: dict[tuple[str, str], NDArray[Any]] = {}
+        self.overflow: dict[str, I64] = {}
         self.history: dict[str, F32] = {}
         self.population_counts: dict[str, I64] = {}
         self.projection_counts: dict[str, I64] = {}
@@ -149,6 +153,7 @@ class PreparedRun:
         frames = self.inputs.batch * self.inputs.steps
         a_frame = len(PROJECTION_COLUMNS) * len(self.packed.projections)
         a_frame += len(POPULATION_COLUMNS) * len(self.network.populations) * workers
+        a_frame += sum(len(p.program.watch) for p in self.network.populations) * workers
         self._counts_used = 0
         return aligned_zeros((frames * a_frame,), np.int64)
 
@@ -174,7 +179,7 @@ class PreparedRun:
         run.projection = memory.structs("nc_projection_run", len(self.packed.projections))
         for k in range(len(self.packed.projections)):
             self._projection(run.projection[k], k)
-        given = {
+        self.given = given = {
             name: Frames.of(entries[HISTORY])
             for name, entries in self.state.items()
             if HISTORY in entries and not fresh
@@ -195,7 +200,7 @@ class PreparedRun:
         memory, packed = self.memory, self.packed.populations[k]
         name, program, n = population.name, population.program, population.n
         states = [self.state[name][s] for s in program.states]
-        into.state = memory.new("float *[]", (memory.writable("float", s) for s in states))
+        into.state = memory.new("float *[]", (self._numbers(s) for s in states))
         into.current = memory.new(
             "float *[]", (self._current(population, p) for p in program.ports)
         )
@@ -205,20 +210,39 @@ class PreparedRun:
             else:
                 self.emissions[name], into.values = self._frames_of("float", np.float32, n)
         if name in self.record.membranes:
-            self.membranes[name], into.membrane = self._frames_of("float", np.float32, n)
-            into.membrane_state = len(states) - 1
+            self.membranes[name], into.membrane = self._number_frames(n)
+            registers = [register for _, register in program.next_state]
+            shown = registers.index(program.membrane) if packed.is_lif else len(states) - 1
+            into.membrane_state = shown
         depth = self.packed.depths[name]
         if depth:
             self.history[name] = np.zeros((self.inputs.batch, depth, n), dtype=np.float32)
             into.history = memory.writable("float", self.history[name])
         shape = (self.workers, self.inputs.batch, self.inputs.steps, len(POPULATION_COLUMNS))
         self.population_counts[name], into.counts = self._counts(shape)
+        if packed.whole:
+            shape = (*shape[:-1], len(program.watch))
+            self.overflow[name], into.overflow = self._counts(shape)
+            if program.clock:
+                into.clock = memory.view("int32_t", self.state[name][CLOCK].reshape(-1))
+
+    def _numbers(self, array: NDArray[Any]) -> Any:
+        """Pointer to numbers that the kernel writes, in the type its declarations name."""
+        if array.dtype == np.float32:
+            return self.memory.writable("float", array)
+        return self.memory.ffi.cast("float *", self.memory.writable("int32_t", array))
+
+    def _number_frames(self, width: int) -> tuple[Any, Any]:
+        """A zeroed array (batch, step, width) of the network's numbers and the pointer to it."""
+        shape = (self.inputs.batch, self.inputs.steps, width)
+        array = np.zeros(shape, dtype=self.number)
+        return array, self._numbers(array)
 
     def _current(self, population: Population, port: str) -> Any:
         key = (population.name, port)
         if key not in self.record.inputs:
             return self.memory.ffi.NULL
-        self.currents[key], pointer = self._frames_of("float", np.float32, population.n)
+        self.currents[key], pointer = self._number_frames(population.n)
         return pointer
 
     def _projection(self, into: Any, k: int) -> None:
@@ -298,11 +322,12 @@ class PreparedRun:
     def _population_scratch(self, into: Any, k: int, population: Population) -> None:
         memory, packed, chunk = self.memory, self.packed.populations[k], self.struct[0].chunk
         n, program = population.n, population.program
-        buffers = [memory.zeros("float", width) for width in self.packed.widths[population.name]]
+        widths = self.packed.widths[population.name]
+        buffers = [self._numbers(aligned_zeros((width,), self.number)) for width in widths]
         into.buffer = memory.new("float *[]", buffers)
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
-        into.quiet = memory.zeros("uint8_t", self.workers)
+        into.quiet = memory.zeros("uint8_t", self.workers * memory.lib.NC_LINE)
         together = packed.fused or packed.many_steps
         rows = chunk if together else 2 if packed.turned else 1
         into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
@@ -329,7 +354,8 @@ class PreparedRun:
             bases |= {name: pointer + min(first, n) for name, pointer in moving.items()}
             if not packed.is_hot:
                 block = memory.lib.NC_BLOCK
-                bases |= {name: memory.zeros("float", block) for name in registers.temporaries}
+                names = [*registers.temporaries, *([program.clock] if program.clock else [])]
+                bases |= {r: self._numbers(aligned_zeros((block,), self.number)) for r in names}
             base += [bases.get(r, memory.ffi.NULL) for r in registers.number]
         into.base = memory.new("float *[]", base)
 
@@ -364,9 +390,11 @@ class PreparedRun:
         run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
         while run.frames_done < wanted:
             before, start = run.frames_done, perf_counter()
-            status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS)
+            status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS, keep=self)
             if status == lib.NC_TOO_LARGE:
                 raise self._too_large()
+            if status == lib.NC_PAYLOAD:
+                raise self._payload()
             if status != lib.NC_OK:
                 raise failure(self.memory, status)
             done = run.frames_done - before
@@ -388,6 +416,17 @@ class PreparedRun:
             )
         )
 
+    def _payload(self) -> UnsupportedError:
+        run = self.struct[0]
+        team = next(run.team[k] for k in range(self.teams) if run.team[k].status)
+        return UnsupportedError(
+            Finding(
+                where=self.network.populations[team.at_projection].name,
+                what=f"emits a value beyond {MOST_GRADED}, which an event does not hold.",
+                fix="Shift what it emits to fewer bits (state_exp).",
+            )
+        )
+
     def rewind(self) -> None:
         """Back to rest, to run again. Only for runs that started at rest and record nothing."""
         for node in self.network.nodes:
@@ -406,7 +445,7 @@ class PreparedRun:
             team = run.team[k]
             team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
 
-    def _final_history(self, name: str) -> F32:
+    def final_history(self, name: str) -> F32:
         """The last emissions of a node, oldest first; what is older than the run comes before."""
         past = self.state[name][HISTORY]
         depth, steps = past.shape[1], self.inputs.steps
@@ -422,7 +461,7 @@ class PreparedRun:
         """What was gathered, in the shapes and dtypes every engine gives."""
         for name, entries in self.state.items():
             if HISTORY in entries:
-                entries[HISTORY] = self._final_history(name)
+                entries[HISTORY] = self.final_history(name)
         grow_old(self.network, self.state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
         sizes = {source.name: prod(source.shape) for source in self.network.sources}
@@ -431,7 +470,7 @@ class PreparedRun:
             for name, values in self.emissions.items()
         }
         emissions = {
-            name: values.astype(emission_dtype(kinds[name]), copy=False)
+            name: values.astype(emission_dtype(kinds[name], self.number), copy=False)
             for name, values in emissions.items()
         }
         return EngineResult(
@@ -440,6 +479,11 @@ class PreparedRun:
             currents=self.currents,
             final_state=self.state,
             counts=self.counts(),
+            overflow={
+                name: counts.sum(axis=0)
+                for name, counts in self.overflow.items()
+                if counts.shape[-1]
+            },
         )
 
     def counts(self) -> RawCounts:

@@ -11,7 +11,7 @@ from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, Network
 from neurochain.operators import MaxPool
 from neurochain.simulators.event.frames import Frames
-from neurochain.simulators.types import run_size
+from neurochain.simulators.types import check_whole, run_size
 
 __all__ = ["PackedInputs", "pack_inputs"]
 
@@ -42,9 +42,11 @@ def pack_inputs(
 
     batch, steps   are needed where the network has no source
 
-    Errors: InputError where a source is missing, or shapes disagree with it or with each other.
+    Errors: InputError where a source is missing, shapes disagree with it or with each other, or an
+    integer network is fed fractions.
     """
     samples, length = run_size(network, inputs, batch=batch, steps=steps)
+    check_whole(network, inputs)
     maxima = {p.source for p in network.projections if isinstance(p.operator, MaxPool)}
     frames = {}
     for source in network.sources:

@@ -17,6 +17,7 @@ CACHE_LINE = 64  # bytes
 _DTYPES = {
     "float": np.float32,
     "int16_t": np.int16,
+    "int32_t": np.int32,
     "int64_t": np.int64,
     "size_t": np.uintp,
     "uint8_t": np.uint8,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MAX_I32", "pack_limits"]
+__all__ = ["MAX_I32", "lift_limits", "pack_limits"]
 
 _EXACT_F32 = 2**24
 MAX_I32 = 2**31 - 1
@@ -18,6 +18,13 @@ def pack_limits(into: Any, worst: int) -> None:
     into.limit_f32 = _float_below(_EXACT_F32 // max(worst, 1))
     into.limit_i32 = _float_below(MAX_I32 // max(worst, 1))
     into.limit_i64 = _float_below(_MAX_I64 // max(worst, 1))
+
+
+def lift_limits(into: Any, lift: int) -> None:
+    """The same for sums that are to be multiplied by 2^lift."""
+    into.limit_f32 /= 1 << lift
+    into.limit_i32 /= 1 << lift
+    into.limit_i64 /= 1 << lift
 
 
 def _float_below(bound: int) -> float:

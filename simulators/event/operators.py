@@ -13,7 +13,7 @@ from neurochain.errors import Finding, UnsupportedError
 from neurochain.network import I64, Operator, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
-from neurochain.simulators.event.limits import pack_limits
+from neurochain.simulators.event.limits import lift_limits, pack_limits
 from neurochain.simulators.event.matrices import pack_csr, pack_dense
 from neurochain.simulators.event.windows import pack_window
 
@@ -31,14 +31,16 @@ def pack_projection(
     kind: PortKind,
     *,
     finite: bool,
+    mantissas: tuple[Operator, int] | None = None,
 ) -> None:
     """Fill one nc_projection. `source` is the index of the source node, `kind` what it emits.
 
-    finite   what it emits is finite for certain
+    finite      what it emits is finite for certain
+    mantissas   integer networks: the operator to store, and the power of two its weights lack
 
     Errors: UnsupportedError for an operator the kernel does not have.
     """
-    operator = projection.operator
+    operator, lift = mantissas or (projection.operator, 0)
     packer = PACKERS.get(type(operator))
     if packer is None:
         raise UnsupportedError(
@@ -58,6 +60,9 @@ def pack_projection(
         into.exact = kind is not PortKind.ANALOG
         into.scale = 1.0 if projection.scale is None else float(projection.scale)
     fan = packer(memory, into, operator, finite)
+    into.lift, into.exponent = lift, projection.weight_exp
+    if lift:
+        lift_limits(into, lift)
     _pack_fanouts(memory, into, projection, fan)
     _pack_bias(memory, into, projection)
 

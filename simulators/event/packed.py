@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.simulators.event.border import Names, check_network
+from neurochain.simulators.event.integers import mantissas
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import out_elements, pack_projection, padded
 from neurochain.simulators.event.programs import (
@@ -19,6 +20,7 @@ from neurochain.simulators.event.programs import (
     pack_program,
 )
 from neurochain.simulators.event.units import units_of
+from neurochain.simulators.types import EVERY_STEP
 
 __all__ = ["PackedNetwork", "pack"]
 
@@ -90,7 +92,16 @@ class PackedNetwork:
             kind = self.nodes[source].emits
             given = isinstance(self.nodes[source], Source)
             finite = given or kind is not PortKind.ANALOG
-            pack_projection(self.memory, edges[k], projection, source, kind, finite=finite)
+            lean = mantissas(projection) if self.network.arithmetic == "loihi" else None
+            pack_projection(
+                self.memory,
+                edges[k],
+                projection,
+                source,
+                kind,
+                finite=finite,
+                mantissas=lean,
+            )
         return edges
 
     def _pack_populations(self) -> tuple[Any, list[Registers]]:
@@ -119,8 +130,8 @@ class PackedNetwork:
             and bool(into.binary)
             and not into.program.competes
         )
-        into.relay = is_relay(population.program) and not into.binary
-        if len(edges) != 1 or not into.is_hot:
+        into.relay = is_relay(population.program) and not (into.binary or into.whole)
+        if len(edges) != 1 or not (into.is_hot or into.is_lif):
             return
         edge = edges[0]
         order = np.arange(population.n)
@@ -128,14 +139,16 @@ class PackedNetwork:
             into.fused = edge.weight_type == lib.NC_F32 or (
                 edge.limit_i32 >= 1 and bool(edge.exact or edge.limit_f32 >= 1)
             )
-        elif edge.kind == lib.NC_CONV:
+        elif edge.kind == lib.NC_CONV and into.is_hot:
             g = edge.window
             into.turned = g.groups * g.out_stride == g.c_out
             order = order.reshape(g.c_out, -1).T.reshape(-1)
-        elif edge.kind == lib.NC_CSR and edge.weight_type == lib.NC_I8:
+        elif edge.kind == lib.NC_CSR and into.is_hot and edge.no_zero:
             whole = bool(edge.exact or edge.limit_f32 >= 1)
             small = edge.limit_i32 >= 2**31 // 2**15 and population.n <= MOST_AT_ONCE
-            into.many_steps = whole and small and edge.csr_blocks == 1 and bool(edge.no_zero)
+            narrow = edge.weight_type == lib.NC_I8 and edge.csr_blocks == 1
+            into.many_steps = whole and small and narrow
+            into.summed = edge.weight_type == lib.NC_F32 or (whole and edge.shift != 0)
         if into.turned:
             into.turned_place = self.memory.view("uint32_t", order.astype(np.uint32))
             pack_hot(self.memory, into.turned_hot, population, order)
@@ -144,8 +157,9 @@ class PackedNetwork:
     def _pack_always(self, into: Any, population: Population, order: NDArray[np.int64]) -> None:
         """Bits of the neurons with a leak or bias, and the bias, in the order of `order`."""
         always = np.zeros(population.n, dtype=bool)
-        if "leak" in population.params:
-            always |= population.params["leak"] != 0
+        constant = population.params.get(EVERY_STEP[population.program.number])
+        if constant is not None:
+            always |= constant != 0
         into.always_bits = into.biased_bits = self._bits(always[order])
         bias = self.projections[into.first[0]].bias
         if bias is not None:
@@ -176,10 +190,11 @@ class PackedNetwork:
 
 
 def _pack_leak(memory: Memory, into: Any, population: Population) -> None:
-    """Neurons with a nonzero leak count as updated in every step."""
-    if "leak" not in population.params:
+    """Neurons with a nonzero leak, or of integers bias, count as updated in every step."""
+    constant = population.params.get(EVERY_STEP[population.program.number])
+    if constant is None:
         return
-    leaking = np.broadcast_to(population.params["leak"] != 0, (population.n,))
+    leaking = np.broadcast_to(constant != 0, (population.n,))
     into.always_full = bool(leaking.all())
     into.always = memory.view("uint8_t", leaking)
 

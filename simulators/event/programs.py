@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding, UnsupportedError
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
-from neurochain.network import F32, Instruction, Op, Population, Program
+from neurochain.network import Instruction, Op, Population, Program
 from neurochain.programs import cuba_lif_program, lif_program
+from neurochain.simulators.event.integers import INTEGER_OP_CODES, pack_integer
 from neurochain.simulators.event.kernel import Memory, aligned_zeros
 from neurochain.simulators.event.operators import padded
 
@@ -98,26 +99,34 @@ class Registers:
         self.program = program
         self.body, self.next = _with_own_results(program)
         constants = tuple(name for name, _ in program.constants)
-        named = (*program.ports, *program.states, *program.params, *constants)
+        clock = (program.clock,) if program.clock else ()
+        named = (*program.ports, *program.states, *program.params, *constants, *clock)
         self.temporaries = tuple(i.out for i in self.body)
         self.number = {name: k for k, name in enumerate((*named, *self.temporaries))}
         self.fixed: dict[str, Any] = {}  # register -> pointer, where it is the same in every run
 
-    def parameters(self, memory: Memory, params: dict[str, F32]) -> dict[str, Any]:
+    def parameters(self, memory: Memory, params: dict[str, NDArray[Any]]) -> dict[str, Any]:
         """Pointers to parameters, and to blocks that hold the shared ones and the constants."""
-        shared = {name: np.float32(value) for name, value in self.program.constants}
-        shared.update({k: np.float32(v) for k, v in params.items() if v.ndim == 0})
-        pointers = {name: memory.view("float", v) for name, v in params.items() if v.ndim == 1}
+        number = np.dtype(self.program.number)
+        shared = {name: number.type(value) for name, value in self.program.constants}
+        shared.update({k: number.type(v) for k, v in params.items() if v.ndim == 0})
+        arrays = {name: v for name, v in params.items() if v.ndim == 1}
         for name, value in shared.items():
-            block = np.full(memory.lib.NC_BLOCK, value, dtype=np.float32)
-            pointers[name] = memory.view("float", block)
-        return pointers
+            arrays[name] = np.full(memory.lib.NC_BLOCK, value, dtype=number)
+        return {name: as_floats(memory, v) for name, v in arrays.items()}
 
-    def steps(self, params: dict[str, F32]) -> list[int]:
+    def steps(self, params: dict[str, NDArray[Any]]) -> list[int]:
         """1 for registers with an element a neuron that lives outside the block."""
         moving = {*self.program.ports, *self.program.states}
         moving |= {name for name, value in params.items() if value.ndim == 1}
         return [int(name in moving) for name in self.number]
+
+
+def as_floats(memory: Memory, array: NDArray[Any]) -> Any:
+    """Pointer to a parameter, in the type that the kernel's declarations name."""
+    if array.dtype == np.float32:
+        return memory.view("float", array)
+    return memory.ffi.cast("float *", memory.view("int32_t", array))
 
 
 def _with_own_results(program: Program) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
@@ -163,12 +172,16 @@ def pack_program(memory: Memory, into: Any, population: Population) -> Registers
     into.port = memory.new("uint32_t[]", (number[p] for p in program.ports))
     into.binary = is_binary(program)
     registers.fixed = registers.parameters(memory, dict(population.params))
-    _pack_hot_form(memory, into, population)
+    if program.number == "int32":
+        pack_integer(memory, into, population, number)
+    else:
+        _pack_hot_form(memory, into, population)
     return registers
 
 
 def _op_code(memory: Memory, population: Population, op: Op) -> int:
-    if op not in OP_CODES:
+    codes = OP_CODES | INTEGER_OP_CODES
+    if op not in codes:
         raise UnsupportedError(
             Finding(
                 where=population.name,
@@ -176,7 +189,7 @@ def _op_code(memory: Memory, population: Population, op: Op) -> int:
                 fix="Use engine='reference'.",
             )
         )
-    return int(getattr(memory.lib, OP_CODES[op]))
+    return int(getattr(memory.lib, codes[op]))
 
 
 def _pack_hot_form(memory: Memory, into: Any, population: Population) -> None:

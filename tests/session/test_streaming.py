@@ -74,6 +74,42 @@ def test_a_stream_is_its_batches(engine: str, tmp_path: Path) -> None:
     assert sum(told) == 8 * 6
 
 
+@pytest.mark.parametrize("engine", engines())
+def test_a_long_sample_comes_in_pieces(engine: str, tmp_path: Path) -> None:
+    """Joined by steps, a stream and its files are one run of all steps."""
+    net, whole = network(), batches((1,), steps=23)[0]
+    wanted = simulate(net, whole, engine=engine, record="all", membranes=("c",))
+    pieces = (whole[:, a:b] for a, b in ((0, 1), (1, 9), (9, 10), (10, 23)))
+    found = list(neurochain.stream(net, pieces, engine=engine, record="all", membranes=("c",),
+                                   join="steps", into=tmp_path))  # fmt: skip
+    for name, spikes in wanted.spikes.items():
+        stored = np.load(tmp_path / recording_name(name), mmap_mode="r")
+        assert (stored.dtype, stored.shape) == (spikes.dtype, spikes.shape)
+        assert stored.tobytes() == spikes.tobytes()
+    assert np.load(tmp_path / "c.membrane.npy").tobytes() == wanted.membranes["c"].tobytes()
+    for node, state in wanted.final_state.items():
+        for key, value in state.items():
+            assert found[-1].final_state[node][key].tobytes() == value.tobytes(), (node, key)
+    total = sum(run.activity.total("synops_effective_ac") for run in found)
+    assert total == wanted.activity.total("synops_effective_ac")
+
+
+def test_pieces_of_several_samples(tmp_path: Path) -> None:
+    """They go on from where they were; only a file of them could not grow."""
+    net, whole = network(), batches((3,), steps=8)[0]
+    pieces = [whole[:, :5], whole[:, 5:]]
+    found = list(neurochain.stream(net, pieces, join="steps"))
+    spikes = np.concatenate([run.spikes["c"] for run in found], axis=1)
+    assert spikes.tobytes() == simulate(net, whole).spikes["c"].tobytes()
+    with pytest.raises(InputError, match=r"a batch has 3 samples\. Record one sample a stream"):
+        list(neurochain.stream(net, pieces, join="steps", into=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError):
+        list(neurochain.stream(net, [whole[:, :5], whole[:2, 5:]], join="steps"))
+    with pytest.raises(InputError, match="join is 'time'"):
+        neurochain.stream(net, pieces, join="time")  # type: ignore[arg-type]
+
+
 def test_only_outputs_unless_more_is_asked_for(tmp_path: Path) -> None:
     for _ in neurochain.stream(network(), batches((2,)), into=tmp_path):
         assert list(tmp_path.glob("*.npy")) == []  # they appear at the end
@@ -251,3 +287,35 @@ def test_ctrl_c_ends_a_long_run(threads: int) -> None:
     word, at = out.splitlines()[-1].split()
     assert word == "interrupted"
     assert float(at) - sent < 2
+
+
+AGAIN = """
+import gc, os, signal, sys, threading
+sys.path.insert(0, sys.argv[1])
+from test_streaming import driven
+from neurochain.session import Session
+session = Session(driven(4600), record=())
+for k in range(4):
+    started = threading.Event()
+    def strike():
+        started.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=strike, daemon=True).start()
+    try:
+        session.run(steps=20_000, progress=lambda n: started.set())
+    except KeyboardInterrupt:
+        gc.collect()  # what the interrupted call works on must not go with its run
+        print("interrupted", flush=True)
+del session
+"""
+
+
+@needs_kernel
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_interrupted_runs_keep_their_memory_until_they_end() -> None:
+    """Where one step alone takes long, C is still at work when Python goes on, or has ended."""
+    here = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", AGAIN, here], capture_output=True, text=True,
+                          timeout=120, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["interrupted"] * 4

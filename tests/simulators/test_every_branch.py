@@ -1,7 +1,8 @@
 """What other tests do not reach in the kernel; `make coverage` counts the branches that are left.
 
 Runs that record membranes or currents go step by step. Those that record spikes alone take the fast
-ways: a dense layer with its neurons, sparse rows of many steps, a convolution in its own order.
+ways: a dense layer with its neurons, sparse rows with theirs or of many steps, a convolution in its
+own order.
 """
 
 import engine_cases as cases
@@ -51,7 +52,9 @@ WAYS = {
     "dense float32": (_dense, "float32", (24,)),
     "dense int8": (_dense, "int8", (24,)),
     "dense int16": (_dense, "int16", (24,)),
+    "sparse float32": (_csr, "float32", (24,)),
     "sparse int8": (_csr, "int8", (24,)),
+    "sparse int16": (_csr, "int16", (24,)),
     "conv float32": (_conv, "float32", (2, 6, 5)),
     "conv int8": (_conv, "int8", (2, 6, 5)),
 }

@@ -154,6 +154,8 @@ def test_many_frames_at_once_equal_step_by_step(name, dtype, version):
     run = FFI.new("nc_dense_run *")
     run.dense, run.hot = d, FFI.addressof(population, "hot")
     run.n, run.first, run.end, run.frames, run.spans = N, 0, 3, frames, 1
+    until = np.zeros(1, dtype=np.uint64)
+    run.eventful, run.until = frames, FFI.cast("size_t *", pointer(until))
     run.span, run.bias, run.bias_from, run.always_biased = (
         span,
         pointer(bias),

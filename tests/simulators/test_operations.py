@@ -5,7 +5,8 @@ import pytest
 
 from neurochain.program import _ARITY, Instruction, Op, PortKind, Program
 from neurochain.programs import evaluate
-from neurochain.programs.evaluate import OPERATIONS
+from neurochain.programs.evaluate import INTEGER_OPERATIONS, OPERATIONS
+from neurochain.simulators.event.integers import INTEGER_OP_CODES
 from neurochain.simulators.event.kernel import Memory
 from neurochain.simulators.event.programs import OP_CODES
 
@@ -66,17 +67,18 @@ def _check(op, a, b, c):
 
 
 def test_every_operation_is_everywhere():
-    assert set(Op) == set(OPERATIONS) == set(OP_CODES) == set(_ARITY)
+    assert set(Op) == set(_ARITY) == set(OPERATIONS) | set(INTEGER_OPERATIONS)
+    assert set(OPERATIONS) == set(OP_CODES) == set(Op) - set(INTEGER_OP_CODES)
 
 
-@pytest.mark.parametrize("op", Op)
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_numbers_at_the_edges(op):
     values = np.concatenate([EDGES, BEYOND])
     a, b = (v.reshape(-1) for v in np.meshgrid(values, values))
     _check(op, a, b, b[::-1])
 
 
-@pytest.mark.parametrize("op", Op)
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_numbers_of_any_bits(op):
     rng = np.random.default_rng([*op.encode()])
     bits = rng.integers(0, 2**32, (3, 100_000), dtype=np.uint32)

@@ -4,7 +4,16 @@ import warnings
 
 import numpy as np
 import pytest
-from engine_cases import PROGRAMS, dense, differences, inputs_for, one_projection
+from engine_cases import (
+    AGE,
+    HISTORY,
+    PROGRAMS,
+    dense,
+    differences,
+    inputs_for,
+    one_projection,
+    rest_state,
+)
 
 from neurochain import simulators
 from neurochain.errors import InputError, UnsupportedError
@@ -125,3 +134,26 @@ def test_without_the_kernel_the_reference_serves_and_says_so_once(case, no_kerne
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert differences(result, run(network, inputs, engine="reference")) == []
     assert differences(result, again) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_caller_that_flushes_subnormals_changes_nothing(threads):
+    """torch.set_flush_denormal(True) holds for the thread that calls the kernel, and for others."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    network = one_projection(rng, dense, "float32", PortKind.EVENT, (12,), PROGRAMS["li"])
+    state = rest_state(network, 1)
+    for name, value in next(iter(state.values())).items():
+        if name not in (HISTORY, AGE):
+            value[...] = np.float32(3e-39) * rng.integers(1, 4, value.shape).astype(np.float32)
+    silence = {key: np.zeros((1, 6, 12), dtype=np.float32) for key in inputs_for(rng, network)}
+    wanted = run(network, silence, initial_state=state, engine="reference")
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush subnormals")
+    try:
+        got = run(network, silence, initial_state=state, threads=threads)
+        still_on = float(torch.tensor(1e-39) * 1.0) == 0.0
+    finally:
+        torch.set_flush_denormal(False)
+    assert differences(wanted, got) == []
+    assert still_on

@@ -20,10 +20,13 @@ MODELS = {
 }
 """Kind of price list -> models it has the prices for."""
 
+_OWN = {"int8": "horowitz45-int8", "int16": "horowitz45-int32", "loihi": "horowitz45-int8"}
+"""Loihi's weights have up to 9 bits and are summed in more: as int8 with wide sums."""
+
 
 def default_prices(weights: str) -> tuple[str, ...]:
     """Names of lists for the arithmetic of a network's weights: its own, and a chip's."""
-    own = {"int8": "horowitz45-int8", "int16": "horowitz45-int32"}.get(weights, "horowitz45-fp32")
+    own = _OWN.get(weights, "horowitz45-fp32")
     return own, "loihi1-davies2018"
 
 
