@@ -41,10 +41,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery lava-equal bench scale docs build clean
+.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean
 
 help:
-	@echo "make setup lava demo test lint type sanitize coverage cross callgrind fuzz judges battery lava-equal bench scale docs build clean"
+	@echo "make setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -151,6 +151,11 @@ cross: $(STAMPS)/dev
 
 callgrind: $(STAMPS)/dev
 	@$(PY) tools/instructions.py $(if $(WRITE),--write)
+
+# The HTML report in a headless Chromium (Debian: apt install chromium), from disk, without network.
+browser: $(STAMPS)/dev
+	@$(PY) tests/reporting/chromium.py
+	$(BIN)/pytest tests/reporting/test_browser.py $(PYTEST_ARGS)
 
 docs: $(STAMPS)/dev
 	@$(PY) tools/check_docs.py

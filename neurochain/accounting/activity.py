@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
-from neurochain.network import I64, Network, Population, PortKind, Projection
-from neurochain.operators import Csr, Dense, Identity, MaxPool, Pool, Route
+from neurochain.network import I64, Network, Operator, Population, PortKind, Projection
+from neurochain.operators import Conv, Csr, Dense, Identity, MaxPool, Pool, Route
 
 __all__ = [
     "LAYER_COUNTS",
@@ -55,13 +55,23 @@ POPULATION_COUNTS = (
     "state_read_bytes",
     "state_write_bytes",
 )
-_STEPWISE_LAYER = ("events_in", "synops_effective_ac", "synops_effective_mac", "synops_nominal")
+_STEPWISE_LAYER = (
+    "events_in",
+    "events_nonbinary",
+    "synops_effective_ac",
+    "synops_effective_mac",
+    "synops_nominal",
+)
 _STEPWISE_POPULATION = ("neuron_updates_input", "neuron_updates_changed", "spikes_out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerActivity:
-    """Counts of one projection. counts[name] (sample, step) int64, names in LAYER_COUNTS."""
+    """Counts of one projection. counts[name] (sample, step) int64, names in LAYER_COUNTS.
+
+    params    weights and biases as trained; `weights` without the biases
+    kernel    of a convolution or pool, with its stride; () for what has none
+    """
 
     name: str
     kind: str
@@ -70,9 +80,12 @@ class LayerActivity:
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     params: int
+    weights: int
     nonzero_params: int
     weight_bits: int
     connections: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
     counts: Mapping[str, I64]
 
     def total(self, name: str) -> int:
@@ -89,9 +102,12 @@ class LayerActivity:
             "in_shape": list(self.in_shape),
             "out_shape": list(self.out_shape),
             "params": self.params,
+            "weights": self.weights,
             "nonzero_params": self.nonzero_params,
             "weight_bits": self.weight_bits,
             "connections": self.connections,
+            "kernel": list(self.kernel),
+            "stride": list(self.stride),
             **{name: self.total(name) for name in LAYER_COUNTS},
             "per_timestep": _stepwise(self.counts, _STEPWISE_LAYER),
         }
@@ -99,11 +115,17 @@ class LayerActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PopulationActivity:
-    """Counts of one population. counts[name] (sample, step) int64, names in POPULATION_COUNTS."""
+    """Counts of one population. counts[name] (sample, step) int64, names in POPULATION_COUNTS.
+
+    states   state variables a neuron
+    spiking  False for integrators, which do not fire
+    """
 
     name: str
     program: str
     neurons: int
+    states: int
+    spiking: bool
     counts: Mapping[str, I64]
 
     def total(self, name: str) -> int:
@@ -117,6 +139,8 @@ class PopulationActivity:
             "name": self.name,
             "program": self.program,
             "neurons": self.neurons,
+            "states": self.states,
+            "spiking": self.spiking,
             **{name: self.total(name) for name in POPULATION_COUNTS},
             "updates": dense,
             "rate": self.total("spikes_out") / dense if dense else 0.0,
@@ -203,6 +227,8 @@ def _population(population: Population, raw: I64) -> PopulationActivity:
         name=population.name,
         program=population.program.name,
         neurons=population.n,
+        states=len(population.program.states),
+        spiking=spiking,
         counts=MappingProxyType(counts),
     )
 
@@ -252,10 +278,13 @@ def _layer(
         target=projection.target,
         in_shape=operator.in_shape,
         out_shape=operator.out_shape,
-        params=_parameters(projection, matrix=matrix),
+        params=_stored(projection, matrix=matrix) + _biases(projection),
+        weights=_stored(projection, matrix=matrix),
         nonzero_params=_nonzero(projection, weights, deployed=deployed),
         weight_bits=0 if weights is None else trained_bits,
         connections=connections,
+        kernel=_kernel(operator),
+        stride=tuple(getattr(operator, "stride", ())),
         counts=MappingProxyType(counts),
     )
 
@@ -318,17 +347,27 @@ def _weight_bytes(
     return counts["synops_nominal"] * (bits // 8)
 
 
-def _parameters(projection: Projection, *, matrix: bool) -> int:
-    """Stored weights plus biases as trained (a convolution has one bias a channel)."""
+def _stored(projection: Projection, *, matrix: bool) -> int:
+    """Weights as trained, zeros included."""
     operator = projection.operator
-    weights = operator.weight
-    if weights is None:
+    if operator.weight is None:
         return 0
-    size = operator.n_in * operator.n_out if matrix else weights.size
-    if projection.bias is None:
-        return int(size)
-    dense = isinstance(operator, Dense | Csr)
-    return int(size + (operator.n_out if dense else operator.out_shape[0]))
+    return operator.n_in * operator.n_out if matrix else int(operator.weight.size)
+
+
+def _biases(projection: Projection) -> int:
+    """Biases as trained: a convolution has one a channel."""
+    operator = projection.operator
+    if operator.weight is None or projection.bias is None:
+        return 0
+    return operator.n_out if isinstance(operator, Dense | Csr) else operator.out_shape[0]
+
+
+def _kernel(operator: Operator) -> tuple[int, ...]:
+    """Size of the window, () where there is none."""
+    if isinstance(operator, Conv):
+        return tuple(operator.weights.shape[2:])
+    return tuple(getattr(operator, "kernel", ()))
 
 
 def _nonzero(projection: Projection, weights: NDArray[Any] | None, *, deployed: bool) -> int:

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("neurochain.cli.check", "List every finding about a network, without running it."),
     "simulate": ("neurochain.cli.simulate", "Run a network on input, and count its operations."),
     "evaluate": ("neurochain.cli.evaluate", "Accuracy, confusion and operations per sample."),
-    "report": ("neurochain.cli.report", "Show the counts of a run as a table."),
+    "report": ("neurochain.cli.report", "Show the counts of a run, and what they would cost."),
     "export": ("neurochain.cli.export", "Write a network in another format."),
     "verify": ("neurochain.cli.verify", "Compare a compiled network with its PyTorch module."),
     "inspect": ("neurochain.cli.inspect", "Show what a compiled network consists of."),

@@ -45,6 +45,10 @@ class RunInput:
     source: InputSource
     values: NDArray[Any] | None = None
 
+    def first(self) -> NDArray[Any]:
+        """The first sample, (1, step, *shape)."""
+        return self.source.read(0, 1) if self.values is None else self.values[:1]
+
     def batches(self) -> Iterator[NDArray[Any]]:
         """All samples in order, (sample, step, *shape)."""
         for start in range(0, self.samples, self.batch_size):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,11 +18,6 @@ from neurochain.cli.options import (
     source_argument,
     threads_option,
 )
-
-if TYPE_CHECKING:
-    from neurochain.cli.run import Done
-    from neurochain.network import I64
-    from neurochain.reporting import Evaluation
 
 __all__ = ["command"]
 
@@ -43,6 +38,12 @@ __all__ = ["command"]
 )
 @engine_option
 @threads_option
+@click.option(
+    "--traces/--no-traces",
+    default=True,
+    show_default=True,
+    help="With --json: record spikes and membranes of some neurons in the first sample.",
+)
 @click.option("--date", is_flag=True, help="Put today's date into the JSON.")
 @compile_options
 @json_option
@@ -52,6 +53,7 @@ def command(
     decode: str | None,
     engine: str,
     threads: int,
+    traces: bool,
     date: bool,
     as_json: bool,
     **options: Any,
@@ -62,9 +64,11 @@ def command(
     """
     import msgspec
 
+    from neurochain.cli.evaluation import evaluation_of
     from neurochain.cli.output import emit, terminal_width
     from neurochain.cli.run import report_run, split_options
     from neurochain.reporting import render_text, to_json
+    from neurochain.reporting.energy_text import counts_only
 
     compiling, data = split_options(options)
     done = report_run(
@@ -76,32 +80,8 @@ def command(
         decode=decode,
         need_labels=True,
         date=date,
+        traces=traces and as_json,
     )
-    record = msgspec.structs.replace(done.record, evaluation=_evaluation(done))
-    emit(to_json(record) if as_json else render_text(record, width=terminal_width()))
-
-
-def _evaluation(done: Done) -> Evaluation:
-    from neurochain.errors import InternalError
-    from neurochain.reporting import Evaluation, spread
-
-    decided, truth = done.outcome.decided, done.data.labels
-    if done.decoding is None or decided is None or truth is None:
-        raise InternalError("an evaluation without labels or decisions.")
-    return Evaluation(
-        decoding=done.decoding.kind,
-        samples=len(truth),
-        correct=int((decided == truth).sum()),
-        accuracy=float((decided == truth).mean()),
-        confusion=_confusion(truth, decided, done.decoding.classes),
-        synops_per_sample=spread(done.outcome.synops),
-        spikes_per_sample=spread(done.outcome.spikes_out),
-    )
-
-
-def _confusion(truth: I64, decided: I64, classes: int) -> list[list[int]]:
-    import numpy as np
-
-    table = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(table, (truth, decided), 1)
-    return [[int(n) for n in line] for line in table]
+    record = msgspec.structs.replace(done.record, evaluation=evaluation_of(done))
+    width = terminal_width()
+    emit(to_json(record) if as_json else render_text(counts_only(record), width=width))

@@ -15,6 +15,7 @@ from neurochain.errors import Finding, InputError, Severity
 from neurochain.inputs import OutputDecoding
 from neurochain.reporting import RunRecord, run_record
 from neurochain.reporting.render import counted
+from neurochain.reporting.trace_records import Traces
 
 __all__ = ["Done", "report_run", "split_options"]
 
@@ -50,8 +51,12 @@ def report_run(
     keep_spikes: bool = False,
     threads: int = 1,
     date: bool = False,
+    traces: bool = False,
 ) -> Done:
-    """Open, run, put the record together. Errors: InputError, UnsupportedError."""
+    """Open, run, put the record together. Errors: InputError, UnsupportedError.
+
+    traces   also run the first sample once more, to record what some of its neurons did
+    """
     if engine != "event" and threads > 1:
         has = "one process a layer" if engine == "lava" else "one thread"
         raise InputError(f"--threads: engine {engine!r} has {has}. Leave it out.")
@@ -80,8 +85,17 @@ def report_run(
         outcome.deployed,
         predictions=None if outcome.decided is None else outcome.decided.tolist(),
         warnings=[*_warnings(opened), *data.notes],
+        traces=_traces(opened, data, engine) if traces else None,
     )
     return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
+
+
+def _traces(opened: Opened, data: RunInput, engine: str) -> Traces | None:
+    from neurochain.reporting.traces import record_traces
+
+    # every engine gives the same spikes; these two can start from the state of a chunk before
+    chosen = "reference" if engine == "reference" else "event"
+    return record_traces(opened.artifact, data.first(), chosen)
 
 
 def _served(engine: str) -> str:

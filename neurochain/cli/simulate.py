@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from neurochain.cli.options import (
     source_argument,
     threads_option,
 )
+
+if TYPE_CHECKING:
+    from neurochain.reporting import RunRecord
 
 __all__ = ["command"]
 
@@ -39,6 +42,12 @@ __all__ = ["command"]
     metavar="OUT.NPZ",
     help="Write every population's spikes.",
 )
+@click.option(
+    "--traces/--no-traces",
+    default=True,
+    show_default=True,
+    help="With --json: record spikes and membranes of some neurons in the first sample.",
+)
 @click.option("--date", is_flag=True, help="Put today's date into the JSON.")
 @compile_options
 @json_option
@@ -47,6 +56,7 @@ def command(
     engine: str,
     threads: int,
     save_spikes: Path | None,
+    traces: bool,
     date: bool,
     as_json: bool,
     **options: Any,
@@ -56,10 +66,10 @@ def command(
     Counts are exact integers, the same for every engine and batch size. --json prints the report
     that `neurochain report` and other tools read.
     """
-    from neurochain.cli.output import emit, note, terminal_width
+    from neurochain.cli.output import emit, note
     from neurochain.cli.run import report_run, split_options
     from neurochain.cli.spikes import write_arrays
-    from neurochain.reporting import render_text, to_json
+    from neurochain.reporting import to_json
 
     compiling, data = split_options(options)
     done = report_run(
@@ -70,8 +80,18 @@ def command(
         threads=threads,
         keep_spikes=save_spikes is not None,
         date=date,
+        traces=traces and as_json,
     )
     if save_spikes is not None:
         write_arrays(save_spikes, done.outcome.spikes)
         note(f"wrote {save_spikes}")
-    emit(to_json(done.record) if as_json else render_text(done.record, width=terminal_width()))
+    emit(to_json(done.record) if as_json else _table(done.record))
+
+
+def _table(record: RunRecord) -> str:
+    """The counts; `neurochain report` shows what they would cost."""
+    from neurochain.cli.output import terminal_width
+    from neurochain.reporting import render_text
+    from neurochain.reporting.energy_text import counts_only
+
+    return render_text(counts_only(record), width=terminal_width())

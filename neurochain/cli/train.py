@@ -56,6 +56,11 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     show_default=True,
     help="With more than 1 the last bits may differ from run to run.",
 )
+@click.option(
+    "--meter",
+    is_flag=True,
+    help="Count the operations of training, forward and backward, and estimate their energy.",
+)
 @json_option
 def command(
     name: str,
@@ -67,6 +72,7 @@ def command(
     restart: bool,
     any_data: bool,
     threads: int,
+    meter: bool,
     as_json: bool,
 ) -> None:
     """Train one of the shipped models again.
@@ -86,6 +92,7 @@ def command(
             "epochs": epochs,
             "check_md5": not any_data,
             "threads": threads,
+            **({"meter": True} if meter else {}),
         }
         for seed in seeds:
             call = cross_validate if cv else train
@@ -95,6 +102,8 @@ def command(
         return
     for result in results:
         emit(_line(result))
+        for line in _operations(result):
+            emit(line)
     if len(results) > 1:
         values = [100 * r.accuracy for r in results]
         emit(f"mean {sum(values) / len(values):.2f} %, {min(values):.2f} to {max(values):.2f} %")
@@ -110,6 +119,31 @@ def _line(result: TrainResult | CrossValidation) -> str:
     counts = f"{result.evaluation.correct:,} of {result.evaluation.total:,}"
     figure = f"{100 * result.accuracy:.2f} %"
     return f"{result.recipe} seed {result.seed}: {figure} ({counts}), {result.weights}"
+
+
+def _operations(result: TrainResult | CrossValidation) -> list[str]:
+    """What was counted, summed over folds, and its arithmetic energy."""
+    from neurochain.accounting.meter import OpMeter, training_energy
+    from neurochain.accounting.prices import find_prices
+    from neurochain.learning import CrossValidation
+    from neurochain.reporting.energy_text import amount
+
+    runs = result.folds if isinstance(result, CrossValidation) else (result,)
+    counted = [OpMeter.from_dict(r.operations) for r in runs if r.operations is not None]
+    if not counted:
+        return []
+    total = sum(counted, start=OpMeter())
+    prices = find_prices("horowitz45-fp32")
+    energy = training_energy(total, prices).nominal
+    counts = ", ".join(f"{name} {n:,}" for name, n in total.to_dict().items() if n)
+    missing = (
+        "memory, neuron updates, weight writes, loss, pooling, the optimiser's arithmetic, "
+        "static power"
+    )
+    return [
+        f"  operations of training: {counts}",
+        f"  energy (estimate, arithmetic only, {prices.id}): {amount(energy)}; missing: {missing}",
+    ]
 
 
 def _progress() -> AbstractContextManager[ProgressCallback]:

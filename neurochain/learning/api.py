@@ -31,6 +31,7 @@ def train(
     epochs: int | None = None,
     check_md5: bool = True,
     threads: int = 1,
+    meter: bool = False,
 ) -> TrainResult:
     """Train on the training part, measure once on the test part, write weights and figures.
 
@@ -42,6 +43,7 @@ def train(
     resume     take up an interrupted run found in out_dir: the final weights are the same bits
     epochs     another number than the recipe's, for trials; the rate schedule is fitted to it
     check_md5  refuse other data than the recipe names
+    meter      count the operations of training (docs/energy.md); changes no bit of the weights
     threads    torch threads; with another number than 1 the last bits may differ
 
     Errors: InputError for bad data, an unknown name, or a checkpoint of another run.
@@ -60,6 +62,7 @@ def train(
         train=np.arange(len(train_data.labels)),
         test=np.arange(len(test_data.labels)),
         out=Path(out_dir),
+        meter=meter,
     )
     return run_job(job, resume=resume, progress=progress, threads=threads)
 
@@ -76,6 +79,7 @@ def cross_validate(
     epochs: int | None = None,
     check_md5: bool = True,
     threads: int = 1,
+    meter: bool = False,
 ) -> CrossValidation:
     """Train `folds` networks, each measured on the fold it has not seen; both parts pooled.
 
@@ -102,6 +106,7 @@ def cross_validate(
             test=held_out,
             out=Path(out_dir),
             fold=fold,
+            meter=meter,
         )
         results.append(run_job(job, resume=resume, progress=progress, threads=threads))
     return CrossValidation(recipe=chosen.name, seed=seed, folds=tuple(results))

@@ -25,6 +25,7 @@ class Checkpoint:
 
     key  what the run is: recipe, seed, epochs, fold, data digests. A checkpoint of another run
          is never taken up.
+    operations  of all epochs so far, where they were metered
     """
 
     key: dict[str, Any]
@@ -34,6 +35,7 @@ class Checkpoint:
     rng: torch.Tensor
     losses: list[float]
     seconds: float
+    operations: dict[str, int] | None = None
 
 
 def save_tensors(path: Path, value: Any) -> None:

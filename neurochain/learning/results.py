@@ -56,6 +56,7 @@ class TrainResult:
     weights  file with the state dict (torch.save, readable with weights_only=True)
     losses   mean training loss per epoch
     seconds  time spent in all its processes, from the first batch to the last evaluation
+    operations  counts of training by category (accounting.meter), where they were metered
     resumed  epoch at which this call took up an earlier run; None where it started afresh
     """
 
@@ -70,6 +71,7 @@ class TrainResult:
     versions: dict[str, str]
     resumed: int | None = None
     fold: int | None = None
+    operations: dict[str, int] | None = None
 
     @property
     def accuracy(self) -> float:
@@ -80,6 +82,8 @@ class TrainResult:
         """Plain data for JSON; the weights by file name."""
         values = asdict(self) | {"weights": self.weights.name, "accuracy": self.accuracy}
         del values["resumed"]
+        if self.operations is None:
+            del values["operations"]
         return values
 
 

@@ -8,7 +8,7 @@ import logging
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import snntorch
 import torch
 from torch import nn
 
+from neurochain.accounting.meter import OpMeter
 from neurochain.errors import InputError
 from neurochain.files import atomic_write_bytes
 from neurochain.learning.bptt import count_loss, evaluate_module, learning_rate_at, run_in_time
@@ -29,6 +30,7 @@ from neurochain.learning.checkpoint import (
     save_tensors,
 )
 from neurochain.learning.data import TrainingData
+from neurochain.learning.metering import TrainingMeter
 from neurochain.learning.recipes import Recipe
 from neurochain.learning.results import Evaluation, Progress, ProgressCallback, TrainResult
 
@@ -53,6 +55,7 @@ class Job:
     test: Indices
     out: Path
     fold: int | None = None
+    meter: bool = False
 
     @property
     def label(self) -> str:
@@ -115,12 +118,15 @@ def run_job(
         )
         state = _restore(start, net, optimiser, job)
         losses, seconds = list(state.losses), state.seconds
+        meter = _meter(job, net, state)
         for epoch in range(state.epoch, job.epochs):
             began = time.monotonic()
-            losses.append(_epoch(job, net, optimiser, epoch, progress))
+            losses.append(_epoch(job, net, optimiser, epoch, progress, meter))
             seconds += time.monotonic() - began
             _LOG.info("%s: epoch %d, loss %.4f", job.label, epoch, losses[-1])
-            save_checkpoint(path, _snapshot(job, net, optimiser, epoch + 1, losses, seconds))
+            save_checkpoint(path, _snapshot(job, net, optimiser, epoch + 1, losses, seconds, meter))
+        if meter is not None:
+            meter.close()
         began = time.monotonic()
         evaluation = evaluate_on(net, job.recipe, job.test_data, job.test, job.label, progress)
         seconds += time.monotonic() - began
@@ -138,6 +144,7 @@ def run_job(
         versions=_versions(),
         resumed=start.epoch if start else None,
         fold=job.fold,
+        operations=None if meter is None else meter.total.to_dict(),
     )
     text = json.dumps(result.to_dict(), indent=1) + "\n"
     atomic_write_bytes(job.out / f"{job.stem}.json", text.encode())
@@ -180,6 +187,7 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
     epoch: int,
     progress: ProgressCallback | None,
+    meter: TrainingMeter | None = None,
 ) -> float:
     """One pass over the training samples; the mean loss."""
     recipe = job.recipe
@@ -195,10 +203,13 @@ def _epoch(
         rate = learning_rate_at(recipe, step, job.epochs * len(batches))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = count_loss(run_in_time(net, x), labels, recipe)
+        with nullcontext() if meter is None else meter.forward():
+            loss = count_loss(run_in_time(net, x), labels, recipe)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        if meter is not None:
+            meter.end_step(net.parameters())
         total += loss.item()
         if progress is not None:
             progress(
@@ -222,6 +233,7 @@ def _snapshot(
     epoch: int,
     losses: list[float],
     seconds: float,
+    meter: TrainingMeter | None = None,
 ) -> Checkpoint:
     return Checkpoint(
         key=job.key(),
@@ -231,7 +243,20 @@ def _snapshot(
         rng=torch.get_rng_state(),
         losses=losses,
         seconds=seconds,
+        operations=None if meter is None else meter.total.to_dict(),
     )
+
+
+def _meter(job: Job, net: nn.Module, state: Checkpoint) -> TrainingMeter | None:
+    """A meter that goes on where the checkpoint's stopped. Errors: InputError without counts."""
+    if not job.meter:
+        return None
+    if state.epoch and state.operations is None:
+        raise InputError(
+            f"{job.label}: its first {state.epoch} epochs were not metered. Start anew "
+            "(--restart), or go on without --meter."
+        )
+    return TrainingMeter(net, OpMeter.from_dict(state.operations or {}))
 
 
 def _restore(

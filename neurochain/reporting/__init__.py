@@ -2,7 +2,8 @@
 
 from neurochain.reporting.build import count_set, merge, run_record, spread
 from neurochain.reporting.digests import InputDigest, network_digest
-from neurochain.reporting.html import render_html
+from neurochain.reporting.html import render_html, render_html_several
+from neurochain.reporting.latex import render_latex
 from neurochain.reporting.records import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -41,6 +42,8 @@ __all__ = [
     "read_record",
     "render_csv",
     "render_html",
+    "render_html_several",
+    "render_latex",
     "render_markdown",
     "render_text",
     "rows",

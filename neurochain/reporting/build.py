@@ -11,6 +11,7 @@ import numpy as np
 from neurochain.accounting import LAYER_COUNTS, POPULATION_COUNTS, Activity
 from neurochain.errors import InternalError
 from neurochain.network import I64
+from neurochain.reporting.energy import with_energy
 from neurochain.reporting.records import (
     CountSet,
     Evaluation,
@@ -22,6 +23,7 @@ from neurochain.reporting.records import (
     RunRecord,
     Spread,
 )
+from neurochain.reporting.trace_records import Traces
 
 __all__ = ["count_set", "merge", "run_record", "spread"]
 
@@ -54,9 +56,10 @@ def run_record(
     predictions: Sequence[int] | None = None,
     evaluation: Evaluation | None = None,
     warnings: Sequence[str] = (),
+    traces: Traces | None = None,
 ) -> RunRecord:
-    """Put a run's record together."""
-    return RunRecord(
+    """Put a run's record together, with the estimates that are made unless lists are named."""
+    record = RunRecord(
         meta=meta,
         layers=model.layers,
         populations=model.populations,
@@ -64,7 +67,9 @@ def run_record(
         predictions=None if predictions is None else list(predictions),
         evaluation=evaluation,
         warnings=list(warnings),
+        traces=traces,
     )
+    return with_energy(record)
 
 
 def spread(values: I64) -> Spread:

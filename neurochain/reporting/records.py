@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
+from neurochain.reporting.trace_records import Traces
+
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
@@ -22,7 +25,7 @@ __all__ = [
 ]
 
 SCHEMA = "neurochain.run"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +36,7 @@ class LayerStep(_Record, frozen=True, kw_only=True):
     """Counts of one layer at one step, summed over samples."""
 
     events_in: int
+    events_nonbinary: int
     synops_effective_ac: int
     synops_effective_mac: int
     synops_nominal: int
@@ -48,9 +52,12 @@ class LayerRecord(_Record, frozen=True, kw_only=True):
     in_shape: list[int]
     out_shape: list[int]
     params: int
+    weights: int
     nonzero_params: int
     weight_bits: int
     connections: int
+    kernel: list[int]
+    stride: list[int]
     events_in: int
     events_nonbinary: int
     synops_effective_ac: int
@@ -87,6 +94,8 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
     name: str
     program: str
     neurons: int
+    states: int
+    spiking: bool
     neuron_updates_dense: int
     neuron_updates_input: int
     neuron_updates_changed: int
@@ -182,10 +191,17 @@ class Evaluation(_Record, frozen=True, kw_only=True):
 
 
 class RunRecord(_Record, frozen=True, kw_only=True):
-    """A run: the counts as trained on top, the counts as deployed below `deployed`."""
+    """A run: the counts as trained on top, the counts as deployed below `deployed`.
+
+    energy       estimates, each of one set of counts by one price list
+    twins        the same topology as a conventional network
+    neurobench   by NeuroBench's own names, all samples as one batch; null: a network does not tell
+    definitions  what other tools would count
+    traces       what some neurons did in the first sample
+    """
 
     schema: Literal["neurochain.run"] = "neurochain.run"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     meta: Meta
     counting: Literal["model"] = "model"
     layers: list[LayerRecord]
@@ -194,6 +210,11 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     predictions: list[int] | None = None
     evaluation: Evaluation | None = None
     warnings: list[str] = []
+    energy: list[EnergyRecord] = []
+    twins: list[TwinRecord] = []
+    neurobench: dict[str, float | int | None] = {}
+    definitions: list[DefinitionRecord] = []
+    traces: Traces | None = None
 
     def counts(self, counting: str) -> CountSet:
         """The set called "model" or "deployed"."""

@@ -8,6 +8,14 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from neurochain.reporting.energy_records import EnergyRecord
+from neurochain.reporting.energy_text import (
+    definition_lines,
+    energy_lines,
+    estimates,
+    primary,
+    twin_lines,
+)
 from neurochain.reporting.records import CountSet, LayerRecord, Meta, RunRecord, Spread
 from neurochain.reporting.rows import Row, rows, totals
 
@@ -36,11 +44,18 @@ WIDE = (
     ("updates", "upd"),
     ("spikes_out", "spikes_out"),
     ("rate", "rate"),
+    ("energy_nj", "E_nJ"),
+    ("energy_percent", "E%"),
+)
+MEDIUM = tuple(
+    (key, title)
+    for key, title in WIDE
+    if key not in ("out_shape", "params", "bias_adds", "pool_adds")
 )
 NARROW = tuple(
     (key, title)
     for key, title in WIDE
-    if key in ("layer", "events_in", "ac", "mac", "updates", "spikes_out")
+    if key in ("layer", "events_in", "ac", "mac", "spikes_out", "energy_nj")
 )
 _LEFT = ("layer", "kind")
 _OF_POPULATION = (
@@ -53,11 +68,18 @@ _OF_POPULATION = (
 )
 
 
-def render_text(record: RunRecord, counting: str = "model", width: int = 120) -> str:
-    """The table for a terminal of `width` columns; a narrow one gets fewer columns."""
+def render_text(
+    record: RunRecord, counting: str = "model", width: int = 120, *, definitions: bool = False
+) -> str:
+    """The table for a terminal of `width` columns; a narrow one gets fewer columns.
+
+    definitions   also what other tools would count
+    """
     counts = record.counts(counting)
-    table = [*rows(counts), totals(counts)]
+    table = _table(record, counting)
     lines = text_table(table, WIDE)
+    if max(map(len, lines)) > width:
+        lines = text_table(table, MEDIUM)
     if max(map(len, lines)) > width:
         lines = text_table(table, NARROW)
         excess = max(map(len, lines)) - width
@@ -68,22 +90,35 @@ def render_text(record: RunRecord, counting: str = "model", width: int = 120) ->
         for line in footer(record, counts)
     ]
     parts = [*lines, "", *notes]
+    if definitions:
+        said = definition_lines(record)
+        parts += ["", *(textwrap.fill(s, max(40, width), subsequent_indent="  ") for s in said)]
     if record.evaluation is not None:
         parts += ["", *_evaluation_lines(record)]
     return "\n".join(parts)
 
 
-def render_markdown(record: RunRecord, counting: str = "model") -> str:
+def _table(record: RunRecord, counting: str) -> list[Row]:
+    """Every row, the total last, with the energy of the primary estimate."""
+    counts, energy = record.counts(counting), primary(record, counting)
+    return [*rows(counts, energy), totals(counts, energy)]
+
+
+def render_markdown(
+    record: RunRecord, counting: str = "model", *, definitions: bool = False
+) -> str:
     """A Markdown table with the footer as a list."""
     counts = record.counts(counting)
     head = "| " + " | ".join(title for _, title in WIDE) + " |"
     rule = "|" + "|".join("---" if key in _LEFT else "---:" for key, _ in WIDE) + "|"
     body = [
         "| " + " | ".join(cell(row, key).replace("|", "\\|") for key, _ in WIDE) + " |"
-        for row in (*rows(counts), totals(counts))
+        for row in _table(record, counting)
     ]
     notes = [f"- {line}" for line in footer(record, counts)]
     parts = [f"# {record.meta.model}", "", head, rule, *body, "", *notes]
+    if definitions:
+        parts += ["", *_definitions_markdown(record)]
     if record.evaluation is not None:
         parts += ["", "```", *_evaluation_lines(record), "```"]
     return "\n".join(parts) + "\n"
@@ -97,12 +132,33 @@ def render_csv(record: RunRecord, counting: str = "model") -> str:
     last = {layer.target: layer.name for layer in counts.layers}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["counting", *own, *(f"population_{name}" for name in _OF_POPULATION)])
+    priced = estimates(record, counting)
+    of_population = [f"population_{name}" for name in _OF_POPULATION]
+    writer.writerow(["counting", *own, *of_population, *_energy_titles(priced)])
     for layer in counts.layers:
         fed = populations.get(layer.target) if last[layer.target] == layer.name else None
         tail = ["" if fed is None else getattr(fed, name) for name in _OF_POPULATION]
-        writer.writerow([counting, *(_plain(getattr(layer, name)) for name in own), *tail])
+        energy = _energy_cells(priced, layer.name, None if fed is None else fed.name)
+        writer.writerow([counting, *(_plain(getattr(layer, name)) for name in own), *tail, *energy])
     return stream.getvalue()
+
+
+def _energy_titles(priced: Sequence[EnergyRecord]) -> list[str]:
+    names = [f"{e.model}_{e.profile_id}" for e in priced]
+    return [f"{part}energy_j_{name}" for name in names for part in ("", "population_")]
+
+
+def _energy_cells(
+    priced: Sequence[EnergyRecord], layer: str, population: str | None
+) -> list[float | str]:
+    """Nominal joules of the run: the layer's, and those of the population it feeds."""
+    cells: list[float | str] = []
+    for e in priced:
+        joules = {(row.part, row.name): row.nominal_j for row in e.rows}
+        cells.append(joules.get(("layer", layer), 0.0))
+        own = "" if population is None else joules.get(("population", population), 0.0)
+        cells.append(own)
+    return cells
 
 
 def text_table(
@@ -138,6 +194,8 @@ def cell(row: Row, key: str) -> str:
         return "x".join(map(str, value))
     if key == "rate":
         return f"{value:.4f}"
+    if key == "energy_nj":
+        return f"{value:,.4g}" if value < 1000 else f"{value:,.1f}"
     if isinstance(value, float):
         return f"{value:.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -157,8 +215,27 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
         _LEGEND,
         f"{origin}, {_verified(meta)}, neurochain {meta.tool_version}",
         *(f"warning: {text}" for text in record.warnings),
-        "counts only, no energy",
+        *_energy_footer(record, counts.counting),
     ]
+
+
+def _energy_footer(record: RunRecord, counting: str) -> list[str]:
+    best = primary(record, counting)
+    if best is None:
+        return ["counts only, no energy: neurochain report estimates it from --json"]
+    legend = f"E_nJ: a sample, {best.model} ({best.profile_id}); energies are estimates"
+    return [legend, *energy_lines(record, counting), *twin_lines(record)]
+
+
+def _definitions_markdown(record: RunRecord) -> list[str]:
+    lines = [
+        "| definition | AC | MAC | operations a sample | why it differs |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for d in record.definitions:
+        numbers = ("-" if n is None else f"{n:,.1f}" for n in (d.ac, d.mac, d.total))
+        lines.append(f"| {d.tool} | {' | '.join(numbers)} | {d.counts}; {d.differs} |")
+    return lines
 
 
 _LEGEND = (

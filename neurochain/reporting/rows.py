@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
 
+from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.records import CountSet, LayerRecord, PopulationRecord
 
 __all__ = ["Row", "rows", "totals"]
@@ -19,6 +19,7 @@ class Row:
     effective_percent  effective synaptic operations of the connections a dense engine would visit
     updates            neuron updates caused by input (a nonzero weight's event, or a bias)
     rate               spikes per neuron and step
+    energy_nj          a sample, of one estimate: the layer's and its population's
     """
 
     layer: str
@@ -37,10 +38,19 @@ class Row:
     updates: int | None = None
     spikes_out: int | None = None
     rate: float | None = None
+    energy_nj: float | None = None
+    energy_percent: float | None = None
 
 
-def rows(counts: CountSet) -> list[Row]:
+def rows(counts: CountSet, energy: EnergyRecord | None = None) -> list[Row]:
     """A row per layer in execution order; a population's figures stand with its last layer."""
+    table = _rows(counts)
+    if energy is None:
+        return table
+    return [_priced(row, counts, energy) for row in table]
+
+
+def _rows(counts: CountSet) -> list[Row]:
     populations = {p.name: p for p in counts.populations}
     last = {layer.target: layer.name for layer in counts.layers}
     shown = [
@@ -51,13 +61,38 @@ def rows(counts: CountSet) -> list[Row]:
     return [*shown, *(_population_row(p) for p in alone)]
 
 
-def totals(counts: CountSet) -> Row:
+def totals(counts: CountSet, energy: EnergyRecord | None = None) -> Row:
     """The sums over all layers and populations."""
+    total = _totals(counts)
+    if energy is None:
+        return total
+    nj = energy.per_sample.nominal_j * 1e9
+    return replace(total, energy_nj=nj, energy_percent=100.0 if nj else None)
+
+
+def _priced(row: Row, counts: CountSet, energy: EnergyRecord) -> Row:
+    """The row with the energy of its layer and of the population whose figures it shows."""
+    joules = {(e.part, e.name): e.nominal_j for e in energy.rows}
+    targets = {layer.name: layer.target for layer in counts.layers}
+    spent = joules.get(("layer", row.layer), 0.0) if row.params is not None else 0.0
+    if row.params is None:
+        spent += joules.get(("population", row.layer), 0.0)
+    elif row.updates is not None:
+        spent += joules.get(("population", targets[row.layer]), 0.0)
+    whole = energy.total.nominal_j
+    return replace(
+        row,
+        energy_nj=1e9 * spent / max(1, counts.samples),
+        energy_percent=100.0 * spent / whole if whole else None,
+    )
+
+
+def _totals(counts: CountSet) -> Row:
     layers, populations = counts.layers, counts.populations
     ac = sum(x.synops_effective_ac for x in layers)
     mac = sum(x.synops_effective_mac for x in layers)
     dense = sum(x.dense_inbounds for x in layers if x.params)
-    weights = sum(_weights(x) for x in layers)
+    weights = sum(x.weights for x in layers)
     updates = sum(p.updates for p in populations)
     spikes = sum(p.spikes_out for p in populations)
     return Row(
@@ -85,7 +120,7 @@ def _row(layer: LayerRecord, population: PopulationRecord | None) -> Row:
         kind=layer.kind,
         out_shape=tuple(layer.out_shape),
         params=layer.params,
-        nonzero_percent=_percent(layer.nonzero_params, _weights(layer)),
+        nonzero_percent=_percent(layer.nonzero_params, layer.weights),
         events_in=layer.events_in,
         ac=layer.synops_effective_ac,
         mac=layer.synops_effective_mac,
@@ -112,14 +147,6 @@ def _population_row(population: PopulationRecord) -> Row:
 
 def _effective(layers: Iterable[LayerRecord]) -> int:
     return sum(x.synops_effective_ac + x.synops_effective_mac for x in layers)
-
-
-def _weights(layer: LayerRecord) -> int:
-    """Parameters without biases: one a channel for convolutions, one a neuron otherwise."""
-    if not layer.params or not layer.bias_adds:
-        return layer.params
-    convolution = layer.kind.startswith("conv")
-    return layer.params - (layer.out_shape[0] if convolution else prod(layer.out_shape))
 
 
 def _percent(part: int, whole: int) -> float | None:

@@ -60,7 +60,7 @@ def test_simulate_json_is_the_report(invoke, files: Path, engine: str) -> None:
             "--json",
         )
     )  # fmt: skip
-    assert (run["schema"], run["schema_version"], run["counting"]) == ("neurochain.run", 1, "model")
+    assert (run["schema"], run["schema_version"], run["counting"]) == ("neurochain.run", 2, "model")
     assert run["meta"]["samples"] == 5
     assert run["meta"]["timesteps"] == 6
     assert run["meta"]["dt_s"] == 1e-3

@@ -57,7 +57,10 @@ def test_a_population_without_a_layer_is_shown(record: RunRecord) -> None:
 def test_text_says_what_is_left_out(record: RunRecord) -> None:
     text = render_text(record, width=200)
     assert text.splitlines()[0].split()[:3] == ["layer", "type", "out"]
-    assert "counts only, no energy" in text
+    assert "energies are estimates" in text
+    assert "missing: weight fetch, membrane access, idle neuron updates, packets" in text
+    alone = msgspec.structs.replace(record, energy=[])
+    assert "counts only, no energy" in render_text(alone, width=200)
     assert "as trained (model set)" in text
     assert "as lowered (deployed set)" in render_text(record, "deployed", 200)
 
@@ -111,6 +114,9 @@ def test_html_is_self_contained_and_escaped(record: RunRecord) -> None:
     assert name not in page
     tags = _Tags()
     tags.feed(page)
-    assert not {tag for tag, _ in tags.seen} & {"script", "link", "img", "iframe"}
+    assert not {tag for tag, _ in tags.seen} & {"link", "img", "iframe", "object", "embed"}
     assert not any({"src", "href"} & set(attributes) for _, attributes in tags.seen)
+    assert "default-src 'none'" in page
+    assert "url(" not in page
+    assert "@import" not in page
     assert "Accuracy 50.00 %" in page

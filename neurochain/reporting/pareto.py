@@ -1,0 +1,132 @@
+"""Several runs: which ones no other beats in accuracy, synops, energy and size at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neurochain.reporting.compare import aligned_lines, markdown_lines
+from neurochain.reporting.energy_text import primary
+from neurochain.reporting.records import RunRecord
+from neurochain.reporting.values import figures
+
+__all__ = ["AXES", "Point", "energy_note", "pareto", "points_dict", "render_pareto"]
+
+AXES = ("accuracy", "synops", "energy_j", "size_bytes")
+_MORE_IS_BETTER = ("accuracy",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One run. accuracy None where it was not evaluated; best: no other run beats it."""
+
+    name: str
+    model_hash: str
+    weights: str
+    accuracy: float | None
+    synops: float
+    energy_j: float | None
+    energy_model: str
+    size_bytes: float
+    best: bool
+
+
+def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") -> tuple[Point, ...]:
+    """A point for each named run, in the given order.
+
+    A run is beaten where another is at least as good on every axis that all runs have, and better
+    on one. Energy is such an axis where one model and price list stands behind all of them.
+    """
+    values = [figures(record, counting) for _, record in records]
+    models = [_model(record, counting) for _, record in records]
+    axes = [axis for axis in AXES if all(axis in v for v in values)]
+    if len(set(models)) > 1:  # energies of different models are no axis
+        axes = [axis for axis in axes if axis != "energy_j"]
+    return tuple(
+        Point(
+            name=name,
+            model_hash=record.meta.model_hash,
+            weights=record.meta.weights,
+            accuracy=v.get("accuracy"),
+            synops=v["synops"],
+            energy_j=v.get("energy_j"),
+            energy_model=model,
+            size_bytes=v["size_bytes"],
+            best=not any(_beats(other, v, axes) for other in values),
+        )
+        for (name, record), v, model in zip(records, values, models, strict=True)
+    )
+
+
+def _model(record: RunRecord, counting: str) -> str:
+    """The model and price list behind energy_j, "" where there is none."""
+    best = primary(record, counting)
+    return "" if best is None else f"{best.model} {best.profile_id}"
+
+
+def energy_note(points: Sequence[Point]) -> str:
+    """What stands behind the energies."""
+    models = list(dict.fromkeys(p.energy_model for p in points if p.energy_model))
+    if len(models) == 1:
+        return f"energy: {models[0]}, an estimate"
+    return f"energies are of different models ({', '.join(models)}): not compared" if models else ""
+
+
+def _beats(a: dict[str, float], b: dict[str, float], axes: Sequence[str]) -> bool:
+    sides = [(-1 if axis in _MORE_IS_BETTER else 1, axis) for axis in axes]
+    costs = [(sign * a[axis], sign * b[axis]) for sign, axis in sides]
+    return all(x <= y for x, y in costs) and any(x < y for x, y in costs)
+
+
+def points_dict(points: Sequence[Point], counting: str) -> dict[str, Any]:
+    """Plain data."""
+    return {
+        "counting": counting,
+        "runs": [{name: getattr(p, name) for name in Point.__slots__} for p in points],
+    }
+
+
+def render_pareto(points: Sequence[Point], *, form: str = "text") -> str:
+    """The table as text, markdown or csv; "*" marks runs that no other beats."""
+    if form == "csv":
+        names = list(Point.__slots__)
+        cells = [
+            ["" if getattr(p, n) is None else str(getattr(p, n)) for n in names] for p in points
+        ]
+        return "\n".join(",".join(_quoted(text) for text in line) for line in [names, *cells])
+    head = [
+        "run",
+        "weights",
+        "accuracy %",
+        "synops/sample",
+        "energy/sample nJ",
+        "size bytes",
+        "best",
+    ]
+    lines = [
+        [
+            p.name,
+            p.weights,
+            "-" if p.accuracy is None else f"{100 * p.accuracy:.2f}",
+            f"{p.synops:,.1f}",
+            "-" if p.energy_j is None else f"{1e9 * p.energy_j:,.4g}",
+            f"{p.size_bytes:,.0f}",
+            "*" if p.best else "",
+        ]
+        for p in points
+    ]
+    table = markdown_lines if form == "markdown" else aligned_lines
+    note = (
+        "synops and energy a sample; * no other run is at least as good on every axis that all "
+        "have, and better on one"
+    )
+    return "\n".join([*table([head, *lines]), "", note, energy_note(points)])
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
