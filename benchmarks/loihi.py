@@ -108,8 +108,8 @@ def main():
         fired = ", ".join(f"{expected[0][f'l{k}'].mean():.1%}" for k in range(3))
         a, b, c = median(ours), median(theirs), median(runtime)
         print(
-            f"input {rate:.0%}, layers {fired}: {a:.2f} us, Lava's models {b:.0f} us, {b / a:.0f}x; "
-            f"in the runtime {c:.0f} us, {c / a:.0f}x",
+            f"input {rate:.0%}, layers {fired}: {a:.2f} us, Lava's models {b:.0f} us, "
+            f"{b / a:.0f}x; in the runtime {c:.0f} us, {c / a:.0f}x",
             flush=True,
         )
 
