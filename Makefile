@@ -112,7 +112,13 @@ test: $(STAMPS)/dev $(STAMPS)/interop
 fuzz: $(STAMPS)/dev $(STAMPS)/interop
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n $(JOBS) -m hypothesis --timeout 3600 $(PYTEST_ARGS)
 
-judges: $(STAMPS)/dev $(STAMPS)/interop
+# ONNX Runtime, with which `make judges` must be able to compare; `make test` skips without it.
+$(STAMPS)/ort: $(STAMPS)/dev constraints.txt
+	@echo "set-up: for the judges: onnx onnxruntime"
+	@$(PIP) install $(QUIET) --constraint constraints.txt 'onnx>=1.21' 'onnxruntime>=1.20'
+	@touch $@
+
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/ort
 	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
