@@ -14,7 +14,7 @@ from neurochain.errors import Finding, InputError, InternalError
 from neurochain.exporters.c.image import Image
 from neurochain.simulators.event.engine import PreparedRun
 
-__all__ = ["case_source", "load_results", "results_of", "runtime_folder", "table_source"]
+__all__ = ["case_source", "load_results", "render", "results_of", "runtime_folder", "table_source"]
 
 _HERE = Path(__file__).resolve().parent
 
@@ -24,7 +24,8 @@ def runtime_folder() -> Path:
     return _HERE / "runtime"
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """A template of this folder as text."""
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         undefined=StrictUndefined,
@@ -73,7 +74,7 @@ def case_source(name: str, run: PreparedRun) -> str:
     for array in results_of(run):
         place = image.root(ffi.cast("uint8_t *", ffi.from_buffer(array)))
         results.append((place, array.nbytes))
-    return _render(
+    return render(
         "case.c.j2",
         name=name,
         definitions=list(image.definitions()),
@@ -85,7 +86,7 @@ def case_source(name: str, run: PreparedRun) -> str:
 
 def table_source(names: Iterable[str]) -> str:
     """The C file that lists the cases of a program."""
-    return _render("table.c.j2", names=list(names))
+    return render("table.c.j2", names=list(names))
 
 
 def load_results(run: PreparedRun, data: memoryview) -> memoryview:
