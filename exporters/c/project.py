@@ -14,6 +14,7 @@ from neurochain.exporters.c.source import render
 from neurochain.exporters.c.stream import outputs_of, stream_run
 from neurochain.exporters.job import Job
 from neurochain.network import F32, PortKind
+from neurochain.operators import MaxPool
 from neurochain.simulators.event.engine import PreparedRun
 from neurochain.simulators.reference import run_reference
 from neurochain.simulators.types import EngineResult, Record
@@ -88,6 +89,7 @@ def _row(values: NDArray[Any]) -> str:
 
 def _sources(run: PreparedRun, inputs: dict[str, F32]) -> list[dict[str, Any]]:
     found = []
+    maxima = {p.source for p in run.network.projections if isinstance(p.operator, MaxPool)}
     for source in run.network.sources:
         x = inputs[source.name][0]
         at, idx = np.nonzero(x)
@@ -99,9 +101,10 @@ def _sources(run: PreparedRun, inputs: dict[str, F32]) -> list[dict[str, Any]]:
                 "n": prod(source.shape),
                 "has_values": source.emits is not PortKind.EVENT,
                 "depth": run.packed.depths[source.name],
-                "rows": [_row(step) for step in x] if source.emits is not PortKind.EVENT else [],
+                "has_dense": source.emits is not PortKind.EVENT and source.name in maxima,
                 "start": _row(start),
                 "idx": _row(idx) or "0",
+                "val": _row(x[at, idx]) or "0",
             }
         )
     return found

@@ -62,7 +62,9 @@ def _share(run: PreparedRun) -> None:
         for p in range(ports)
     ]
     most = max(population.n for population in populations)
-    touched, fired = memory.zeros("uint8_t", most), memory.zeros("uint8_t", most)
+    flags = [p.n for k, p in enumerate(populations) if not run.packed.populations[k].is_hot]
+    touched = memory.zeros("uint8_t", most)
+    fired = memory.zeros("uint8_t", max(flags, default=1))  # hot neurons have bits
     bits = memory.zeros("uint64_t", -(-most // 64))
     for k in range(len(populations)):
         struct.population[k].history = memory.ffi.NULL  # the driver's own lists hold it

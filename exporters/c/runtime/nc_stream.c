@@ -29,7 +29,7 @@ void nc_stream_reset(const nc_stream *stream) {
         nc_node *node = run->team->node + k;
         if (s->depth == 0) continue;
         memset(s->past_start, 0, (s->depth + 1) * sizeof *s->past_start);
-        if (s->has_values) memset(s->past_dense, 0, s->depth * s->n * sizeof *s->past_dense);
+        if (s->dense != NULL) memset(s->past_dense, 0, s->depth * s->n * sizeof *s->past_dense);
         node->past = (nc_frames){.start = s->past_start, .idx = s->past_idx, .val = s->past_val,
                                  .dense = s->past_dense, .frames = s->depth};
     }
@@ -38,37 +38,37 @@ void nc_stream_reset(const nc_stream *stream) {
     nc_begin_sample(&worker, 0);
 }
 
-/* Points the source's node at the step's events; lists the values that are not zero. */
+/* Points the source's node at the step's events. */
 static void feed(const nc_stream_source *s, nc_node *node, const nc_stream_input *input) {
-    size_t count = input->count;
-    if (s->has_values) {
-        count = 0;
-        for (size_t i = 0; i < s->n; i++) {
-            if (input->values[i] == 0.0f) continue;
-            s->idx[count] = (uint32_t)i;
-            s->val[count++] = input->values[i];
-        }
-    }
     s->start[0] = 0;
-    s->start[1] = (int64_t)count;
-    node->fed = (nc_frames){.start = s->start, .idx = s->has_values ? s->idx : input->idx,
-                            .val = s->val, .dense = s->has_values ? input->values : NULL,
-                            .frames = 1, .events = count};
+    s->start[1] = (int64_t)input->count;
+    if (s->dense != NULL) {
+        memset(s->dense, 0, s->n * sizeof *s->dense);
+        for (size_t k = 0; k < input->count; k++)
+            s->dense[input->idx[k]] = input->values == NULL ? 1.0f : input->values[k];
+    }
+    node->fed = (nc_frames){.start = s->start, .idx = input->idx, .val = input->values,
+                            .dense = input->values == NULL ? NULL : s->dense, .frames = 1,
+                            .events = input->count};
 }
 
 /* The oldest frame leaves, this step's comes behind the others. */
 static void remember(const nc_stream_source *s, const nc_frames *fed) {
     if (s->depth == 0) return;
     const size_t gone = (size_t)s->past_start[1], kept = (size_t)s->past_start[s->depth] - gone;
-    memmove(s->past_idx, s->past_idx + gone, kept * sizeof *s->past_idx);
-    memcpy(s->past_idx + kept, fed->idx, (size_t)s->start[1] * sizeof *s->past_idx);
+    const size_t count = (size_t)s->start[1];
     for (uint32_t k = 0; k < s->depth; k++) s->past_start[k] = s->past_start[k + 1] - (int64_t)gone;
-    s->past_start[s->depth] = (int64_t)kept + s->start[1];
-    if (!s->has_values) return;
-    memmove(s->past_val, s->past_val + gone, kept * sizeof *s->past_val);
-    memcpy(s->past_val + kept, fed->val, (size_t)s->start[1] * sizeof *s->past_val);
+    s->past_start[s->depth] = (int64_t)(kept + count);
+    memmove(s->past_idx, s->past_idx + gone, kept * sizeof *s->past_idx);
+    if (count != 0) memcpy(s->past_idx + kept, fed->idx, count * sizeof *s->past_idx);
+    if (s->past_val != NULL) {
+        memmove(s->past_val, s->past_val + gone, kept * sizeof *s->past_val);
+        for (size_t k = 0; k < count; k++)
+            s->past_val[kept + k] = fed->val == NULL ? 1.0f : fed->val[k];
+    }
+    if (s->dense == NULL) return;
     memmove(s->past_dense, s->past_dense + s->n, (s->depth - 1) * s->n * sizeof *s->past_dense);
-    memcpy(s->past_dense + (s->depth - 1) * s->n, fed->dense, s->n * sizeof *s->past_dense);
+    memcpy(s->past_dense + (s->depth - 1) * s->n, s->dense, s->n * sizeof *s->past_dense);
 }
 
 nc_status nc_stream_step(const nc_stream *stream, const nc_stream_input *inputs) {

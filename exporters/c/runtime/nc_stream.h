@@ -7,25 +7,23 @@
 
 #include "nc_driver.h"
 
-/* What one source emits in a step. */
+/* What one source emits in a step; all else is 0. */
 typedef struct {
-    const uint32_t *idx; /* sources of events: [count] ascending indices, each below the source's n */
+    const uint32_t *idx; /* [count] ascending, each below the source's n */
     size_t count;
-    const float *values; /* other sources: [n], every element */
+    const float *values; /* [count], finite, none of them 0; NULL: all are 1 (sources of events) */
 } nc_stream_input;
 
 /* ---- what network.c fills ---- */
 typedef struct {
     size_t n;
-    int32_t has_values;
-    int64_t *start;   /* [2] */
-    uint32_t *idx;    /* has_values: [n] scratch */
-    float *val;       /* likewise */
-    uint32_t depth;   /* steps of the past that are still read */
+    int64_t *start;      /* [2] */
+    float *dense;        /* [n]: all elements, where a maximum over values reads them; else NULL */
+    uint32_t depth;      /* steps of the past that are still read */
     int64_t *past_start; /* depth: [depth + 1]; and lists that hold depth full frames, oldest first */
     uint32_t *past_idx;  /* [depth * n] */
-    float *past_val;     /* has_values: likewise */
-    float *past_dense;   /* likewise */
+    float *past_val;     /* likewise; NULL: a source of events */
+    float *past_dense;   /* likewise, where there is dense */
 } nc_stream_source;
 
 typedef struct {
