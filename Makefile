@@ -118,8 +118,15 @@ $(STAMPS)/ort: $(STAMPS)/dev constraints.txt
 	@$(PIP) install $(QUIET) --constraint constraints.txt 'onnx>=1.21' 'onnxruntime>=1.20'
 	@touch $@
 
-judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/ort
-	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+# Brian2 in an environment of its own: its needs are not ours.
+$(STAMPS)/brian2: $(STAMPS)/venv
+	@echo "set-up: for the judges: brian2"
+	@$(PYTHON) -m venv $(VENV)/brian2
+	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7'
+	@touch $@
+
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/ort $(STAMPS)/brian2
+	BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python $(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)

@@ -88,7 +88,8 @@ def magnitudes(projection: Projection) -> NDArray[np.float64]:
     operator = projection.operator
     if isinstance(operator, Csr):
         weights = np.abs(operator.weights.astype(np.float64))
-        return np.bincount(operator.targets, weights, minlength=operator.n_out)
+        sums = np.bincount(operator.targets, weights, minlength=operator.n_out)
+        return np.asarray(sums, dtype=np.float64)
     if isinstance(operator, Dense | Conv):
         weights = operator.weights
         axes = tuple(range(1, weights.ndim))

@@ -15,6 +15,7 @@ GROUP = "neurochain.exporters"
 """Entry point group: name of the format = "module:object", the object being an `Exporter`."""
 
 BUILT_IN = {
+    "brian2": "neurochain.exporters.brian2:EXPORTER",
     "c": "neurochain.exporters.c:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
 }

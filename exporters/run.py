@@ -50,12 +50,14 @@ def export(
 def _missing(job: Job, notes: tuple[NodeNote, ...]) -> list[Finding]:
     """A warning for every node of which the exporter says nothing."""
     network, rated = job.network, {note.name for note in notes}
-    parts = (*network.sources, *network.projections, *network.populations)
+    names = [source.name for source in network.sources]
+    names += [projection.name for projection in network.projections]
+    names += [population.name for population in network.populations]
     what = "the exporter does not say how exactly it writes this."
     return [
-        Finding(where=part.name, what=what, severity=Severity.WARNING)
-        for part in parts
-        if part.name not in rated
+        Finding(where=name, what=what, severity=Severity.WARNING)
+        for name in names
+        if name not in rated
     ]
 
 

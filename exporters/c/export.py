@@ -12,6 +12,7 @@ from neurochain.exporters.c.project import project_texts
 from neurochain.exporters.c.source import runtime_folder
 from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, NodeNote
+from neurochain.exporters.recorded import drawn_note
 from neurochain.simulators.event import pack
 from neurochain.simulators.event.operators import PACKERS
 
@@ -82,10 +83,4 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
         f"{sizes.constant:,} bytes of constants, {sizes.mutable:,} bytes that are written (with "
         "pointers of 64 bits; `make size` says it for a Cortex-M4, code included)."
     )
-    found = [Finding(what=data, severity=Severity.INFO)]
-    if job.inputs is None:
-        drawn = f"the test's input is random events (rate 0.2, seed {job.seed})."
-        found.append(
-            Finding(what=drawn, fix="Give --input to record your own.", severity=Severity.INFO)
-        )
-    return found
+    return [Finding(what=data, severity=Severity.INFO), *drawn_note(job)]

@@ -13,16 +13,14 @@ from neurochain.exporters.c.image import Image, float_text
 from neurochain.exporters.c.source import render
 from neurochain.exporters.c.stream import outputs_of, stream_run
 from neurochain.exporters.job import Job
+from neurochain.exporters.recorded import RECORDED_STEPS, recorded_inputs
 from neurochain.network import F32, PortKind
 from neurochain.operators import MaxPool
 from neurochain.simulators.event.engine import PreparedRun
 from neurochain.simulators.reference import run_reference
 from neurochain.simulators.types import EngineResult, Record
 
-__all__ = ["Sizes", "project_texts", "recorded_inputs"]
-
-RECORDED_STEPS = 20
-"""Steps of input that is drawn where none is given."""
+__all__ = ["Sizes", "project_texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +29,6 @@ class Sizes:
 
     constant: int
     mutable: int
-
-
-def recorded_inputs(job: Job) -> dict[str, F32]:
-    """The first sample of the job's input, or random events by its seed: source -> (1, step, n)."""
-    sources = job.network.sources
-    if job.inputs is not None:
-        return {s.name: np.ascontiguousarray(job.inputs[s.name][:1]) for s in sources}
-    rng = np.random.default_rng(job.seed)
-    return {
-        s.name: (rng.random((1, RECORDED_STEPS, prod(s.shape))) < 0.2).astype(np.float32)
-        for s in sources
-    }
 
 
 def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:

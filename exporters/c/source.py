@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, InternalError
 from neurochain.exporters.c.image import Image
+from neurochain.exporters.render import renderer
 from neurochain.simulators.event.engine import PreparedRun
 
 __all__ = ["case_source", "load_results", "render", "results_of", "runtime_folder", "table_source"]
@@ -26,15 +26,7 @@ def runtime_folder() -> Path:
 
 def render(template: str, **values: Any) -> str:
     """A template of this folder as text."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
-    return environment.get_template(template).render(**values)
+    return renderer(_HERE / "templates")(template, **values)
 
 
 def results_of(run: PreparedRun) -> list[NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -99,9 +99,9 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
 
     from neurochain.exporters.onnx.model import OPSET, sequence_model, state_name, step_model
 
-    models: Mapping[str, object] = {"step.onnx": step_model(network, job.name)}
+    models: dict[str, onnx.ModelProto] = {"step.onnx": step_model(network, job.name)}
     if network.sources:
-        models = {**models, "sequence.onnx": sequence_model(network, job.name)}
+        models["sequence.onnx"] = sequence_model(network, job.name)
     for name, model in models.items():
         onnx.checker.check_model(model, full_check=total < MOST_BYTES // 4)
         onnx.save(model, folder / name)

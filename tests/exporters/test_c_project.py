@@ -1,4 +1,4 @@
-"""`export --to c`: projects that are built, and whose own test passes, here and for Cortex-M, RISC-V."""
+"""`export --to c`: projects that are built and whose own test passes, here and on bare metal."""
 
 import shutil
 import subprocess
