@@ -47,7 +47,7 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
         "populations": [p.name for p in job.network.populations],
         "projections": [p.name for p in run.packed.projections],
         "states": _states(run, image),
-        "lates": _lates(run, image),
+        "late_biases": _late_biases(run, image),
     }
     facts |= {"network": network, "run": state}
     recorded = _recorded(job, run, facts, inputs)
@@ -133,7 +133,7 @@ def _states(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
     return found
 
 
-def _lates(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
+def _late_biases(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
     found = []
     for k, projection in enumerate(run.packed.projections):
         pointer = run.struct[0].projection[k].bias_from
