@@ -123,8 +123,21 @@ test: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 fuzz: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n $(JOBS) -m hypothesis --timeout 3600 $(PYTEST_ARGS)
 
-judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava
-	$(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+# ONNX Runtime, with which `make judges` must be able to compare; `make test` skips without it.
+$(STAMPS)/ort: $(STAMPS)/dev constraints.txt
+	@echo "set-up: for the judges: onnx onnxruntime"
+	@$(PIP) install $(QUIET) --constraint constraints.txt 'onnx>=1.21' 'onnxruntime>=1.20'
+	@touch $@
+
+# Brian2 in an environment of its own: its needs are not ours.
+$(STAMPS)/brian2: $(STAMPS)/venv
+	@echo "set-up: for the judges: brian2"
+	@$(PYTHON) -m venv $(VENV)/brian2
+	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7'
+	@touch $@
+
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(STAMPS)/ort $(STAMPS)/brian2
+	BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python $(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)

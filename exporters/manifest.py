@@ -16,6 +16,7 @@ class Fidelity(StrEnum):
 
     EXACT = "exact"  # others execute it as the graph says
     ROUNDED = "rounded"  # the same, but the reader's float32 parameters are not exactly ours
+    APPROXIMATE = "approximate"  # the same up to float32 rounding, within the bound that is named
     LOSSY = "lossy"  # others execute it differently
     REFUSED = "refused"  # the format cannot hold it
 

@@ -4,6 +4,12 @@
 `runtime/` holds the C that is the same for every network. The kernel is that of the simulator.
 """
 
+from neurochain.exporters.c.export import check, write
 from neurochain.exporters.c.source import case_source, load_results, runtime_folder, table_source
+from neurochain.exporters.job import Exporter
 
-__all__ = ["case_source", "load_results", "runtime_folder", "table_source"]
+__all__ = ["EXPORTER", "case_source", "load_results", "runtime_folder", "table_source"]
+
+EXPORTER = Exporter(
+    summary="a stand-alone C11 project that runs step by step", check=check, write=write
+)

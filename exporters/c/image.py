@@ -18,7 +18,7 @@ import numpy as np
 from neurochain.errors import InternalError
 from neurochain.simulators.event.kernel import Memory
 
-__all__ = ["Image", "Region"]
+__all__ = ["Image", "Region", "float_text"]
 
 _VALUES_A_LINE = 12
 _ALIGNMENT = 16
@@ -91,6 +91,10 @@ class Image:
         if k >= 0 and address <= self._regions[k].start + max(self._regions[k].size - 1, 0):
             return self._regions[k]
         raise InternalError(f"the image of the network has a pointer to nowhere ({pointer}).")
+
+    def reached(self) -> list[Region]:
+        """The arrays that are defined."""
+        return [region for region in self._regions if region.start in self._names]
 
     def definitions(self) -> Iterator[str]:
         """All arrays reached so far, each after what it points at."""
@@ -187,13 +191,13 @@ def _numbers(ctype: str, values: Any) -> list[str]:
 
 def _number(ctype: str, value: Any) -> str:
     if ctype == "float":
-        return _float(value)
+        return float_text(value)
     if ctype == "int64_t" and value == -(2**63):
         return "INT64_MIN"
     return _LITERAL.get(ctype, "{}").format(int(value))
 
 
-def _float(value: float) -> str:
+def float_text(value: float) -> str:
     """The very bits: hexadecimal, which loses none. A NaN keeps no payload, and needs none."""
     if isnan(value):
         return '__builtin_nanf("")'

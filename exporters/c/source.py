@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, InternalError
 from neurochain.exporters.c.image import Image
+from neurochain.exporters.render import renderer
 from neurochain.simulators.event.engine import PreparedRun
 
-__all__ = ["case_source", "load_results", "results_of", "runtime_folder", "table_source"]
+__all__ = ["case_source", "load_results", "render", "results_of", "runtime_folder", "table_source"]
 
 _HERE = Path(__file__).resolve().parent
 
@@ -24,16 +24,9 @@ def runtime_folder() -> Path:
     return _HERE / "runtime"
 
 
-def _render(template: str, **values: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
-    return environment.get_template(template).render(**values)
+def render(template: str, **values: Any) -> str:
+    """A template of this folder as text."""
+    return renderer(_HERE / "templates")(template, **values)
 
 
 def results_of(run: PreparedRun) -> list[NDArray[Any]]:
@@ -73,7 +66,7 @@ def case_source(name: str, run: PreparedRun) -> str:
     for array in results_of(run):
         place = image.root(ffi.cast("uint8_t *", ffi.from_buffer(array)))
         results.append((place, array.nbytes))
-    return _render(
+    return render(
         "case.c.j2",
         name=name,
         definitions=list(image.definitions()),
@@ -85,7 +78,7 @@ def case_source(name: str, run: PreparedRun) -> str:
 
 def table_source(names: Iterable[str]) -> str:
     """The C file that lists the cases of a program."""
-    return _render("table.c.j2", names=list(names))
+    return render("table.c.j2", names=list(names))
 
 
 def load_results(run: PreparedRun, data: memoryview) -> memoryview:

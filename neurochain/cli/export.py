@@ -1,4 +1,4 @@
-"""neurochain export SOURCE --to nir -o OUT.nir."""
+"""neurochain export SOURCE --to FORMAT -o OUT."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from neurochain.cli.options import (
     CompileOptions,
     InputOptions,
     compile_options,
-    ending,
     json_option,
     source_argument,
 )
 
 if TYPE_CHECKING:
+    from neurochain.cli.data import RunInput
+    from neurochain.cli.sources import Opened
     from neurochain.exporters.manifest import Manifest
 
 __all__ = ["command"]
@@ -28,23 +29,30 @@ __all__ = ["command"]
     "export",
     epilog="\b\nneurochain export model.nchain --to nir -o model.nir\n"
     "neurochain export model.nchain --for norse -o norse.nir\n"
-    "neurochain export mnist-mlp-subtract -o m.nir --allow-lossy --input demo",
+    "neurochain export mnist-mlp-subtract -o m.nir --allow-lossy --input demo\n"
+    "neurochain export mnist-mlp --to onnx -o mnist-onnx\n"
+    "neurochain export mnist-mlp --weights int8 --to c -o mnist-c --input demo --limit 1",
 )
 @source_argument
 @click.option(
-    "--to", "form", type=click.Choice(["nir"]), default="nir", show_default=True, help="Format."
+    "--to",
+    "form",
+    default="nir",
+    show_default=True,
+    metavar="FORMAT",
+    help="nir (a file), or a folder: brian2, c, onnx, or what an installed package brings.",
 )
 @click.option(
     "-o",
     "--output",
     type=PATH,
     required=True,
-    callback=ending(".nir"),
-    metavar="OUT.NIR",
-    help="Where to write it.",
+    metavar="OUT",
+    help="Where to write it: OUT.nir, or the name of a folder.",
 )
+@click.option("--force", is_flag=True, help="Replace what is there under that name.")
 @click.option(
-    "--allow-lossy", is_flag=True, help="Also write what other programs execute differently."
+    "--allow-lossy", is_flag=True, help="nir: also write what other programs execute differently."
 )
 @click.option(
     "--for",
@@ -52,15 +60,16 @@ __all__ = ["command"]
     type=click.Choice(["reference", "norse", "spikingjelly", "snntorch"]),
     default="reference",
     show_default=True,
-    help="Who is to read it. reference: the graph as it is, which reads back here bit-identical; "
-    "else an equal graph in the form which that program runs as it is meant.",
+    help="nir: who is to read it. reference: the graph as it is, which reads back here "
+    "bit-identical; else an equal graph in the form which that program runs as it is meant.",
 )
 @click.option(
     "--input",
     "data",
     metavar="FILE|demo",
-    help="Run the network and the written graph, as its reader takes it, on this input, and say "
-    "where their spikes differ. As of `neurochain simulate`.",
+    help="nir: run the network and the written graph, as its reader takes it, on this input, and "
+    "say where their spikes differ. c, brian2: its first sample goes out with the network. As of "
+    "`neurochain simulate`.",
 )
 @click.option(
     "--steps",
@@ -74,6 +83,7 @@ def command(
     source: str,
     form: str,
     output: Path,
+    force: bool,
     allow_lossy: bool,
     reader: str,
     data: str | None,
@@ -84,33 +94,83 @@ def command(
 ) -> None:
     """Write a network in another format.
 
-    Every node is exact, or the export is refused with the reason (exit code 4); --allow-lossy also
-    writes nodes that other programs would execute differently, and lists them. How much they differ
-    is measured on the input that --input gives.
+    Every node is exact, or rated by name: approximate within a bound, or the export is refused with
+    all reasons at once (exit code 4). Nothing is overwritten without --force, and a folder appears
+    as a whole or not at all. For nir, --allow-lossy also writes nodes that other programs would
+    execute differently, and lists them; how much they differ is measured on the input that --input
+    gives.
     """
-    from neurochain.cli.data import open_data
-    from neurochain.cli.output import emit, emit_json, finding_dict, note_findings
+    from neurochain.cli.output import note_findings
     from neurochain.cli.sources import open_source
-    from neurochain.errors import InputError
-    from neurochain.exporters.nir import write_nir
+    from neurochain.exporters.folder import refuse_existing
 
     if data is None and not (steps is limit is None):
         raise click.UsageError("--steps and --limit are about the input: give --input.")
+    if form == "nir" and output.suffix != ".nir":
+        raise click.BadParameter(f"{output}: the name must end in .nir.", param_hint="'-o'")
+    if form != "nir" and (allow_lossy or reader != "reference"):
+        raise click.UsageError("--allow-lossy and --for are about --to nir.")
+    refuse_existing(output, force=force)
+    if form != "nir":
+        from neurochain.exporters.registry import find_exporter
+
+        find_exporter(form)  # an unknown format is said before the source is read
     opened = open_source(source, CompileOptions(**options))
+    given = None
+    if data is not None:
+        from neurochain.cli.data import open_data
+
+        given = open_data(opened, InputOptions(input=data, steps=steps, limit=limit))
+    if form == "nir":
+        manifest = _to_nir(opened, output, given, allow_lossy=allow_lossy, reader=reader)
+    else:
+        manifest = _to_folder(opened, form, output, given, force=force)
+    note_findings(manifest.findings)
+    _say(manifest, output, as_json=as_json)
+
+
+def _to_nir(
+    opened: Opened, output: Path, given: RunInput | None, *, allow_lossy: bool, reader: str
+) -> Manifest:
+    from neurochain.errors import InputError
+    from neurochain.exporters.nir import write_nir
+
     graph = opened.artifact.graph
     if graph is None:
-        raise InputError(f"{source}: holds no graph, only the network. Compile its source again.")
-    inputs = None
-    if data is not None:
-        inputs = open_data(opened, InputOptions(input=data, steps=steps, limit=limit)).batches()
-    manifest = write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
-    note_findings(manifest.findings)
+        raise InputError(
+            f"{opened.name}: holds no graph, only the network. Compile its source again."
+        )
+    inputs = None if given is None else given.batches()
+    return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
+
+
+def _to_folder(
+    opened: Opened, form: str, output: Path, given: RunInput | None, *, force: bool
+) -> Manifest:
+    from neurochain.exporters.job import Job
+    from neurochain.exporters.run import export
+    from neurochain.inputs.event_frames import EventFrames
+    from neurochain.session import prepare_inputs
+
+    network, inputs = opened.artifact.network, None
+    if given is not None:
+        arrays = prepare_inputs(network, next(given.batches()))
+        inputs = {
+            name: x.dense() if isinstance(x, EventFrames) else x for name, x in arrays.items()
+        }
+    job = Job(network=network, name=Path(opened.name).stem, inputs=inputs)
+    return export(job, form, output, force=force)
+
+
+def _say(manifest: Manifest, output: Path, *, as_json: bool) -> None:
+    from neurochain.cli.output import emit, emit_json, finding_dict
+
     if as_json:
         found = [finding_dict(f) for f in manifest.findings]
         emit_json("export", {**manifest_dict(manifest), "findings": found})
         return
     for node in manifest.notes:
-        emit(f"{node.fidelity.value:8} {node.name} ({node.kind}) {node.reason}".rstrip())
+        emit(f"{node.fidelity.value:11} {node.name} ({node.kind}) {node.reason}".rstrip())
     for line in divergence_lines(manifest):
         emit(line)
     emit(f"wrote {output}")

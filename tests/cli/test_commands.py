@@ -180,7 +180,7 @@ def test_export_and_back(invoke, files: Path, tmp_path: Path) -> None:
 
 def test_export_measures_what_is_lossy(invoke, tmp_path: Path) -> None:
     out = tmp_path / "lossy.nir"
-    arguments = ("export", "mnist-mlp-subtract", "-o", out, "--allow-lossy")
+    arguments = ("export", "mnist-mlp-subtract", "-o", out, "--allow-lossy", "--force")
     assert "divergence: not measured" in ok(invoke(*arguments)).stdout
     assert data(invoke(*arguments, "--json"))["divergence"] is None
     measured = (*arguments, "--input", "demo", "--limit", "2")

@@ -1,0 +1,45 @@
+"""What every exporter to a folder is given, and what it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurochain.errors import Finding
+from neurochain.exporters.manifest import NodeNote
+from neurochain.network import F32, Network
+
+__all__ = ["Exporter", "Job"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """One export.
+
+    network   what to write
+    name      how the source is called, for titles
+    inputs    source -> (sample, step, n) float32: input to record or measure with, None: none given
+    seed      of the input that an exporter draws where it needs one and none is given
+    """
+
+    network: Network
+    name: str
+    inputs: Mapping[str, F32] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporter:
+    """A format.
+
+    summary  one line for `--help`
+    check    rates every source, projection and population; refuses by a note, never by raising,
+             so that all refused nodes are named at once
+    write    writes the files into an empty folder; it runs only where nothing is refused, and
+             returns what is worth knowing about the whole
+    """
+
+    summary: str
+    check: Callable[[Job], Sequence[NodeNote]]
+    write: Callable[[Job, Path], Sequence[Finding]]

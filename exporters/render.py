@@ -1,0 +1,27 @@
+"""Templates of source code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+__all__ = ["renderer"]
+
+
+def renderer(folder: Path) -> Callable[..., str]:
+    """`render(template, **values)` for the templates of a folder."""
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # source code, not HTML
+    )
+
+    def render(template: str, **values: object) -> str:
+        return environment.get_template(template).render(**values)
+
+    return render

@@ -1,0 +1,249 @@
+"""`export --to c`: projects that are built and whose own test passes, here and on bare metal."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurochain.exporters.c.stream import outputs_of
+from neurochain.exporters.job import Job
+from neurochain.exporters.registry import find_exporter
+from neurochain.exporters.run import export
+from neurochain.network import Network, OutputPort, Population, PortKind, Projection, Source
+from neurochain.operators import Dense, Operator
+from neurochain.programs import lif_program
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
+
+import engine_cases as cases
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("cc") is None or shutil.which("make") is None, reason="no C compiler, or no make"
+)
+
+
+def _drawn(seed, dtype=None):
+    """A random network without NaN, all of whose populations are outputs, with input."""
+    for again in range(50):
+        rng = np.random.default_rng([11, seed, again])
+        with np.errstate(all="ignore"):
+            network = cases.random_network(rng, dtype or cases.DTYPES[seed % 3])
+            ports = [OutputPort(name=p.name, node=p.name) for p in network.populations]
+            ports += [
+                OutputPort(name=f"{p.name}.v", node=p.name, signal="membrane")
+                for p in network.populations[:1]
+                if p.program.membrane
+            ]
+            network = replace(network, outputs=tuple(ports))
+            inputs = cases.inputs_for(rng, network, batch=1, steps=7)
+            result = cases.run_reference(network, inputs, record=cases.everything(network))
+        values = (*result.emissions.values(), *result.membranes.values())
+        if not any(v.dtype.kind == "f" and np.isnan(v).any() for v in values):
+            return network, inputs
+    raise LookupError("NaN everywhere")
+
+
+def _make(folder, *arguments):
+    return subprocess.run(
+        ["make", "-j2", *arguments], cwd=folder, text=True, capture_output=True, timeout=250
+    )
+
+
+def _kernel_library(folder, *flags):
+    """The parts that are the same for all, built once."""
+    done = _make(folder, *flags, "all")
+    assert done.returncode == 0, done.stderr
+    return folder / "build" / "libnetwork.a"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Objects of the kernel and the driver, without optimisation: builds are then short."""
+    folder = tmp_path_factory.mktemp("built") / "project"
+    network, inputs = _drawn(0)
+    export(Job(network=network, name="built", inputs=inputs), "c", folder)
+    _kernel_library(folder, "OPT=-O0")
+    return folder
+
+
+def _with_objects(built, folder):
+    """Let a project have the objects that it would build to the same bytes."""
+    for path in (built / "build" / "host").rglob("nc_*.o"):
+        place = folder / path.relative_to(built)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks_pass_their_own_test(built, seed, tmp_path):
+    """Skips, recurrence, delays of sources and populations, late biases; all states and counts."""
+    network, inputs = _drawn(seed)
+    folder = tmp_path / "project"
+    manifest = export(Job(network=network, name=f"drawn {seed}", inputs=inputs), "c", folder)
+    assert manifest.exact
+    _with_objects(built, folder)
+    done = _make(folder, "OPT=-O0", "test")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "ok: 7 steps" in done.stdout
+
+
+def test_a_wrong_expectation_fails(built, tmp_path):
+    """The project's test can fail: in an output, a state or a count."""
+    network, inputs = _drawn(1)
+    export(Job(network=network, name="drawn", inputs=inputs), "c", tmp_path / "project")
+    _with_objects(built, tmp_path / "project")
+    header = tmp_path / "project" / "test" / "recorded.h"
+    text = header.read_text()
+    digest = text.partition("recorded_digest = UINT64_C(")[2].partition(")")[0]
+    first = text.partition("recorded_population_counts[][3] = {\n    { ")[2].partition(",")[0]
+    wrong = {
+        "a state differs": text.replace(digest, str(int(digest) ^ 1)),
+        "counts of neurons differ": text.replace(
+            "recorded_population_counts[][3] = {\n    { " + first,
+            "recorded_population_counts[][3] = {\n    { " + str(int(first) + 1),
+        ),
+    }
+    for what, changed in wrong.items():
+        assert changed != text
+        header.write_text(changed)
+        done = _make(tmp_path / "project", "OPT=-O0", "test")
+        assert done.returncode != 0
+        assert what in done.stdout
+
+
+def test_the_same_network_gives_the_same_files(tmp_path):
+    network, inputs = _drawn(2)
+    for name in ("one", "two"):
+        export(Job(network=network, name="drawn", inputs=inputs), "c", tmp_path / name)
+    files = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file()]
+    assert len(files) > 30
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_without_input_it_records_random_events(tmp_path):
+    network, _ = _drawn(3)
+    manifest = export(Job(network=network, name="drawn"), "c", tmp_path / "project")
+    assert any("random events" in finding.what for finding in manifest.findings)
+    assert "RECORDED_STEPS = 20" in (tmp_path / "project" / "test" / "recorded.h").read_text()
+
+
+def test_weights_are_constants(tmp_path):
+    network, inputs = _drawn(1, "int8")
+    export(Job(network=network, name="drawn", inputs=inputs), "c", tmp_path / "project")
+    text = (tmp_path / "project" / "network.c").read_text()
+    assert "static const _Alignas(16) int8_t" in text
+    assert "static _Alignas(16) int8_t" not in text
+    kernel = {p.name for p in (tmp_path / "project" / "kernel").iterdir()}
+    assert "nc_driver.c" not in kernel  # threads
+
+
+class _Strange(Dense):
+    """An operator that no exporter knows."""
+
+    kind = "strange"
+
+
+@pytest.mark.parametrize("form", ["c", "onnx"])
+def test_unknown_operators_are_refused_by_name(form):
+    if form == "onnx":
+        pytest.importorskip("onnx", reason="onnx is not installed (extra ort)")
+    program = lif_program(cases.RESETS[1])
+    weights = np.ones((3, 3), dtype=np.float32)
+    strange: Operator = _Strange(in_shape=(3,), out_shape=(3,), weights=weights)
+    rng = np.random.default_rng(0)
+    network = Network(
+        sources=(Source(name="s", shape=(3,)),),
+        populations=(
+            Population(name="p", shape=(3,), program=program, params=_params(rng, program)),
+            Population(name="q", shape=(3,), program=program, params=_params(rng, program)),
+        ),
+        projections=(
+            Projection(name="one", source="s", target="p", operator=strange),
+            Projection(name="two", source="p", target="q", operator=strange),
+        ),
+        outputs=(),
+        dt_s=1e-3,
+    )
+    notes = find_exporter(form).check(Job(network=network, name="strange"))
+    refused = [note.name for note in notes if note.fidelity == "refused"]
+    assert {"one", "two"} <= set(refused)
+
+
+def _params(rng, program):
+    return cases.params_for(rng, program, 3, per_neuron=False)
+
+
+def test_outputs_are_those_of_the_network():
+    network, _ = _drawn(1)
+    assert len(outputs_of(network)) == len(network.outputs)
+    assert outputs_of(replace(network, outputs=())) == ((network.populations[-1].name, "spike"),)
+    assert PortKind.EVENT  # kinds decide between spikes and values
+
+
+# --- shipped models, other processors -------------------------------------------------------------
+
+
+def _shipped(model, folder, weights="int8"):
+    from neurochain.cli.data import open_data
+    from neurochain.cli.options import CompileOptions, InputOptions
+    from neurochain.cli.sources import open_source
+    from neurochain.quantize import quantize_weights
+
+    opened = open_source(model, CompileOptions())
+    network = opened.artifact.network
+    if weights != "float32":
+        network, _ = quantize_weights(network, weights)
+    x = next(iter(open_data(opened, InputOptions(input="demo", limit=1)).batches()))
+    inputs = {network.sources[0].name: x.reshape(*x.shape[:2], -1).astype(np.float32)}
+    export(Job(network=network, name=model, inputs=inputs), "c", folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("model", ["mnist-mlp", "nmnist-conv"])
+def test_shipped_models_here(model, compiler, tmp_path):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    _shipped(model, tmp_path / "project")
+    done = _make(tmp_path / "project", f"CC={compiler}", "OPT=-O1", "test")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "every output, state and count as recorded" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mnist-mlp", "nmnist-conv"])
+def test_shipped_models_fit_a_microcontroller(model, tmp_path):
+    """int8: linked into 1 MiB of flash and 128 KiB of RAM, run on QEMU's Cortex-M4, bit-equal."""
+    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    _shipped(model, tmp_path / "project")
+    done = _make(tmp_path / "project", "FLASH=1M", "RAM=128K", "cortex-m4", "size")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "every output, state and count as recorded" in done.stdout
+    flash, ram = (
+        int(w) for w in done.stdout.splitlines()[-1].replace(",", "").split() if w.isdigit()
+    )
+    assert flash < 2**20
+    assert ram < 128 * 1024
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7", "rv32imafc", "rv64gc"])
+def test_other_processors(target, tmp_path):
+    """Fails, not skips, without compilers and emulators: shipped models and 20 random networks."""
+    for model in ("mnist-mlp", "mnist-mlp-subtract", "nmnist-conv"):
+        _shipped(model, tmp_path / model)
+    for seed in range(20):
+        network, inputs = _drawn(seed)
+        job = Job(network=network, name=f"drawn {seed}", inputs=inputs)
+        export(job, "c", tmp_path / f"drawn-{seed}")
+    for folder in sorted(tmp_path.iterdir()):
+        done = _make(folder, target)
+        assert done.returncode == 0, done.stderr + done.stdout
+        assert "every output, state and count as recorded" in done.stdout

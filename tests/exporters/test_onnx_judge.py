@@ -1,0 +1,34 @@
+"""`make judges`: ONNX Runtime is there, and equals the reference on many more networks."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurochain.exporters.job import Job
+from neurochain.exporters.run import export
+from neurochain.simulators.reference import run_reference
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
+
+import engine_cases as cases
+import onnx_runs as ort
+
+
+@pytest.mark.judge
+def test_a_thousand_networks(tmp_path):
+    """Fails, not skips, without ONNX Runtime."""
+    import onnx
+    import onnxruntime
+    from test_onnx import _drawn
+
+    print(f"onnx {onnx.__version__}, ONNX Runtime {onnxruntime.__version__}")
+    for seed in range(100, 1100):
+        with np.errstate(all="ignore"):
+            network, inputs = _drawn(seed)
+            want = run_reference(network, inputs, record=cases.everything(network))
+        folder = tmp_path / str(seed)
+        export(Job(network=network, name="drawn"), "onnx", folder)
+        assert not ort.differing(want, *ort.run_steps(folder, network, inputs)), seed
+        assert not ort.differing(want, *ort.run_sequence(folder, network, inputs)), seed
