@@ -42,13 +42,15 @@ class Run:
     raw_spikes       as the chip emits them: in pipelined timing `latency` steps longer, and each
                      population's spikes `Population.start` steps later; else the same as `spikes`.
                      The counts of `activity_deployed`, and the final state, are on this axis too
-    overflow[name]   of integer networks, (sample, step, k): neurons whose register k of the
-                     program's `watch` left its range; there chips and emulators differ
+    overflow[name]   integer networks: int64 (sample, step, k), neurons beyond the k-th width that
+                     the population's program watches (docs/loihi.md)
+
+    In integer networks int32 stands for float32.
     """
 
     spikes: Mapping[str, NDArray[Any]]
     outputs: Mapping[str, NDArray[Any]]
-    membranes: Mapping[str, F32]
+    membranes: Mapping[str, NDArray[Any]]
     final_state: State
     activity: Activity
     activity_deployed: Activity

@@ -238,6 +238,8 @@ def _layer(
         start = raw.bias_from.get(projection.name, np.full(1, projection.bias_from_step))
         steps = np.arange(columns["events_unit"].shape[1])
         counts["bias_adds"] += (steps >= start[:, None]) * np.int64(operator.n_out)
+    elif owner is not None and _has_own_bias(network.node(projection.target)):
+        counts["bias_adds"] += np.int64(operator.n_out)
     if weights is not None:
         counts["weight_read_bytes"] = _weight_bytes(counts, projection, trained_bits, matrix)
     if owner is not None:
@@ -255,6 +257,16 @@ def _layer(
         weight_bits=0 if weights is None else trained_bits,
         connections=connections,
         counts=MappingProxyType(counts),
+    )
+
+
+def _has_own_bias(node: object) -> bool:
+    """An integer neuron adds its bias itself; it is counted with the first layer that feeds it."""
+    return (
+        isinstance(node, Population)
+        and node.program.number == "int32"
+        and "bias" in node.params
+        and bool(np.any(node.params["bias"]))
     )
 
 

@@ -7,7 +7,7 @@
 a is what arrives at port x. On equality at the threshold the neuron is silent. Parameters, int32,
 in Lava's convention: du (decay of the current is du + 1 of 4096), dv (of 4096), vth (mantissa),
 bias at full scale (mantissa 2^exponent). The wrap subtracts or adds 2^24 once where u > 2^23 or
-u <= -2^23, as Lava does. Counted, because chips and emulators differ there: |a| >= 2^15, |u| >= 2^23
+u <= -2^23, as Lava does. Counted, because chips and emulators differ: |a| >= 2^15, |u| >= 2^23
 before the wrap, and |v| >= 2^23 before it is cut.
 """
 

@@ -10,9 +10,31 @@ NC_INLINE vec_i all_i(int32_t x) {
 NC_INLINE lanes above_i(vec_i a, vec_i b) {
     return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b);
 }
+NC_INLINE vec_i within(vec_i low, vec_i x, vec_i high) {
+    return (vec_i)_mm512_min_epi32(_mm512_max_epi32((__m512i)x, (__m512i)low), (__m512i)high);
+}
+NC_INLINE vec_u magnitude(vec_i x) {
+    return (vec_u)_mm512_abs_epi32((__m512i)x);
+}
+NC_INLINE vec_i signed_as(vec_i x, vec_u size) {
+    return (vec_i)_mm512_mask_sub_epi32((__m512i)size, _mm512_movepi32_mask((__m512i)x),
+                                        _mm512_setzero_si512(), (__m512i)size);
+}
 #else
 NC_INLINE lanes above_i(vec_i a, vec_i b) {
     return (lanes)(a > b);
+}
+NC_INLINE vec_i within(vec_i low, vec_i x, vec_i high) {
+    const vec_i up = (vec_i)(x > low), raised = (up & x) | (~up & low), down = (vec_i)(raised < high);
+    return (down & raised) | (~down & high);
+}
+NC_INLINE vec_u magnitude(vec_i x) {
+    const vec_i sign = x >> 31;
+    return (vec_u)(x ^ sign) - (vec_u)sign;
+}
+NC_INLINE vec_i signed_as(vec_i x, vec_u size) {
+    const vec_u sign = (vec_u)(x >> 31);
+    return (vec_i)((size ^ sign) - sign);
 }
 #endif
 NC_INLINE vec_i pick_i(lanes m, vec_i yes, vec_i no) {
@@ -30,10 +52,8 @@ NC_INLINE lanes beyond(vec_i x, int32_t most) { /* |x| > most */
 
 /* x keep / 2^12 toward zero, keep 0 .. 4096: |x| in parts of 12 bits, so that 32 bits hold the products. */
 NC_INLINE vec_i decayed(vec_i x, vec_u keep) {
-    const vec_i sign = x >> 31;
-    const vec_u size = (vec_u)difference_i(x ^ sign, sign);
-    const vec_u kept = (size >> 12) * keep + (((size & 0xFFF) * keep) >> 12);
-    return difference_i((vec_i)kept ^ sign, sign);
+    const vec_u size = magnitude(x);
+    return signed_as(x, (size >> 12) * keep + (((size & 0xFFF) * keep) >> 12));
 }
 
 enum { MOST_INPUT = 0x7FFF, MOST_STATE = 0x7FFFFF };
@@ -54,8 +74,9 @@ NC_INLINE lif_parameters lif_parameters_at(const int32_t each, const nc_lif *h, 
                             all_i(h->theta[0]), all_i(h->bias[0])};
 }
 
-/* One step of a block of 64 neurons; a, u and v are the block's. programs/_loihi.py, in its order. */
-NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_parameters *shared,
+/* One step of a block of 64 neurons; a, u and v are the block's. programs/_loihi.py, in its order. Without
+ * `filter` no current is kept (every keep_u is 0). */
+NC_INLINE lif_flags lif_block(const int32_t each, const int32_t filter, const nc_lif *h, const lif_parameters *shared,
                               size_t first, const int clears, const int32_t *a, int32_t *u,
                               int32_t *v) {
     lif_flags flags = {0, 0, 0, 0, 0};
@@ -64,14 +85,14 @@ NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_par
         const lif_parameters p = each != 0 ? lif_parameters_at(each, h, first + (size_t)k) : *shared;
         const vec_i x = load_i(a + k), old_u = load_i(u + k), old_v = load_i(v + k);
         const vec_i driven = (vec_i)((vec_u)x << 6);
-        const vec_i sum = sum_i(decayed(old_u & kept, p.keep_u), driven);
+        const vec_i sum =
+            filter != 0 ? sum_i(decayed(old_u & kept, p.keep_u), driven) : driven;
         const lanes high = above_i(sum, all_i(MOST_STATE + 1));
         const lanes low = above_i(all_i(-MOST_STATE), sum);
         const vec_i raised = pick_i(low, sum_i(sum, all_i(1 << 24)), sum);
         const vec_i new_u = pick_i(high, difference_i(sum, all_i(1 << 24)), raised);
         const vec_i filled = sum_i(sum_i(decayed(old_v & kept, p.keep_v), new_u), p.bias);
-        vec_i new_v = pick_i(above_i(all_i(-MOST_STATE), filled), all_i(-MOST_STATE), filled);
-        new_v = pick_i(above_i(new_v, all_i(MOST_STATE)), all_i(MOST_STATE), new_v);
+        vec_i new_v = within(all_i(-MOST_STATE), filled, all_i(MOST_STATE));
         const lanes fired = above_i(new_v, p.theta);
         new_v = pick_i(fired, (vec_i){0}, new_v);
         const lanes changed = either(differ(new_u, old_u), differ(new_v, old_v));
@@ -79,9 +100,12 @@ NC_INLINE lif_flags lif_block(const int32_t each, const nc_lif *h, const lif_par
         store_i(v + k, new_v);
         flags.fired |= (uint64_t)bits_in(fired) << k;
         flags.changed |= (uint64_t)bits_in(changed) << k;
-        flags.input |= (uint64_t)bits_in(beyond(x, MOST_INPUT)) << k;
-        flags.current |= (uint64_t)bits_in(beyond(sum, MOST_STATE)) << k;
-        flags.membrane |= (uint64_t)bits_in(beyond(filled, MOST_STATE)) << k;
+        const lanes input = beyond(x, MOST_INPUT), current = beyond(sum, MOST_STATE);
+        const lanes membrane = beyond(filled, MOST_STATE);
+        if (__builtin_expect(bits_in(either(input, either(current, membrane))) == 0, 1)) continue;
+        flags.input |= (uint64_t)bits_in(input) << k;
+        flags.current |= (uint64_t)bits_in(current) << k;
+        flags.membrane |= (uint64_t)bits_in(membrane) << k;
     }
     return flags;
 }
@@ -115,7 +139,8 @@ static NC_TARGET void NC_WIDE(nc_whole_dense_sum)(const nc_dense *d, const nc_sp
 }
 
 /* One block over all frames of a run: as dense_column. */
-NC_INLINE void lif_column(const int32_t type, const int32_t each, const nc_lif_run *r, size_t block) {
+NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t filter,
+                          const nc_lif_run *r, size_t block) {
     const size_t first = block * NC_COLUMNS, left = r->n - first;
     const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
     int32_t a[NC_COLUMNS] __attribute__((aligned(64)));
@@ -138,7 +163,7 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const nc_lif_r
         r->fired[t * r->stride + block] = 0;
         if (count == 0 && settled != 0 && clears == 0) continue;
         whole_sums(type, weights, r->exponent, span, r->spans, a);
-        lif_flags f = lif_block(each, r->lif, &shared, first, clears, a, u, v);
+        lif_flags f = lif_block(each, filter, r->lif, &shared, first, clears, a, u, v);
         r->fired[t * r->stride + block] = f.fired & there;
         r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(f.changed & there);
         const uint64_t large = (f.input | f.current | f.membrane) & there;
@@ -151,12 +176,13 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const nc_lif_r
 
 static NC_TARGET void lif_run_i8(const nc_lif_run *r) {
     for (size_t b = r->first; b < r->end; b++) {
-        if (r->lif->per_neuron == 0) lif_column(NC_I8, 0, r, b);
-        else lif_column(NC_I8, 1, r, b);
+        if (r->lif->per_neuron != 0) lif_column(NC_I8, 1, 1, r, b);
+        else if (r->lif->keep_u[0] != 0) lif_column(NC_I8, 0, 1, r, b);
+        else lif_column(NC_I8, 0, 0, r, b);
     }
 }
 static NC_TARGET void lif_run_i16(const nc_lif_run *r) {
-    for (size_t b = r->first; b < r->end; b++) lif_column(NC_I16, r->lif->per_neuron, r, b);
+    for (size_t b = r->first; b < r->end; b++) lif_column(NC_I16, r->lif->per_neuron, 1, r, b);
 }
 static void NC_WIDE(nc_lif_run)(const nc_lif_run *r) {
     if (r->dense->type == NC_I8) lif_run_i8(r);
@@ -174,13 +200,13 @@ static NC_TARGET size_t NC_WIDE(nc_lif_step)(const nc_lif_step *r) {
         const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
         lif_flags f;
         if (left >= NC_COLUMNS) {
-            f = lif_block(each, r->lif, &shared, j, clears, r->a + j, r->u + j, r->v + j);
+            f = lif_block(each, 1, r->lif, &shared, j, clears, r->a + j, r->u + j, r->v + j);
         } else {
             int32_t u[NC_COLUMNS] = {0}, v[NC_COLUMNS] = {0}, a[NC_COLUMNS] = {0};
             memcpy(a, r->a + j, left * sizeof *a);
             memcpy(u, r->u + j, left * sizeof *u);
             memcpy(v, r->v + j, left * sizeof *v);
-            f = lif_block(each, r->lif, &shared, j, clears, a, u, v);
+            f = lif_block(each, 1, r->lif, &shared, j, clears, a, u, v);
             memcpy(r->u + j, u, left * sizeof *u);
             memcpy(r->v + j, v, left * sizeof *v);
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurochain.network import Network, OutputPort, Population, Projection, Source
+from neurochain.network import Network, OutputPort, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Csr, Dense, split_by_delay
 from neurochain.programs import (
     loihi_delta_program,
@@ -148,7 +148,11 @@ def network_of(spec):
         projections += _projections(spec, c)
     return Network(
         sources=(
-            Source(name="in", shape=spec.shape, emits="graded" if spec.graded_input else "event"),
+            Source(
+                name="in",
+                shape=spec.shape,
+                emits=PortKind.GRADED if spec.graded_input else PortKind.EVENT,
+            ),
         ),
         populations=populations,
         projections=tuple(projections),
