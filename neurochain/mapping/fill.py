@@ -8,8 +8,10 @@ that a source has here makes its list longer by bits(r) - bits(r - 1), the first
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurochain.mapping.demand import Link
 from neurochain.mapping.limits import Limits, Packing
@@ -118,7 +120,7 @@ def _lists(link: Link, neurons: I64, packing: Packing) -> tuple[I64, I64]:
     return np.minimum(sparse, dense), lists
 
 
-def _ranks(sources: I64) -> I64:
+def _ranks(sources: NDArray[np.integer[Any]]) -> I64:
     """How many synapses of the same source stand in front of each."""
     if not sources.size:
         return np.zeros(0, dtype=np.int64)

@@ -142,7 +142,7 @@ def _counted(name: str, emitted: NDArray[Any], shape: tuple[int, ...]) -> I64:
             f"emissions: {name} has shape {emitted.shape}, wanted (sample, step, {n} neurons)."
         )
     flat = emitted.reshape(emitted.shape[0] * emitted.shape[1], n)
-    return np.count_nonzero(flat, axis=0).astype(np.int64)
+    return np.asarray(np.count_nonzero(flat, axis=0), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

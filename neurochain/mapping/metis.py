@@ -71,7 +71,7 @@ def _graph(
             continue
         counts, sources = link.synapses.take(np.arange(demand.size(link.target)))
         targets = np.repeat(np.arange(len(counts)), counts) + first[link.target]
-        ones.append(sources + first[link.source])
+        ones.append(sources.astype(np.int64) + first[link.source])
         others.append(targets)
         weights.append(1 + spikes[link.source][sources])
     one, other, weight = (np.concatenate(part) for part in (ones, others, weights))

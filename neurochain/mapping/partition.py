@@ -55,8 +55,7 @@ def partition(
         begins = _filled(demand, limits, orders, leaving, even=even)
         cut = _joined(demand, limits, _cut(demand, limits, orders, begins))
         most = limits.core.get("output_axons")
-        over = [] if most is None else np.flatnonzero(cut.used["output_axons"] > most)
-        if len(over) == 0:
+        if most is None or (cut.used["output_axons"] <= most).all():
             return cut
         counted = leaving_axons(demand, cut.lists)
         leaving = {node: np.maximum(leaving[node], counted[node]) for node in leaving}
