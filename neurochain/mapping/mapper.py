@@ -34,6 +34,8 @@ _MANY_UNITS = 300
 _MANY_NEURONS = 200_000
 """With more neurons than that, one partition is made beside the sequential one."""
 _SHAKES = 24
+_HOPELESS = 4
+"""A cut with so many times the packets of the best so far is not worth placing well."""
 
 
 class _ChipsError(FitError):
@@ -161,7 +163,7 @@ class _Task:
         failed: list[FitError] = []
         for make in self._ways():
             try:
-                found = make()
+                found = make(best)
             except FitError as error:
                 failed.append(error)
                 continue
@@ -175,7 +177,7 @@ class _Task:
         again = best.at(_shaken(best, self.rng))
         return min(best, again, key=lambda c: c.rank(objective))
 
-    def _ways(self) -> Iterator[Callable[[], _Candidate]]:
+    def _ways(self) -> Iterator[Callable[[_Candidate | None], _Candidate]]:
         """What is tried, each a function that gives a candidate or raises FitError."""
         yield self._sequential
         if self.method in ("sequential", "random"):
@@ -185,7 +187,7 @@ class _Task:
             return
         shapes = self.demand.shapes
         large = sum(self.demand.size(node) for node in shapes) > _MANY_NEURONS
-        for kind in ("space",) if large else ("flat", "rows", "space"):
+        for kind in ("space",) if large else ("space", "rows", "flat"):
             orders = {node: neuron_order(shape, kind) for node, shape in shapes.items()}
             for even in (True,) if large else (False, True):
                 yield partial(self._placed, orders, even=even)
@@ -201,23 +203,27 @@ class _Task:
         place = np.arange(cut.cores, dtype=np.int64)
         return _Candidate(cut, traffic, mesh, place, costs(traffic, place, mesh))
 
-    def _sequential(self) -> _Candidate:
+    def _sequential(self, best: _Candidate | None) -> _Candidate:
         made = self._cut(self._flat(), even=False)
         if self.method == "random":
             return made.at(self.rng.permutation(made.mesh.cores)[: made.cut.cores])
         return made
 
-    def _placed(self, orders: Mapping[str, I64], *, even: bool) -> _Candidate:
+    def _placed(
+        self, orders: Mapping[str, I64], best: _Candidate | None, *, even: bool
+    ) -> _Candidate:
         made = self._cut(orders, even=even)
+        if best is not None and made.costs.packets > _HOPELESS * best.costs.packets:
+            return made
         if self.method == "greedy":
             return made.at(greedy(made.traffic, made.cut.cores, made.mesh))
         return made.at(_refined(made))
 
-    def _metis(self) -> _Candidate:
+    def _metis(self, best: _Candidate | None) -> _Candidate:
         from neurochain.mapping.metis import metis_orders
 
         orders = metis_orders(self.demand, self.limits, self.spikes, self._flat())
-        return self._placed(orders, even=False)
+        return self._placed(orders, best, even=False)
 
 
 def _mesh(cut: Partition, limits: Limits) -> Mesh:
@@ -235,6 +241,8 @@ def _refined(made: _Candidate) -> I64:
     mesh, traffic = made.mesh, made.traffic
     layered, side_by_side = unit_orders(made.cut.core_of, made.cut.cores)
     starts = [on_curve(layered, mesh), on_curve(side_by_side, mesh), made.place]
+    if made.cut.cores <= _MANY_UNITS:
+        starts.append(greedy(traffic, made.cut.cores, mesh))
 
     def energy(place: I64) -> int:
         return costs(traffic, place, mesh).energy
