@@ -158,7 +158,7 @@ NETWORKS: Mapping[str, Callable[[], Build]] = {
     "recurrent-sheet": lambda: sheets(8, (128, 128), ((128, 128), 6, 1.0)),
     "recurrent-ring": lambda: sheets(9, (20480,), ((20480,), 120, 0.5)),
     "recurrent-stack": lambda: sheets(
-        10, (96, 96), ((96, 96), 5, 0.9), ((96, 96), 5, 0.9), ((64, 64), 7, 0.9)
+        10, (96, 96), ((96, 96), 5, 0.9), ((96, 96), 5, 0.9), ((64, 64), 9, 0.9)
     ),
 }
 
