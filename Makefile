@@ -41,10 +41,10 @@ KERNEL := setup.py $(wildcard simulators/csrc/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean
+.PHONY: help setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale mapping mapping-scale docs build clean
 
 help:
-	@echo "make setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale docs build clean"
+	@echo "make setup lava demo test lint type sanitize coverage cross callgrind browser fuzz judges battery lava-equal bench scale mapping mapping-scale docs build clean"
 	@echo "(the head of the Makefile lists the variables; CONTRIBUTING.md says what each target does)"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -114,6 +114,13 @@ bench: $(STAMPS)/run
 # Three networks of 10^9 synapses, one after the other: minutes, 4 GiB of memory, 10 GB in SCALE_FOLDER.
 scale: $(STAMPS)/run
 	@$(PY) benchmarks/scale.py $(if $(SCALE_FOLDER),--folder $(SCALE_FOLDER))
+
+# Hop energy of ten networks against sequential fill and random placement; ends with 1 where a goal is missed.
+mapping: $(STAMPS)/run
+	@$(PY) benchmarks/mapping.py
+
+mapping-scale: $(STAMPS)/run
+	@$(PY) benchmarks/mapping_scale.py
 
 # --- tests and checks ---------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurochain.errors import Finding
 from neurochain.graph import Graph
+from neurochain.mapping import Placement
 from neurochain.network import Network
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Artifact:
     decoding    how outputs are read (plain data, `inputs.OutputDecoding`), {} if unknown
     provenance  plain data: neurochain's version, source kind and hash, options, verification
     findings    warnings and infos of the compilation
+    placement   on the cores of the target, None without a target
     """
 
     network: Network
@@ -35,6 +37,7 @@ class Artifact:
     decoding: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    placement: Placement | None = None
 
     def __post_init__(self) -> None:
         for name in ("encoding", "decoding", "provenance"):

@@ -29,6 +29,7 @@ from neurochain.artifact.codec import decode, encode, tensor_digest
 from neurochain.errors import Finding, InputError, InternalError, Severity
 from neurochain.files import atomic_path, let_go
 from neurochain.graph import Graph
+from neurochain.mapping import Placement
 from neurochain.network import Network
 from neurochain.operators.checks import slices
 
@@ -63,6 +64,8 @@ def _write(artifact: Artifact, stream: BinaryIO) -> None:
             for f in artifact.findings
         ],
     }
+    if artifact.placement is not None:
+        manifest["placement"] = encode(artifact.placement, tensors)
     text = json.dumps(manifest, separators=(",", ":"), allow_nan=False)
     metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     container.write(stream, tensors, metadata)
@@ -90,6 +93,7 @@ def load_artifact(path: str | os.PathLike[str]) -> Artifact:
     try:
         network = decode(manifest["network"], tensors)
         graph = decode(manifest["graph"], tensors)
+        placement = decode(manifest.get("placement"), tensors)
         findings = tuple(
             Finding(
                 what=str(f["what"]),
@@ -106,9 +110,19 @@ def load_artifact(path: str | os.PathLike[str]) -> Artifact:
         raise InputError(f"{file}: the manifest is damaged ({error!r}). Compile again.") from error
     if not isinstance(network, Network) or not isinstance(graph, Graph | None):
         raise InputError(f"{file}: the manifest holds no network. Compile the model again.")
+    if placement is not None and not _places(placement, network):
+        raise InputError(f"{file}: the placement is of another network. Compile the model again.")
     if not all(isinstance(value, dict) for value in extra.values()):
         raise InputError(f"{file}: the manifest is damaged. Compile the model again.")
-    return Artifact(network=network, graph=graph, findings=findings, **extra)
+    return Artifact(network=network, graph=graph, findings=findings, placement=placement, **extra)
+
+
+def _places(placement: Any, network: Network) -> bool:
+    """Whether every population has as many places as neurons."""
+    return isinstance(placement, Placement) and all(
+        p.name in placement.core_of and placement.core_of[p.name].shape == (p.n,)
+        for p in network.populations
+    )
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

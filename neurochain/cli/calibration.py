@@ -37,7 +37,9 @@ def open_calibrated(
 
     if options.target is None:
         raise InputError("--calibrate: chooses scales of a target. Give --target NAME.")
-    plain = replace(options, target=None, weight_bits=None, calibration=None)
+    plain = replace(
+        options, target=None, weight_bits=None, calibration=None, mapping=None, chips=None
+    )
     opened = open_source(source, plain, **more)
     found = open_data(opened, InputOptions(input=data, part=part, limit=samples))
     note(f"calibration: {found.samples} samples of {Path(found.name).name}, {found.axes}")
@@ -47,6 +49,8 @@ def open_calibrated(
         weight_bits=8 if options.weight_bits is None else options.weight_bits,
         data=np.concatenate(list(found.batches())),
         method=options.calibration,
+        mapping=options.mapping,
+        chips=options.chips,
     )
     return replace(opened, artifact=artifact)
 

@@ -72,7 +72,9 @@ def command(
     Where the PyTorch module is at hand (a checkpoint by neurochain.save, or a state dict with
     --model), every layer and step is compared with it; a difference is refused with exit code 1.
     Without -o nothing is written. With --target the network is then put into a chip's integers and
-    timing; with --calibrate the result says, layer by layer, what that cost.
+    timing, and on its cores; with --calibrate the result says, layer by layer, what that cost. The
+    table of cores says what each uses of every limit; what does not fit is refused with exit code
+    5, the layer, the limit, and the smallest change that would fit.
     """
     from neurochain.artifact import save_artifact
     from neurochain.cli.calibration import open_calibrated
@@ -109,13 +111,20 @@ def command(
 def _summary(artifact: Artifact) -> dict[str, Any]:
     from neurochain.cli.describe import describe
     from neurochain.cli.output import finding_dict
+    from neurochain.cli.placement import plain_placement
 
-    return {**describe(artifact), "findings": [finding_dict(f) for f in artifact.findings]}
+    return {
+        **describe(artifact),
+        **plain_placement(artifact.placement),
+        "findings": [finding_dict(f) for f in artifact.findings],
+    }
 
 
 def _text(artifact: Artifact) -> str:
     from neurochain.cli.calibration import cost_lines
     from neurochain.cli.describe import describe, structure_lines, verification_line
+    from neurochain.cli.placement import placement_lines
 
     lines = [*structure_lines(describe(artifact)), verification_line(artifact)]
-    return "\n".join([*lines, *cost_lines(dict(artifact.provenance))])
+    lines += cost_lines(dict(artifact.provenance))
+    return "\n".join([*lines, *placement_lines(artifact.placement)])

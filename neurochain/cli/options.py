@@ -78,6 +78,8 @@ class CompileOptions:
     target: str | None = None
     weight_bits: int | None = None
     calibration: str | None = None
+    mapping: str | None = None
+    chips: int | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
@@ -102,6 +104,8 @@ class CompileOptions:
             "target": self.target,
             "weight_bits": self.weight_bits,
             "calibration": self.calibration,
+            "mapping": self.mapping,
+            "chips": self.chips,
         }
 
     def _facts(self) -> dict[str, Any] | None:
@@ -268,6 +272,16 @@ _COMPILE = (
         "--calibration",
         type=click.Choice(["spikes", "mse", "percentile", "peak"]),
         help="For --target: how scales are chosen; spikes needs data (compile --calibrate).",
+    ),
+    click.option(
+        "--mapping",
+        type=click.Choice(["hilbert", "greedy", "metis", "sequential", "random", "none"]),
+        help="For --target: how neurons are placed on its cores; hilbert where nothing is said.",
+    ),
+    click.option(
+        "--chips",
+        type=click.IntRange(min=1),
+        help="For --target: the most chips to use; as many as are needed where nothing is said.",
     ),
 )
 

@@ -57,6 +57,8 @@ def compile(
     weight_bits: int | None = None,
     calibrate: Any = None,
     calibration: str | None = None,
+    mapping: str | None = None,
+    chips: int | None = None,
 ) -> Artifact:
     """Compile a network and, where its live module is at hand, verify it against that module.
 
@@ -80,9 +82,12 @@ def compile(
                verification the network is put into its integers, in its timing
     weight_bits  of the target's weights, 8 by default
     calibrate  input as `simulate` takes it, to choose scales and thresholds on
+    mapping    how it is placed on the target's cores: "hilbert" (the default), "greedy", "metis",
+               "sequential"; or "none" (docs/mapping.md)
+    chips      the most to place it on; by default as many as it needs
     calibration  "spikes" (with data), "mse", "percentile" or "peak" (docs/quantisation.md)
     Errors: InputError, UnsupportedError (all findings at once), VerifyError where the compiled
-    network's spikes differ from the module's.
+    network's spikes differ from the module's, FitError where it does not fit the target.
     """
     options = Options(
         dt_s=dt,
@@ -100,13 +105,14 @@ def compile(
         assume=assume,
     )
     chip = {"weight_bits": weight_bits, "calibrate": calibrate, "calibration": calibration}
+    places = {"mapping": mapping, "chips": chips}
     if target is None:
-        refuse_without_target(chip)
+        refuse_without_target({**chip, **places})
     elif weights != "float32":
         raise InputError("weights: a target has its own. Leave out one of the two.")
     if isinstance(source, str | os.PathLike) and Path(source).suffix == ".nchain":
         artifact = _reopened(load_artifact(source), options, weights, fold_batchnorm)
-        return _for_target(artifact, target, weight_bits, calibrate, calibration)
+        return _for_target(artifact, target, weight_bits, calibrate, calibration, places)
     loaded = load_source(source, sample, options)
     folded = fold(loaded.graph)
     lowered = lower_reported(folded.graph)
@@ -137,7 +143,7 @@ def compile(
         },
         findings=tuple(findings),
     )
-    return _for_target(artifact, target, weight_bits, calibrate, calibration)
+    return _for_target(artifact, target, weight_bits, calibrate, calibration, places)
 
 
 def _for_target(
@@ -146,11 +152,12 @@ def _for_target(
     weight_bits: int | None,
     data: Any,
     method: str | None,
+    places: dict[str, Any],
 ) -> Artifact:
     if target is None:
         return artifact
     bits = 8 if weight_bits is None else weight_bits
-    return deploy_artifact(artifact, target, weight_bits=bits, data=data, method=method)
+    return deploy_artifact(artifact, target, weight_bits=bits, data=data, method=method, **places)
 
 
 def check(source: Any, sample: Any = None, **options: Any) -> tuple[Finding, ...]:

@@ -12,12 +12,16 @@ import numpy as np
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.inputs import EventFrames
+from neurochain.mapping import Placement, map_network
 from neurochain.network import F32, Network
 from neurochain.quantize.loihi.deploy import Deployed, deploy
-from neurochain.session import prepare_inputs
+from neurochain.session import prepare_inputs, simulate
 from neurochain.targets import Target, load_target
 
 __all__ = ["deploy_artifact", "refuse_without_target"]
+
+_WEIGHED = 8
+"""Samples whose spikes weigh the traffic between cores."""
 
 
 def deploy_artifact(
@@ -27,14 +31,18 @@ def deploy_artifact(
     weight_bits: int = 8,
     data: Any = None,
     method: str | None = None,
+    mapping: str | None = None,
+    chips: int | None = None,
 ) -> Artifact:
-    """The artefact with its network in the target's integers.
+    """The artefact with its network in the target's integers, placed on its cores.
 
     data    input for calibration, as `simulate` takes it
     method  how scales are chosen, one of quantize.loihi.deploy.CALIBRATIONS
+    mapping  one of mapping.METHODS, "hilbert" by default; "none" leaves the network unplaced
+    chips    the most to place it on, by default as many as it needs
 
     Errors: InputError, UnsupportedError (everything the target refuses), as of
-    `quantize.loihi.deploy.deploy`.
+    `quantize.loihi.deploy.deploy`; FitError where it does not fit the target.
     """
     chip = load_target(target)
     given = None if data is None else _dense(artifact.network, data)
@@ -58,7 +66,24 @@ def deploy_artifact(
             "target": _target_record(chip, made, weight_bits, used),
         },
         findings=(*artifact.findings, *made.findings),
+        placement=_placed(made.network, chip, mapping or "hilbert", chips, given),
     )
+
+
+def _placed(
+    network: Network, chip: Target, method: str, chips: int | None, data: Any
+) -> Placement | None:
+    """On the target's cores, for the spikes of the first samples of the data where there are any.
+
+    A target of one's own that says nothing about cores has no places.
+    """
+    if method == "none" or "cores_per_chip" not in chip.numbers:
+        return None
+    emissions = None
+    if data is not None:
+        few = {name: values[:_WEIGHED] for name, values in data.items()}
+        emissions = simulate(network, few, record="all").raw_spikes
+    return map_network(network, chip, method=method, emissions=emissions, chips=chips)
 
 
 def _dense(network: Network, data: Any) -> dict[str, F32]:
