@@ -8,9 +8,9 @@ from pathlib import Path
 
 from neurochain.errors import Finding
 from neurochain.exporters.manifest import NodeNote
-from neurochain.network import F32, Network
+from neurochain.network import F32, Network, Population
 
-__all__ = ["Exporter", "Job"]
+__all__ = ["Exporter", "Job", "integer_refusal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,3 +43,10 @@ class Exporter:
     summary: str
     check: Callable[[Job], Sequence[NodeNote]]
     write: Callable[[Job, Path], Sequence[Finding]]
+
+
+def integer_refusal(population: Population) -> str:
+    """Why a format that is written for float32 does not take a population; "" where it does."""
+    if population.program.number == "float32":
+        return ""
+    return "calculates in a chip's integers, and this format is written for float32 so far."

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurochain.errors import Finding, Severity
 from neurochain.exporters.brian2.script import FUNCTIONS, arrived_early, script_facts
-from neurochain.exporters.job import Job
+from neurochain.exporters.job import Job, integer_refusal
 from neurochain.exporters.lattice import emission_lattices, exact_sums
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.recorded import drawn_note, recorded_inputs
@@ -61,6 +61,9 @@ def _refusal(network: Network, projection: Projection) -> str:
 
 
 def _neuron_refusal(population: Population) -> str:
+    integers = integer_refusal(population)
+    if integers:
+        return integers
     if population.program.winner:
         return "has neurons that compete; Brian2 updates each by itself."
     unknown = sorted({step.op.value for step in population.program.body} - set(FUNCTIONS))

@@ -34,6 +34,7 @@ from neurochain.network import (
     Source,
 )
 from neurochain.operators import OPERATORS, Identity
+from neurochain.programs.evaluate import OPERATIONS
 from neurochain.simulators.reference import run_reference
 
 NETWORKS = 100
@@ -180,7 +181,7 @@ def _one_operation(op):
     )
 
 
-@pytest.mark.parametrize("op", list(Op))
+@pytest.mark.parametrize("op", list(OPERATIONS))
 def test_every_operation_gives_the_same_float(runtime, op, tmp_path):
     """Any numbers, equal ones among them, division by 0, subnormals."""
     network = _one_operation(op)
@@ -199,7 +200,7 @@ def test_every_operation_gives_the_same_float(runtime, op, tmp_path):
 
 def test_everything_has_its_nodes():
     assert set(WRITTEN) == set(OPERATORS.values())
-    assert set(INSTRUCTIONS) == set(Op)
+    assert set(INSTRUCTIONS) == set(OPERATIONS)
 
 
 def test_standard_operators_in_the_stated_opset(tmp_path):

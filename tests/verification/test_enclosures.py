@@ -19,6 +19,7 @@ from neurochain.network import (
 )
 from neurochain.operators import Dense, Identity, Pool, Route
 from neurochain.programs import evaluate, relay_program
+from neurochain.programs.evaluate import OPERATIONS
 from neurochain.simulators import Record, run
 from neurochain.verification.enclosure import Enclosure, enclose, exact, flow, total
 from neurochain.verification.forced import Forced
@@ -67,7 +68,7 @@ def _inside(rng, enclosure):
     return np.where(apart <= enclosure.error, found, enclosure.value.astype(F))
 
 
-@pytest.mark.parametrize("op", Op)
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_results_lie_in_their_enclosure(op):
     rng = np.random.default_rng([*op.encode()])
     operands = {name: _operand(rng, 20_000) for name in "abc"}
@@ -83,7 +84,7 @@ def test_results_lie_in_their_enclosure(op):
         assert known.mean() > 0.5
 
 
-@pytest.mark.parametrize("op", Op)
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_shared_operands_give_one_result(op):
     rng = np.random.default_rng([1, *op.encode()])
     given = {name: rng.normal(0, 10, 5000).astype(F) for name in "abc"}
