@@ -53,7 +53,9 @@ class Dense(Operator):
 
     def touch(self, active: B8) -> B8:
         """Targets with at least one nonzero weight from an active source."""
-        hits = active.astype(np.float32) @ (self.weights != 0).astype(np.float32).T
+        # BLAS may look at lanes beyond the end, and then NumPy speaks of invalid values in 0 and 1
+        with np.errstate(invalid="ignore"):
+            hits = active.astype(np.float32) @ (self.weights != 0).astype(np.float32).T
         return np.asarray(hits > 0)
 
     def fanout(self, *, nonzero: bool) -> I64:
