@@ -132,7 +132,9 @@ def command(
 def _to_nir(
     opened: Opened, output: Path, given: RunInput | None, *, allow_lossy: bool, reader: str
 ) -> Manifest:
-    from neurochain.errors import InputError
+    from dataclasses import replace
+
+    from neurochain.errors import Finding, InputError, Severity, UnsupportedError
     from neurochain.exporters.nir import write_nir
 
     graph = opened.artifact.graph
@@ -141,7 +143,18 @@ def _to_nir(
             f"{opened.name}: holds no graph, only the network. Compile its source again."
         )
     inputs = None if given is None else given.batches()
-    return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
+    if opened.artifact.network.arithmetic != "loihi":
+        return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
+    what = (
+        "calculates in a chip's integers, which NIR cannot say; its graph is that of the network "
+        "as it was trained."
+    )
+    if not allow_lossy:
+        fix = "Export what --target was given, or write that graph with --allow-lossy."
+        raise UnsupportedError(Finding(where=opened.name, what=what, fix=fix))
+    manifest = write_nir(graph, output, allow_lossy=True, reader=reader, inputs=inputs)
+    said = Finding(where=opened.name, what=what, severity=Severity.WARNING)
+    return replace(manifest, findings=(*manifest.findings, said))
 
 
 def _to_folder(

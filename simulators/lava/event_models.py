@@ -9,6 +9,7 @@ a population updates the neurons that are not at rest.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -141,13 +142,13 @@ class _Connection:
     def _silence(self) -> NDArray[Any]:
         return np.zeros_like(getattr(self, self.BUFFER))
 
+    @abstractmethod
     def _prepare(self) -> NDArray[np.int64]:
         """Done once, when the variables are there; returns the fan-out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sums(self, arrived: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
         """What the targets receive a step later."""
-        raise NotImplementedError
 
     def _stock_sums(self, arrived: NDArray[Any]) -> NDArray[Any]:
         """The stock model's own step on what has arrived; what it sends goes nowhere."""

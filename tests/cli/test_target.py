@@ -117,3 +117,17 @@ def test_analog_input_is_refused_and_counts_need_payloads():
     assert simulate(art, x * 2).spikes["lif2"].shape == (1, 20, 10)
     with pytest.raises(InputError, match="0 and 1 only"):
         simulate(compile(path, target="loihi1"), x * 2)
+
+
+def test_its_nir_file_would_be_another_network(chip, tmp_path):
+    """The graph is the trained one: refused, or written with a warning that says so."""
+    path, _ = chip
+    out = tmp_path / "out.nir"
+    refused = invoke("export", str(path), "--to", "nir", "-o", str(out))
+    assert refused.exit_code == 4
+    assert "calculates in a chip's integers, which NIR cannot say" in refused.stderr
+    assert not out.exists()
+    written = invoke("export", str(path), "--to", "nir", "--allow-lossy", "-o", str(out))
+    assert written.exit_code == 0, written.output
+    assert "as it was trained" in written.stderr
+    assert out.exists()
