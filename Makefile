@@ -160,7 +160,7 @@ type: $(STAMPS)/dev
 
 sanitize: $(STAMPS)/dev
 	@$(PY) tools/freestanding.py
-	@tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
+	@JOBS=$(JOBS) tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
 
 coverage: $(STAMPS)/dev
 	@$(PY) tools/kernel_coverage.py $(BIN) $(PYTEST_ARGS)
