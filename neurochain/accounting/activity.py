@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochain.accounting.mapped import MappedActivity
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.network import I64, Network, Operator, Population, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Identity, MaxPool, Pool, Route
@@ -150,13 +151,18 @@ class PopulationActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Activity:
-    """All counts of a run. `counting` is "model" or "deployed"."""
+    """All counts of a run. `counting` is "model" or "deployed".
+
+    mapped  packets, hops and the work of cores, of a placed network whose spikes were recorded;
+            the same in both sets, since it is what the chip does
+    """
 
     counting: str
     samples: int
     steps: int
     layers: tuple[LayerActivity, ...]
     populations: tuple[PopulationActivity, ...]
+    mapped: MappedActivity | None = None
 
     def per_sample(self, name: str) -> I64:
         """A layer count summed over layers and steps, (sample,) int64."""
@@ -177,6 +183,7 @@ class Activity:
             "steps": self.steps,
             "layers": [layer.to_dict() for layer in self.layers],
             "populations": [population.to_dict() for population in self.populations],
+            **({} if self.mapped is None else {"mapped": self.mapped.to_dict()}),
         }
 
 

@@ -12,6 +12,7 @@ from neurochain.accounting import LAYER_COUNTS, POPULATION_COUNTS, Activity
 from neurochain.errors import InternalError
 from neurochain.network import I64
 from neurochain.reporting.energy import with_energy
+from neurochain.reporting.mapped_records import merge_mapped
 from neurochain.reporting.records import (
     CountSet,
     Evaluation,
@@ -45,6 +46,7 @@ def merge(a: CountSet, b: CountSet) -> CountSet:
         steps=a.steps,
         layers=_each(_merge_layers, a.layers, b.layers),
         populations=_each(_merge_populations, a.populations, b.populations),
+        mapped=merge_mapped(a.mapped, b.mapped),
     )
 
 

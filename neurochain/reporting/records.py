@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
+from neurochain.reporting.mapped_records import MappedRecord
 from neurochain.reporting.trace_records import Traces
 
 __all__ = [
@@ -108,13 +109,17 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
 
 
 class CountSet(_Record, frozen=True, kw_only=True):
-    """All counts of a run in one of the two sets: as trained (model) or as lowered (deployed)."""
+    """All counts of a run in one of the two sets: as trained (model) or as lowered (deployed).
+
+    mapped  of a placed network; the same in both sets, and stored with the deployed one
+    """
 
     counting: Literal["model", "deployed"]
     samples: int
     steps: int
     layers: list[LayerRecord]
     populations: list[PopulationRecord]
+    mapped: MappedRecord | None = None
 
 
 class QuantisedLayer(_Record, frozen=True, kw_only=True):
@@ -226,4 +231,5 @@ class RunRecord(_Record, frozen=True, kw_only=True):
             steps=self.meta.timesteps,
             layers=self.layers,
             populations=self.populations,
+            mapped=self.deployed.mapped,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from neurochain.accounting.activity import LAYER_COUNTS, POPULATION_COUNTS, Activity
+from neurochain.accounting.mapped import MappedSums, mapped_sums
 from neurochain.network import I64
 
 __all__ = ["LayerSums", "PopulationSums", "RunSums", "sums_of"]
@@ -69,13 +70,17 @@ class PopulationSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSums:
-    """A run, or a part of one: `frames` is the number of (sample, step) pairs."""
+    """A run, or a part of one: `frames` is the number of (sample, step) pairs.
+
+    mapped  of a placed network; its own steps are the chip's
+    """
 
     counting: str
     samples: int
     steps: int
     layers: tuple[LayerSums, ...]
     populations: tuple[PopulationSums, ...]
+    mapped: MappedSums | None = None
 
     @property
     def frames(self) -> int:
@@ -128,4 +133,5 @@ def sums_of(activity: Activity, samples: slice = EVERY, steps: slice = EVERY) ->
             )
             for population in activity.populations
         ),
+        mapped=None if activity.mapped is None else mapped_sums(activity.mapped, samples, steps),
     )
