@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from neurochain.mapping import CoreRow, Placement
 from neurochain.network import I64
 
-__all__ = ["Core", "CoreMap", "Link", "core_map"]
+__all__ = ["Core", "CoreMap", "Link", "core_map", "links"]
 
-Loads = tuple[I64, I64, I64, I64]
-"""East and west (height, width - 1), south and north (height - 1, width): `Placement.link_loads`."""
+Loads = tuple[Iterable[Iterable[int]], ...] | tuple[I64, I64, I64, I64]
+"""East and west (height, width - 1), south and north (height - 1, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def core_map(
         width=mesh.width,
         height=mesh.height,
         cores=tuple(cores),
-        links=tuple(_links(placement.link_loads() if loads is None else loads)),
+        links=tuple(links(placement.link_loads() if loads is None else loads)),
         weighed=said[placement.weighed] if weighed is None else weighed,
     )
 
@@ -114,17 +114,18 @@ def _filled(core: Core, row: CoreRow) -> Core:
     )
 
 
-def _links(loads: Loads) -> Iterator[Link]:
-    """Those with packets."""
-    steps = ((0, 1), (0, -1), (1, 0), (-1, 0))
-    for (dy, dx), load in zip(steps, loads, strict=True):
-        back_y, back_x = int(dy < 0), int(dx < 0)
-        for y, x in zip(*load.nonzero(), strict=True):
-            start_x, start_y = int(x) + back_x, int(y) + back_y
-            yield Link(
-                x=start_x,
-                y=start_y,
-                to_x=start_x + dx,
-                to_y=start_y + dy,
-                packets=int(load[y, x]),
-            )
+def links(loads: Loads) -> Iterator[Link]:
+    """Those with packets. loads: as `Placement.link_loads` gives them, arrays or lists."""
+    steps = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    for (dx, dy), rows in zip(steps, loads, strict=True):
+        for y, row in enumerate(rows):
+            for x, packets in enumerate(row):
+                if packets:
+                    start_x, start_y = x + int(dx < 0), y + int(dy < 0)
+                    yield Link(
+                        x=start_x,
+                        y=start_y,
+                        to_x=start_x + dx,
+                        to_y=start_y + dy,
+                        packets=int(packets),
+                    )

@@ -15,9 +15,11 @@ GAP = 2
 LINK = 30
 MARGIN = 20
 LEGEND = 22
+WIDTH = 480
 COLOURS = 10
 ASIDE = 2.5
-"""Lengths in pixels; LINK: length of a link between two routers; ASIDE: from a link's middle."""
+"""Lengths in pixels; LINK: length of a link between two routers; WIDTH: room for the
+caption; ASIDE: from a link's middle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class Frame:
 
 
 def map_svg(cores: CoreMap, title: str, *, alone: bool = True) -> str:
-    """The picture as SVG. alone: a document with its own style; else to stand in a page that has it.
+    """The picture as SVG. alone: a document with its own style; else for a page that has it.
 
     A square is a core, coloured by the population that has most neurons there and the fuller the
     stronger, by the limit that is nearest to its end. A line is a link in one direction, the
@@ -71,8 +73,8 @@ def map_svg(cores: CoreMap, title: str, *, alone: bool = True) -> str:
     return render(
         "map.svg",
         title=title,
-        width=max(right, 420),
-        height=bottom + LEGEND * (1 + len(populations)),
+        width=max(right, WIDTH),
+        height=bottom + LEGEND * (2 + len(populations)),
         core=CORE,
         frames=[
             _frame([c for c in cores.cores if c.chip == chip], chip, tile, pitch)
@@ -87,12 +89,12 @@ def map_svg(cores: CoreMap, title: str, *, alone: bool = True) -> str:
     )
 
 
-def _caption(cores: CoreMap) -> str:
+def _caption(cores: CoreMap) -> tuple[str, str]:
     used = [core for core in cores.cores if core.holds]
-    fullest = max((core.share for core in used), default=0.0)
+    fullest = f"{100 * max((core.share for core in used), default=0.0):.0f} %"
     return (
-        f"{len(used)} of {len(cores.cores)} cores of {cores.target}, the fullest "
-        f"{100 * fullest:.0f} %; busiest link {cores.peak:,} packets for {cores.weighed}"
+        f"{len(used)} of {len(cores.cores)} cores of {cores.target}, the fullest {fullest}",
+        f"busiest link {cores.peak:,} packets for {cores.weighed}",
     )
 
 
