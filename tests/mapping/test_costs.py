@@ -15,7 +15,6 @@ from neurochain.mapping.limits import limits_of
 from neurochain.mapping.mesh import link_loads, mesh_of
 from neurochain.targets import load_target
 
-
 METHODS = ("sequential", "random", "greedy", "hilbert")
 if find_spec("pymetis") is not None:  # the extra `mapping`, which `make setup` installs
     METHODS = (*METHODS, "metis")
