@@ -29,12 +29,11 @@ def _block(projection: Projection, begin: int, end: int) -> tuple[I64, I64, I64]
     operator = projection.operator
     if isinstance(operator, Csr):
         row = slice(operator.indptr[begin], operator.indptr[end])
-        source = np.repeat(np.arange(begin, end), np.diff(operator.indptr[begin : end + 1]))
-        found = (source, operator.targets[row], operator.weights[row])
-    else:
-        one = np.zeros((end - begin, operator.n_in), dtype=np.int64)
-        one[np.arange(end - begin), np.arange(begin, end)] = 1
-        rows = operator.reference_step(one)
-        source, target = np.nonzero(rows)
-        found = (source + begin, target, rows[source, target])
-    return found[0].astype(np.int64), found[1].astype(np.int64), found[2].astype(np.int64)
+        own: I64 = np.repeat(np.arange(begin, end), np.diff(operator.indptr[begin : end + 1]))
+        targets, weights = operator.targets[row], operator.weights[row]
+        return own, targets.astype(np.int64), weights.astype(np.int64)
+    one = np.zeros((end - begin, operator.n_in), dtype=np.int64)
+    one[np.arange(end - begin), np.arange(begin, end)] = 1
+    rows = operator.reference_step(one)
+    source, target = np.nonzero(rows)
+    return source + begin, target, rows[source, target].astype(np.int64)

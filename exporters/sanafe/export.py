@@ -13,7 +13,7 @@ from neurochain.accounting.prices import find_prices
 from neurochain.errors import Finding, InternalError, Severity
 from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, NodeNote
-from neurochain.exporters.recorded import drawn_note, recorded_inputs
+from neurochain.exporters.recorded import RECORDED_STEPS, drawn_note, recorded_inputs
 from neurochain.exporters.render import renderer
 from neurochain.exporters.sanafe.architecture import (
     PRICES,
@@ -136,7 +136,8 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
         name: np.pad(x[0], ((0, network.latency), (0, 0)))
         for name, x in recorded_inputs(job).items()
     }
-    groups = groups_of(network, placement, layout, given)
+    steps = max((len(x) for x in given.values()), default=RECORDED_STEPS + network.latency)
+    groups = groups_of(network, placement, layout, given, steps)
     inputs = [g for g in groups.groups if g.train is not None]
     none = np.zeros(0, dtype=np.int64)
     where = counted_inputs(
@@ -153,7 +154,6 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     for name, text in (("arch.yaml", architecture), ("network.yaml", lines)):
         with (folder / name).open("w", encoding="utf-8") as stream:
             stream.writelines(f"{line}\n" for line in text)
-    steps = len(next(iter(given.values()))) if given else 0
     (folder / "facts.json").write_text(json.dumps(_facts(groups, steps)) + "\n", encoding="utf-8")
     script = renderer(Path(__file__).parent / "templates")
     title = job.name.replace('"', "'").replace("\\", "/")

@@ -46,13 +46,12 @@ class Groups:
 
 
 def groups_of(
-    network: Network, placement: Placement, layout: Layout, inputs: Mapping[str, F32]
+    network: Network, placement: Placement, layout: Layout, inputs: Mapping[str, F32], steps: int
 ) -> Groups:
-    """inputs[source] (step, n): what it sends, on the chip's time axis."""
+    """inputs[source] (step, n): what it sends, on the chip's time axis of so many steps."""
     names = safe_names(tuple(node.name for node in network.nodes))
     groups: list[Group] = []
     senders: dict[str, dict[int, Edge]] = {}
-    steps = max((len(x) for x in inputs.values()), default=0)
     for node in network.nodes:
         name = names[node.name]
         train = None if isinstance(node, Population) else inputs[node.name] != 0

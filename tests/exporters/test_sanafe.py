@@ -87,6 +87,20 @@ def test_shipped_models(model, steps, tmp_path):
 
 
 @pytest.mark.judge
+@pytest.mark.parametrize("place_inputs", [False, True])
+def test_several_chips(place_inputs, tmp_path):
+    """Cores of four neurons, so that packets go from chip to chip."""
+    assert runs.PYTHON, "no SANA-FE (set SANAFE_PYTHON)"
+    chip = target(neurons_per_core=4)
+    artifact = runs.place(drawn(3), place_inputs=place_inputs, chip=chip)
+    assert artifact.placement.chips > 1
+    rng = np.random.default_rng(1)
+    x = (rng.random((8, *artifact.network.sources[0].shape)) < 0.2).astype(np.float32)
+    found, *_ = runs.compare(artifact, x, tmp_path / "out")
+    assert found == {}
+
+
+@pytest.mark.judge
 def test_a_current_that_decays_is_off_by_less_than_is_said(tmp_path):
     """du = 1023: SANA-FE keeps fractions of the current, at most 4096 / 1024 = 4 units of 1/64."""
     assert runs.PYTHON, "no SANA-FE (set SANAFE_PYTHON)"
