@@ -143,8 +143,16 @@ $(STAMPS)/brian2: $(STAMPS)/venv
 	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7'
 	@touch $@
 
-judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(STAMPS)/ort $(STAMPS)/brian2
-	BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python $(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+# SANA-FE likewise; it is under the GPL, and only ever run as a program of its own.
+$(STAMPS)/sanafe: $(STAMPS)/venv
+	@echo "set-up: for the judges: sanafe"
+	@$(PYTHON) -m venv $(VENV)/sanafe
+	@$(VENV)/sanafe/bin/python -m pip install $(QUIET) 'sanafe==2.2.9'
+	@touch $@
+
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(STAMPS)/ort $(STAMPS)/brian2 $(STAMPS)/sanafe
+	BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python \
+	    SANAFE_PYTHON=$(abspath $(VENV))/sanafe/bin/python $(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neurochain.errors import Finding
 from neurochain.exporters.manifest import NodeNote
+from neurochain.mapping import Placement
 from neurochain.network import F32, Network, Population
 
 __all__ = ["Exporter", "Job", "integer_refusal"]
@@ -20,12 +21,14 @@ class Job:
     network   what to write
     name      how the source is called, for titles
     inputs    source -> (sample, step, n) float32: input to record or measure with, None: none given
+    placement  on the cores of a chip, None: it is not placed
     seed      of the input that an exporter draws where it needs one and none is given
     """
 
     network: Network
     name: str
     inputs: Mapping[str, F32] | None = None
+    placement: Placement | None = None
     seed: int = 0
 
 

@@ -18,6 +18,7 @@ BUILT_IN = {
     "brian2": "neurochain.exporters.brian2:EXPORTER",
     "c": "neurochain.exporters.c:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
+    "sana-fe": "neurochain.exporters.sanafe:EXPORTER",
 }
 
 

@@ -15,7 +15,7 @@ from neurochain.accounting import Activity, MappedActivity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
-from neurochain.mapping import Placement, count_mapped
+from neurochain.mapping import PacketCounter
 from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
 from neurochain.simulators.timing import aligned, lengthened
@@ -123,9 +123,12 @@ class Session:
         mapped: bool | None = None,
     ) -> None:
         self.network = art.network if isinstance(art, Artifact) else art
-        self._placement = art.placement if isinstance(art, Artifact) else None
-        self._mapped = mapped
-        if mapped and self._placement is None:
+        placement = art.placement if isinstance(art, Artifact) else None
+        self._mapped = placement is not None and mapped is not False
+        self._always = mapped is True
+        self._placement = placement
+        self._counter: PacketCounter | None = None
+        if mapped and placement is None:
             raise InputError(
                 Finding(
                     where="mapped",
@@ -162,18 +165,18 @@ class Session:
                 )
             )
         fed = lengthened(inputs, latency) if latency else inputs
-        placement = self._counted(batch * (length + latency))
+        counter = self._counting(batch * (length + latency))
         result = self._run(
             fed,
             initial_state=initial_state,
-            record=wanted if placement is None else _everything(self.network, wanted),
+            record=wanted if counter is None else _everything(self.network, wanted),
             batch=batch,
             steps=length + latency,
             progress=progress,
         )
-        if placement is None:
+        if counter is None:
             return _run(self.network, result, self._engine, length)
-        counted = _mapped(self.network, placement, fed, result)
+        counted = _mapped(counter, fed, result)
         run = _run(self.network, _kept(result, wanted), self._engine, length)
         return replace(
             run,
@@ -181,13 +184,15 @@ class Session:
             activity_deployed=replace(run.activity_deployed, mapped=counted),
         )
 
-    def _counted(self, frames: int) -> Placement | None:
-        """The placement where packets are counted in a run of so many (sample, step) pairs."""
-        if self._placement is None or self._mapped is False:
-            return None
+    def _counting(self, frames: int) -> PacketCounter | None:
+        """What counts packets, where a run of so many (sample, step) pairs has them counted."""
         neurons = sum(p.n for p in self.network.populations)
         small = 5 * frames * neurons < RECORD_LIMIT_BYTES  # a byte a spike, four a membrane
-        return self._placement if small or self._mapped else None
+        if self._placement is None or not self._mapped or not (small or self._always):
+            return None
+        if self._counter is None:
+            self._counter = PacketCounter(self.network, self._placement)
+        return self._counter
 
 
 def _everything(network: Network, wanted: Record) -> Record:
@@ -201,10 +206,10 @@ def _everything(network: Network, wanted: Record) -> Record:
 
 
 def _mapped(
-    network: Network, placement: Placement, fed: Mapping[str, Given], result: EngineResult
+    counter: PacketCounter, fed: Mapping[str, Given], result: EngineResult
 ) -> MappedActivity:
     given = {k: v.dense() if isinstance(v, EventFrames) else v for k, v in fed.items()}
-    return count_mapped(network, placement, {**given, **result.emissions}, result.membranes)
+    return counter.count({**given, **result.emissions}, result.membranes)
 
 
 def _kept(result: EngineResult, wanted: Record) -> EngineResult:

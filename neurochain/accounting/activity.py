@@ -120,6 +120,8 @@ class PopulationActivity:
 
     states   state variables a neuron
     spiking  False for integrators, which do not fire
+    values   numbers that an snnTorch neuron of this kind holds (decays, thresholds), None where it
+             is no such neuron
     """
 
     name: str
@@ -128,6 +130,7 @@ class PopulationActivity:
     states: int
     spiking: bool
     counts: Mapping[str, I64]
+    values: int | None = None
 
     def total(self, name: str) -> int:
         """Sum over samples and steps."""
@@ -142,6 +145,7 @@ class PopulationActivity:
             "neurons": self.neurons,
             "states": self.states,
             "spiking": self.spiking,
+            "values": self.values,
             **{name: self.total(name) for name in POPULATION_COUNTS},
             "updates": dense,
             "rate": self.total("spikes_out") / dense if dense else 0.0,
@@ -237,7 +241,16 @@ def _population(population: Population, raw: I64) -> PopulationActivity:
         states=len(population.program.states),
         spiking=spiking,
         counts=MappingProxyType(counts),
+        values=_held_values(population),
     )
+
+
+def _held_values(population: Population) -> int | None:
+    """Decays and thresholds of snnTorch's Leaky and Synaptic; of other neurons it is not known."""
+    known = population.program.name.startswith(("lif.", "cuba_lif."))
+    if not known or not set(population.params) <= {"alpha", "beta", "theta"}:
+        return None
+    return sum(int(np.size(value)) for value in population.params.values())
 
 
 def _layer(

@@ -119,7 +119,7 @@ def _flag(name: str, text: str) -> Callable[[F], F]:
     multiple=True,
     metavar="NAME>NUMBER",
     help="Exit with 1 where this holds of a run: synops, synops_ac, synops_mac, events, updates, "
-    "spikes, energy_j (a sample each), rate, params, size_bytes, accuracy.",
+    "spikes, packets, hops, energy_j (a sample each), rate, params, size_bytes, accuracy.",
 )
 @click.option(
     "--input", "data", metavar="FILE|demo", help="Run SOURCE on this first; demo for models."

@@ -1,6 +1,6 @@
 """Partition and placement: the neurons of a network on the cores of a target, under every limit."""
 
-from neurochain.mapping.counting import count_mapped
+from neurochain.mapping.counting import PacketCounter
 from neurochain.mapping.limits import CORE_LIMITS, Limits, Packing, limits_of
 from neurochain.mapping.mapper import METHODS, OBJECTIVES, map_network
 from neurochain.mapping.mesh import Mesh
@@ -15,9 +15,9 @@ __all__ = [
     "Costs",
     "Limits",
     "Mesh",
+    "PacketCounter",
     "Packing",
     "Placement",
-    "count_mapped",
     "limits_of",
     "map_network",
 ]

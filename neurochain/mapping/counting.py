@@ -18,12 +18,10 @@ from neurochain.errors import InternalError
 from neurochain.mapping.mesh import link_loads
 from neurochain.mapping.placement import Placement
 from neurochain.mapping.reach import Rows, layer_rows, packet_rows
-from neurochain.mapping.updates import updates_of
-from neurochain.network import I64, Network, Population
+from neurochain.mapping.updates import touch, touch_of, updates_of
+from neurochain.network import I64, Network, Population, Source
 
-__all__ = ["count_mapped"]
-
-Emitted = NDArray[Any]
+__all__ = ["PacketCounter"]
 
 _ENTRIES = 2**22
 """Entries of spikes that are handled at once."""
@@ -31,62 +29,113 @@ _ENTRIES = 2**22
 
 @dataclass(slots=True)
 class _Tally:
-    """What is added up while nodes are gone through, (frame, core), and (core, core) routes."""
+    """What is added up while nodes are gone through, (frame, core), and packets by (from, to)."""
 
     cores: dict[str, I64]
-    routes: dict[tuple[int, int], int]
+    routes: I64
 
 
-def count_mapped(
-    network: Network,
-    placement: Placement,
-    emissions: Mapping[str, Emitted],
-    membranes: Mapping[str, NDArray[Any]],
-) -> MappedActivity:
-    """Count a run on its cores.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Packets:
+    """The packets of a node's spikes: `rows`, and for each entry its sender's core and its hops.
 
-    emissions  of every node that sends, inputs included: (sample, step, n), on the chip's time axis
-    membranes  of every population whose program has one, (sample, step, n)
-    Errors: InternalError where the emissions of a node that projections read are missing.
+    own, at, dx, dy   None for a node outside the mesh
     """
-    samples, steps = _size(network, emissions)
-    shape, frames = (samples, steps), samples * steps
-    count = len(placement.cores)
-    layers = {p.name: layer_rows(placement, p) for p in network.projections}
-    events = {p.name: np.zeros((frames, count), dtype=np.int64) for p in network.projections}
-    tally = _Tally({name: np.zeros((frames, count), dtype=np.int64) for name in CORE_COUNTS}, {})
-    nodes = []
-    for node in network.nodes:
-        packets = packet_rows(network, placement, layers, node.name)
-        sent = _send(placement, node.name, packets, emissions, frames, tally)
-        for p in network.projections:
-            if p.source == node.name:
-                _add(events[p.name], layers[p.name], emissions, node.name)
-                tally.cores["synaptic_events"] += events[p.name]
-        held = False
-        zeros = {name: np.zeros(shape, dtype=np.int64) for name in ("updates_input", "updates")}
-        if isinstance(node, Population):
-            found = updates_of(network, node, emissions, membranes, shape)
-            held = found.held
-            where = _places(placement, node.name)
-            for name, mask in (("updates_input", found.touched), ("updates", found.updated)):
-                by_core = _by_core(mask.reshape(frames, -1), where, count)
-                tally.cores[name] += by_core
-                zeros[name] = by_core.sum(axis=1).reshape(shape)
-        nodes.append(
-            MappedNode(
-                name=node.name,
-                input=not isinstance(node, Population),
-                placed=node.name in placement.core_of,
-                held=held,
-                neurons=prod(node.shape),
-                counts={**{k: v.reshape(shape) for k, v in sent.items()}, **zeros},
-            )
+
+    rows: Rows
+    own: I64 | None = None
+    at: I64 | None = None
+    dx: I64 | None = None
+    dy: I64 | None = None
+
+
+class PacketCounter:
+    """A placed network made ready once, for counting many runs."""
+
+    def __init__(self, network: Network, placement: Placement) -> None:
+        self._network, self._placement = network, placement
+        self._layers = {p.name: layer_rows(placement, p) for p in network.projections}
+        self._packets = {
+            node.name: _packets(network, placement, self._layers, node.name)
+            for node in network.nodes
+        }
+        self._touches = {p.name: touch_of(p.operator) for p in network.projections}
+
+    def count(
+        self, emissions: Mapping[str, NDArray[Any]], membranes: Mapping[str, NDArray[Any]]
+    ) -> MappedActivity:
+        """Count a run on its cores.
+
+        emissions  of every node that sends, inputs included: (sample, step, n), on the chip's time
+                   axis
+        membranes  of every population whose program has one, (sample, step, n)
+        Errors: InternalError where the emissions of a node that projections read are missing.
+        """
+        network = self._network
+        samples, steps = _size(network, emissions)
+        frames, count = samples * steps, len(self._placement.cores)
+        events = {p.name: np.zeros((frames, count), dtype=np.int64) for p in network.projections}
+        tally = _Tally(
+            {name: np.zeros((frames, count), dtype=np.int64) for name in CORE_COUNTS},
+            np.zeros((count, count), dtype=np.int64),
         )
-    return _activity(placement, network, tally, events, tuple(nodes), shape)
+        nodes = []
+        for node in network.nodes:
+            spikes = _spikes(emissions.get(node.name))
+            sent = _send(self._packets[node.name], spikes, frames, tally)
+            for p in network.projections:
+                if p.source == node.name:
+                    _add(events[p.name], self._layers[p.name], spikes)
+                    tally.cores["synaptic_events"] += events[p.name]
+            nodes.append(self._node(node, sent, emissions, membranes, (samples, steps), tally))
+        return _activity(self._placement, network, tally, events, tuple(nodes), (samples, steps))
+
+    def _node(
+        self,
+        node: Population | Source,
+        sent: dict[str, I64],
+        emissions: Mapping[str, NDArray[Any]],
+        membranes: Mapping[str, NDArray[Any]],
+        shape: tuple[int, int],
+        tally: _Tally,
+    ) -> MappedNode:
+        """What a node sent, and the updates of its neurons."""
+        held = False
+        updates = {name: np.zeros(shape, dtype=np.int64) for name in ("updates_input", "updates")}
+        if isinstance(node, Population):
+            touched = np.zeros((*shape, node.n), dtype=np.bool_)
+            for p in self._network.incoming(node.name):
+                touch(touched, self._touches[p.name], emissions[p.source], p.delay)
+            found = updates_of(node, touched, membranes.get(node.name))
+            held = found.held
+            where = _places(self._placement, node.name)
+            for name, mask in (("updates_input", found.touched), ("updates", found.updated)):
+                by_core = _by_core(mask.reshape(-1, node.n), where, len(self._placement.cores))
+                tally.cores[name] += by_core
+                updates[name] = by_core.sum(axis=1).reshape(shape)
+        return MappedNode(
+            name=node.name,
+            input=not isinstance(node, Population),
+            placed=node.name in self._placement.core_of,
+            held=held,
+            neurons=prod(node.shape),
+            counts={**{k: v.reshape(shape) for k, v in sent.items()}, **updates},
+        )
 
 
-def _size(network: Network, emissions: Mapping[str, Emitted]) -> tuple[int, int]:
+def _packets(
+    network: Network, placement: Placement, layers: dict[str, Rows], node: str
+) -> _Packets:
+    rows = packet_rows(network, placement, layers, node)
+    if node not in placement.core_of:
+        return _Packets(rows)
+    mesh, used, own = placement.mesh, placement.cores, _places(placement, node)
+    at = own[np.repeat(np.arange(len(rows.begin) - 1), np.diff(rows.begin))]
+    dx, dy = (np.abs(axis[used[at]] - axis[used[rows.core]]) for axis in (mesh.x, mesh.y))
+    return _Packets(rows, own, at, dx, dy)
+
+
+def _size(network: Network, emissions: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
     """Samples and steps. Errors: InternalError."""
     missing = [p.source for p in network.projections if p.source not in emissions]
     if missing or not emissions:
@@ -95,15 +144,18 @@ def _size(network: Network, emissions: Mapping[str, Emitted]) -> tuple[int, int]
     return int(first[0]), int(first[1])
 
 
-def _events(emitted: Emitted) -> tuple[I64, ...]:
+def _spikes(emitted: NDArray[Any] | None) -> tuple[I64, I64]:
     """(frame, neuron) of everything that is not 0, frames ascending."""
+    if emitted is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     flat = emitted.reshape(emitted.shape[0] * emitted.shape[1], -1)
-    return np.nonzero(flat)
+    frame, neuron = np.nonzero(flat)
+    return frame, neuron
 
 
-def _pieces(rows: Rows, emitted: Emitted) -> Iterator[tuple[I64, I64]]:
+def _pieces(rows: Rows, spikes: tuple[I64, I64]) -> Iterator[tuple[I64, I64]]:
     """(frame, entry) of all entries of all spikes, a limited number at a time."""
-    frames, neurons = _events(emitted)
+    frames, neurons = spikes
     ends = np.cumsum(np.diff(rows.begin)[neurons])
     done = 0
     while done < len(neurons):
@@ -123,48 +175,33 @@ def _scatter(into: I64, frame: I64, core: I64, weight: I64 | None = None) -> Non
     into[low:high] += found.astype(np.int64).reshape(high - low, count)
 
 
-def _add(into: I64, rows: Rows, emissions: Mapping[str, Emitted], node: str) -> None:
-    for frame, entry in _pieces(rows, emissions[node]):
+def _add(into: I64, rows: Rows, spikes: tuple[I64, I64]) -> None:
+    for frame, entry in _pieces(rows, spikes):
         _scatter(into, frame, rows.core[entry], rows.weight[entry])
 
 
-def _send(
-    placement: Placement,
-    node: str,
-    rows: Rows,
-    emissions: Mapping[str, Emitted],
-    frames: int,
-    tally: _Tally,
-) -> dict[str, I64]:
+def _send(packets: _Packets, spikes: tuple[I64, I64], frames: int, tally: _Tally) -> dict[str, I64]:
     """Packets of a node and their hops, (frame,) each; what cores send and receive is tallied."""
     names = ("spikes", "packets", "packets_same_tile", "hops_x", "hops_y")
     found = {name: np.zeros(frames, dtype=np.int64) for name in names}
-    emitted = emissions.get(node)
-    if emitted is None:
-        return found
-    mesh, used = placement.mesh, placement.cores
-    own = _places(placement, node) if node in placement.core_of else None
-    frame, neuron = _events(emitted)
+    frame, neuron = spikes
     found["spikes"] += np.bincount(frame, minlength=frames)
-    if own is not None:
-        _scatter(tally.cores["spikes"], frame, own[neuron])
-    sender = np.repeat(np.arange(len(rows.begin) - 1), np.diff(rows.begin))
-    for frame, entry in _pieces(rows, emitted):
-        to = rows.core[entry]
+    if packets.own is not None:
+        _scatter(tally.cores["spikes"], frame, packets.own[neuron])
+    count = len(tally.routes)
+    for frame, entry in _pieces(packets.rows, spikes):
+        to = packets.rows.core[entry]
         _scatter(tally.cores["packets_in"], frame, to)
         found["packets"] += np.bincount(frame, minlength=frames)
-        if own is None:
+        if packets.at is None or packets.dx is None or packets.dy is None:
             continue
-        at = own[sender[entry]]
+        at, dx, dy = packets.at[entry], packets.dx[entry], packets.dy[entry]
         _scatter(tally.cores["packets_out"], frame, at)
-        dx, dy = (np.abs(axis[used[at]] - axis[used[to]]) for axis in (mesh.x, mesh.y))
         for name, value in (("packets_same_tile", dx + dy == 0), ("hops_x", dx), ("hops_y", dy)):
             added = np.bincount(frame, weights=value, minlength=frames)
             found[name] += added.astype(np.int64)
-        pair, times = np.unique(at * len(used) + to, return_counts=True)
-        for key, n in zip(pair.tolist(), times.tolist(), strict=True):
-            route = divmod(key, len(used))
-            tally.routes[route] = tally.routes.get(route, 0) + n
+        routes = np.bincount(at * count + to, minlength=count * count)
+        tally.routes += routes.reshape(count, count)
     return found
 
 
@@ -193,11 +230,10 @@ def _activity(
     shape: tuple[int, int],
 ) -> MappedActivity:
     mesh, used = placement.mesh, placement.cores
-    routes = np.asarray(list(tally.routes), dtype=np.int64).reshape(-1, 2)
-    packets = np.asarray(list(tally.routes.values()), dtype=np.int64)
-    at, to = used[routes[:, 0]], used[routes[:, 1]]
+    begin, end = np.nonzero(tally.routes)
+    packets, at, to = tally.routes[begin, end], used[begin], used[end]
     dx, dy = np.abs(mesh.x[at] - mesh.x[to]), np.abs(mesh.y[at] - mesh.y[to])
-    far = int(np.argmax(dx + dy)) if len(routes) else -1
+    far = int(np.argmax(dx + dy)) if len(packets) else -1
     neurons = np.zeros(len(used), dtype=np.int64)
     for p in network.populations:
         neurons += np.bincount(_places(placement, p.name), minlength=len(used))

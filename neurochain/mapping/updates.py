@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.network import B8, Network, Population, Projection
-from neurochain.operators import Csr
+from neurochain.network import B8, Operator, Population
+from neurochain.operators import Csr, Dense
 
-__all__ = ["Updates", "updates_of"]
+__all__ = ["Touch", "Updates", "touch", "touch_of", "updates_of"]
 
+Touch = Callable[[B8], B8]
+"""(frame, n_in) of what is sent -> (frame, n_out) of what it reaches."""
+
+_DENSE = 2**24
+"""Entries of a sparse matrix up to which its marks are found by a dense one."""
+_ENTRIES = 2**18
+"""Targets that are marked at once, which fit a processor's cache."""
 _BYTES = 2**26
-"""Of one array of marks that operators are asked about at once."""
+"""Of one array of marks that an operator is asked about at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,49 +39,67 @@ class Updates:
     held: bool
 
 
-def updates_of(
-    network: Network,
-    population: Population,
-    emissions: Mapping[str, NDArray[Any]],
-    membranes: Mapping[str, NDArray[Any]],
-    shape: tuple[int, int],
-) -> Updates:
-    """The neurons of a population that are updated in each step."""
-    samples, steps = shape
-    touched = np.zeros((samples, steps, population.n), dtype=np.bool_)
-    for p in network.incoming(population.name):
-        _touch(touched, p, emissions[p.source])
+def touch_of(operator: Operator) -> Touch:
+    """What the events of a frame reach through nonzero weights."""
+    if not isinstance(operator, Csr):
+        return operator.touch
+    if operator.n_in * operator.n_out <= _DENSE:  # BLAS is faster than any list of targets
+        matrix = np.zeros((operator.n_out, operator.n_in), dtype=np.int8)
+        source = np.repeat(np.arange(operator.n_in), np.diff(operator.indptr))
+        matrix[operator.targets, source] = operator.weights != 0
+        return Dense(in_shape=operator.in_shape, out_shape=operator.out_shape, weights=matrix).touch
+    live = operator.weights != 0
+    begin = np.concatenate([[0], np.cumsum(live)])[operator.indptr]
+    targets, n_out = operator.targets[live].astype(np.int64), operator.n_out
+
+    def sparse(active: B8) -> B8:
+        """Event by event, all rows of targets at once."""
+        reached = np.zeros((len(active), n_out), dtype=np.bool_)
+        frame, source = np.nonzero(active)
+        counts = np.diff(begin)[source]
+        ends, done, flat = np.cumsum(counts), 0, reached.reshape(-1)
+        while done < len(source):
+            limit = (ends[done - 1] if done else 0) + _ENTRIES
+            part = slice(done, max(done + 1, int(np.searchsorted(ends, limit, side="right"))))
+            n = counts[part]
+            entry = np.repeat(begin[source[part]] - (np.cumsum(n) - n), n) + np.arange(n.sum())
+            flat[np.repeat(frame[part] * n_out, n) + targets[entry]] = True
+            done = part.stop
+        return reached
+
+    return sparse
+
+
+def touch(touched: B8, reach: Touch, emitted: NDArray[Any], delay: int) -> None:
+    """Mark what the events of a source reach, `delay` steps after they were sent.
+
+    touched (sample, step, n_out), emitted (sample, step, n_in)
+    """
+    samples, steps, n_out = touched.shape
+    kept = steps - delay
+    if kept <= 0:
+        return
+    sent = emitted.reshape(samples, steps, -1)[:, :kept] != 0
+    chunk = max(1, _BYTES // (kept * max(sent.shape[2], n_out)))
+    for begin in range(0, samples, chunk):
+        part = sent[begin : begin + chunk]
+        found = reach(part.reshape(-1, part.shape[2]))
+        touched[begin : begin + chunk, delay:] |= found.reshape(len(part), kept, n_out)
+
+
+def updates_of(population: Population, touched: B8, membranes: NDArray[Any] | None) -> Updates:
+    """The neurons of a population that are updated in each step.
+
+    touched    (sample, step, n) of what received an event; biases are added here
+    membranes  (sample, step, n), None where they are not known
+    """
     if "bias" in population.params:
         touched |= np.broadcast_to(population.params["bias"], (population.n,)) != 0
     program = population.program
-    values = membranes.get(population.name)
     # the register that is recorded must be what the next step starts from
-    if values is None or program.membrane not in [register for _, register in program.next_state]:
+    next_state = [register for _, register in program.next_state]
+    if membranes is None or program.membrane not in next_state:
         return Updates(touched, np.ones_like(touched), held=not program.states)
     updated = touched.copy()
-    updated[:, 1:] |= values.reshape(samples, steps, -1)[:, :-1] != 0
+    updated[:, 1:] |= membranes.reshape(touched.shape)[:, :-1] != 0
     return Updates(touched, updated, held=True)
-
-
-def _touch(touched: B8, projection: Projection, emitted: NDArray[Any]) -> None:
-    """Mark what the events of a source reach, `delay` steps after they were sent."""
-    operator, delay = projection.operator, projection.delay
-    steps = touched.shape[1]
-    for sample in range(touched.shape[0]):
-        sent = emitted[sample].reshape(steps, operator.n_in)[: max(0, steps - delay)] != 0
-        chunk = max(1, _BYTES // max(operator.n_in, operator.n_out))
-        for begin in range(0, len(sent), chunk):
-            active = sent[begin : begin + chunk]
-            into = touched[sample, delay + begin : delay + begin + len(active)]
-            if isinstance(operator, Csr):
-                _touch_sparse(into, operator, active)
-            else:
-                into |= operator.touch(active)
-
-
-def _touch_sparse(into: B8, operator: Csr, active: B8) -> None:
-    """Event by event: a row of targets each."""
-    for step in np.flatnonzero(active.any(axis=1)):
-        for i in np.flatnonzero(active[step]):
-            row = slice(operator.indptr[i], operator.indptr[i + 1])
-            into[step, operator.targets[row][operator.weights[row] != 0]] = True

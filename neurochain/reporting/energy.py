@@ -114,6 +114,7 @@ def sums(counts: CountSet) -> RunSums:
                 states=p.states,
                 spiking=p.spiking,
                 counts={name: getattr(p, name) for name in POPULATION_COUNTS},
+                values=p.values,
             )
             for p in counts.populations
         ),

@@ -27,7 +27,7 @@ from neurochain.reporting.findings import findings
 from neurochain.reporting.pareto import Point, energy_note
 from neurochain.reporting.placed import map_of
 from neurochain.reporting.records import CountSet, RunRecord
-from neurochain.reporting.render import WIDE, cell, counted, footer
+from neurochain.reporting.render import WIDE, cell, counted, footer, mapped_lines
 from neurochain.reporting.rows import Row, rows, totals
 from neurochain.reporting.values import figures
 
@@ -69,6 +69,7 @@ def render_html(
         lines=[_line(row, total) for row in table],
         total=_line(total, total),
         notes=footer(record, counts)[:4],
+        placed=mapped_lines(counts),
         operations=charts.operation_bars(counts),
         ticks=charts.log_ticks(counts),
         energy_bars=[] if best is None else charts.energy_bars(counts, best),

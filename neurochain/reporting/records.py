@@ -90,7 +90,8 @@ class PopulationStep(_Record, frozen=True, kw_only=True):
 class PopulationRecord(_Record, frozen=True, kw_only=True):
     """One neuron population, summed over samples and steps.
 
-    `updates` is `neuron_updates_dense`; `rate` is spikes per neuron and step.
+    `updates` is `neuron_updates_dense`; `rate` is spikes per neuron and step; `values` are the
+    numbers that an snnTorch neuron of this kind holds, null for other neurons.
     """
 
     name: str
@@ -107,6 +108,7 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
     updates: int
     rate: float
     per_timestep: list[PopulationStep]
+    values: int | None = None
 
 
 class CountSet(_Record, frozen=True, kw_only=True):

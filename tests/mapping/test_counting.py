@@ -13,7 +13,8 @@ from neurochain import Artifact, simulate
 from neurochain.accounting.energy.sums import sums_of
 from neurochain.errors import InputError
 from neurochain.inputs import EventFrames
-from neurochain.mapping import map_network
+from neurochain.mapping import map_network, updates
+from neurochain.operators import Csr
 from neurochain.quantize.loihi.layers import matrix
 
 SAMPLES, STEPS = 2, 6
@@ -51,6 +52,7 @@ def brute(artifact, x):
             own = where[name][i] if name in where else None
             if own is not None:
                 found["core.spikes", own, s, t] += 1
+            found["spikes", name, s, t] += 1
             reached = set()
             for layer, to, j, delay in edges.get((name, int(i)), ()):
                 core = where[to][j]
@@ -204,3 +206,18 @@ def test_a_packet_for_each_core_by_hand():
     assert events.tolist() == [[silent, [0, 100, 100, 100], silent, silent]]
     # the neuron itself, then all 300, which hold 3 of a threshold of 100 from then on
     assert mapped.core_counts["updates"][0].sum(axis=1).tolist() == [0, 1, 300, 300]
+
+
+@pytest.mark.parametrize("dense_until", [0, 2**24])
+def test_sparse_layers_mark_what_their_rows_reach(dense_until, monkeypatch):
+    """By a dense matrix where that is small, else event by event in pieces."""
+    monkeypatch.setattr(updates, "_DENSE", dense_until)
+    monkeypatch.setattr(updates, "_ENTRIES", 7)
+    rng = np.random.default_rng(4)
+    weights = np.where(rng.random((30, 20)) < 0.7, 0, rng.integers(-5, 5, (30, 20)))
+    operator = Csr.from_dense(weights.astype(np.int16), (20,), (30,))
+    zeroed = replace(operator, weights=np.where(operator.weights == 1, 0, operator.weights))
+    for one in (operator, zeroed):
+        active = rng.random((9, 20)) < 0.3
+        want = (active.astype(int) @ (matrix(one) != 0).T) > 0
+        assert np.array_equal(updates.touch_of(one)(active), want)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from neurochain.accounting.energy.arithmetic import not_priced
 from neurochain.accounting.energy.estimate import Cell, Estimate, Part, estimate
 from neurochain.accounting.energy.ranges import Range, price_range
-from neurochain.accounting.energy.steptime import latency, step_range, synaptic_quantity
+from neurochain.accounting.energy.steptime import latency, quantity_of_kind, step_range
 from neurochain.accounting.energy.sums import PopulationSums, RunSums
 from neurochain.accounting.mapped import MappedSums
 from neurochain.accounting.prices import Price, PriceList
@@ -85,7 +85,7 @@ def _notes(run: RunSums, prices: PriceList) -> Iterator[str]:
 def _counted(run: RunSums, prices: PriceList) -> Iterator[Counted]:
     """Every count that the list has a price for."""
     for layer in run.layers:
-        quantity = synaptic_quantity(layer, prices)
+        quantity = quantity_of_kind(layer.kind, prices)
         events = layer.synops if run.mapped is None else sum(run.mapped.events[layer.name])
         yield ("layer", layer.name, "synaptic_events", quantity, *(events,) * 3)
     for population in run.populations:

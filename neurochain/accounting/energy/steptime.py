@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from neurochain.accounting.energy.estimate import Latency
 from neurochain.accounting.energy.ranges import NS, Range, time_range
-from neurochain.accounting.energy.sums import LayerSums, RunSums
+from neurochain.accounting.energy.sums import RunSums
 from neurochain.accounting.mapped import MappedSums
 from neurochain.accounting.prices import PriceList
 from neurochain.errors import Finding, InputError
 
-__all__ = ["latency", "step_range", "synaptic_quantity"]
+__all__ = ["latency", "quantity_of_kind", "step_range"]
 
 _BY_KIND = {
     "dense": "synaptic_event_dense",
@@ -26,11 +26,11 @@ _BY_KIND = {
 }
 
 
-def synaptic_quantity(layer: LayerSums, prices: PriceList) -> str:
-    """Under which name a list prices the synaptic events of a layer."""
+def quantity_of_kind(kind: str, prices: PriceList) -> str:
+    """Under which name a list prices the synaptic events of a kind of layer."""
     if "synaptic_event" in prices.prices:
         return "synaptic_event"
-    return _BY_KIND.get(layer.kind, "synaptic_event_sparse")
+    return _BY_KIND.get(kind, "synaptic_event_sparse")
 
 
 def latency(run: RunSums, prices: PriceList, counted: Sequence[tuple[str, int]]) -> Latency | None:
@@ -103,6 +103,6 @@ def _work(run: RunSums, mapped: MappedSums, prices: PriceList, core: int) -> flo
     }
     seconds = sum(_seconds(prices, name) * number for name, number in numbers.items())
     for layer in run.layers:
-        quantity = synaptic_quantity(layer, prices)
+        quantity = quantity_of_kind(layer.kind, prices)
         seconds += _seconds(prices, quantity) * mapped.events[layer.name][core]
     return seconds

@@ -61,6 +61,7 @@ class PopulationSums:
     states: int
     spiking: bool
     counts: Mapping[str, int]
+    values: int | None = None
 
     @property
     def state_bytes(self) -> int:
@@ -130,6 +131,7 @@ def sums_of(activity: Activity, samples: slice = EVERY, steps: slice = EVERY) ->
                 states=population.states,
                 spiking=population.spiking,
                 counts=added(population.counts, POPULATION_COUNTS),
+                values=population.values,
             )
             for population in activity.populations
         ),
