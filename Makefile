@@ -4,7 +4,7 @@
 #   PYTHON=python3       the Python (3.11 or newer) it is made with
 #   TORCH_INDEX=URL      the package index torch is taken from, e.g. the one of the CPU builds
 #   ALLOW_CUDA=1         install a CUDA build of torch where that is what the index offers
-#   EXTRAS=torch,dev     the extras that tests and checks run with
+#   EXTRAS=torch,dev,mapping   the extras that tests and checks run with
 #   INTEROP=...          other programs the tests compare with, without their dependencies; empty: none
 #   LAVA=lava-nc==...    the Lava runtime for --engine lava and its tests; empty: none
 #   PYTEST_ARGS=...      more arguments for pytest
@@ -18,7 +18,7 @@ VENV        ?= .venv
 PYTHON      ?= python3
 TORCH_INDEX ?=
 ALLOW_CUDA  ?=
-EXTRAS      ?= torch,dev
+EXTRAS      ?= torch,dev,mapping
 INTEROP     ?= norse sinabs spikingjelly
 LAVA        ?= lava-nc==0.10.0
 JOBS        ?= 2
@@ -168,7 +168,7 @@ type: $(STAMPS)/dev
 
 sanitize: $(STAMPS)/dev
 	@$(PY) tools/freestanding.py
-	@tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
+	@JOBS=$(JOBS) tools/sanitize.sh $(BIN) $(PYTEST_ARGS)
 
 coverage: $(STAMPS)/dev
 	@$(PY) tools/kernel_coverage.py $(BIN) $(PYTEST_ARGS)

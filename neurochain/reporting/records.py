@@ -8,6 +8,7 @@ import msgspec
 
 from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
 from neurochain.reporting.mapped_records import MappedRecord
+from neurochain.reporting.placed import PlacementRecord
 from neurochain.reporting.trace_records import Traces
 
 __all__ = [
@@ -205,6 +206,7 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     neurobench   by NeuroBench's own names, all samples as one batch; null: a network does not tell
     definitions  what other tools would count
     traces       what some neurons did in the first sample
+    placement    the cores that the network lies on; null: it was not placed
     """
 
     schema: Literal["neurochain.run"] = "neurochain.run"
@@ -222,6 +224,7 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     neurobench: dict[str, float | int | None] = {}
     definitions: list[DefinitionRecord] = []
     traces: Traces | None = None
+    placement: PlacementRecord | None = None
 
     def counts(self, counting: str) -> CountSet:
         """The set called "model" or "deployed"."""

@@ -48,9 +48,8 @@ def _drawn(seed, dtype=None):
 
 
 def _make(folder, *arguments):
-    return subprocess.run(
-        ["make", "-j2", *arguments], cwd=folder, text=True, capture_output=True, timeout=250
-    )
+    command = ["make", "--no-print-directory", "-j2", *arguments]  # else `make test` adds lines
+    return subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=250)
 
 
 def _kernel_library(folder, *flags):
