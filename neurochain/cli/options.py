@@ -80,6 +80,7 @@ class CompileOptions:
     calibration: str | None = None
     mapping: str | None = None
     chips: int | None = None
+    place_inputs: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
@@ -106,6 +107,7 @@ class CompileOptions:
             "calibration": self.calibration,
             "mapping": self.mapping,
             "chips": self.chips,
+            "place_inputs": self.place_inputs,
         }
 
     def _facts(self) -> dict[str, Any] | None:
@@ -282,6 +284,11 @@ _COMPILE = (
         "--chips",
         type=click.IntRange(min=1),
         help="For --target: the most chips to use; as many as are needed where nothing is said.",
+    ),
+    click.option(
+        "--place-inputs",
+        is_flag=True,
+        help="For --target: inputs lie on cores too, so that their packets and hops are known.",
     ),
 )
 

@@ -46,6 +46,24 @@ def test_the_record_has_packets_and_they_add_up(run):
     assert all(e["latency"]["busiest_s"] > 0 for e in chip)
 
 
+def test_inputs_on_cores_have_packets_of_their_own():
+    done = invoke(
+        "simulate", "mnist-mlp", "--target", "loihi1", "--place-inputs", "--input", "demo",
+        "--limit", "1", "--json", "--no-traces",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    node = next(n for n in record["deployed"]["mapped"]["nodes"] if n["name"] == "input")
+    assert (node["placed"], node["input"], node["updates"]) == (True, True, 0)
+    chip = next(e for e in record["energy"] if e["model"] == "chip-profile")
+    row = next(row for row in chip["rows"] if row["name"] == "input")
+    assert row["part"] == "chip"
+    assert row["nominal_j"] == pytest.approx(node["packets"] * 1.7e-12)
+    assert not any("outside" in note for note in chip["notes"])
+    refused = invoke("simulate", "mnist-mlp", "--place-inputs", "--input", "demo")
+    assert "place_inputs say something about a target" in refused.stderr
+
+
 def test_report_says_packets_terms_and_what_is_missing(run):
     said = invoke("report", run, "--prices", "loihi1-sanafe2025").output
     text = " ".join(said.split())

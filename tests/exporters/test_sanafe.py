@@ -46,14 +46,15 @@ def random_case(seed):
     return artifact, x
 
 
-def shipped(model, steps=None):
+def shipped(model, *, place_inputs):
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions, InputOptions
     from neurochain.cli.sources import open_source
 
-    opened = open_source(model, CompileOptions(target="loihi1"))
+    options = CompileOptions(target="loihi1", place_inputs=place_inputs)
+    opened = open_source(model, options)
     x = next(iter(open_data(opened, InputOptions(input="demo", limit=1)).batches()))[0]
-    return opened.artifact, x[:steps]
+    return opened.artifact, x
 
 
 @needs_sanafe
@@ -78,10 +79,12 @@ def test_a_hundred_networks(first, tmp_path):
 
 
 @pytest.mark.judge
-@pytest.mark.parametrize(("model", "steps"), [("mnist-mlp", None), ("nmnist-conv", 40)])
-def test_shipped_models(model, steps, tmp_path):
+@pytest.mark.parametrize("place_inputs", [False, True])
+@pytest.mark.parametrize("model", ["mnist-mlp", "nmnist-conv"])
+def test_shipped_models(model, place_inputs, tmp_path):
     assert runs.PYTHON, "no SANA-FE (set SANAFE_PYTHON)"
-    found, said, mapped, estimate = runs.compare(*shipped(model, steps), tmp_path / "out")
+    case = shipped(model, place_inputs=place_inputs)
+    found, said, mapped, estimate = runs.compare(*case, tmp_path / "out")
     assert found == {}
     print(model, said["energy_j"]["total"], estimate.total.nominal, mapped.total("packets"))
 
