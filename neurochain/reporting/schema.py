@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from neurochain.errors import InputError
+from neurochain.errors import Finding, InputError
+from neurochain.reporting.faults import record_faults
 from neurochain.reporting.records import SCHEMA, SCHEMA_VERSION, RunRecord
 
 __all__ = ["json_schema", "read_record", "to_json"]
@@ -29,7 +30,7 @@ def to_json(record: RunRecord) -> str:
 
 
 def read_record(path: str | os.PathLike[str]) -> RunRecord:
-    """Read run.json. Errors: InputError for anything else, naming the field that is wrong."""
+    """Read run.json. Errors: InputError for anything else, naming what is wrong."""
     file = Path(path)
     try:
         if file.stat().st_size > _MAX_BYTES:
@@ -49,12 +50,16 @@ def read_record(path: str | os.PathLike[str]) -> RunRecord:
                 f"{file}: is no report of a run (schema {head.schema!r}). Make one with "
                 "neurochain simulate MODEL --input FILE --json > run.json."
             )
-        return msgspec.json.decode(data, type=RunRecord)
+        record = msgspec.json.decode(data, type=RunRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{file}: is no report of a run, or is damaged ({error}). Make one with "
             "neurochain simulate MODEL --input FILE --json > run.json."
         ) from error
+    findings = [Finding(where=str(file), what=f"{fault}.") for fault in record_faults(record)]
+    if findings:
+        raise InputError(*findings)
+    return record
 
 
 def json_schema() -> str:
