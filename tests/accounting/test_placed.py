@@ -108,3 +108,22 @@ def test_linear_and_the_same_from_records_in_any_batches(seed):
         assert sum(e.nominal for e in each) == pytest.approx(found.total.nominal, rel=1e-12)
         hops = [term for term in found.terms if term.name.startswith("hops")]
         assert sum(term.count for term in hops) > 0
+
+
+def test_several_chips_share_the_work(fan):
+    """The floor is no longer than what the busiest core takes, however many chips there are."""
+    run = sums_of(simulate(*fan).activity_deployed)
+    one = chip_profile(run, DAVIES)
+    many = replace(run, mapped=replace(run.mapped, chips=15))
+    found = chip_profile(many, DAVIES)
+    assert found.latency.cores == 15 * one.latency.cores == 15 * 128
+    assert found.latency.floor_s == pytest.approx(one.latency.serial_s / 1920, rel=1e-12)
+    assert set(one.included) - set(found.included) == {6}
+    assert "between chips" in found.partial[6]
+    assert any(note.startswith("15 chips") for note in found.notes)
+    assert not any("chips:" in note for note in one.notes)
+
+
+def test_a_time_that_is_a_maximum_is_said(fan):
+    assert any("synaptic_event is a maximum" in note for note in estimate(*fan, DAVIES).notes)
+    assert not any("maximum" in note for note in estimate(*fan, SANAFE).notes)

@@ -7,10 +7,10 @@ priced as well, and the time of a step is that of the busiest core.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from neurochain.accounting.energy.arithmetic import not_priced
-from neurochain.accounting.energy.estimate import Cell, Estimate, Part, estimate
+from neurochain.accounting.energy.estimate import Cell, Estimate, Latency, Part, estimate
 from neurochain.accounting.energy.ranges import Range, price_range
 from neurochain.accounting.energy.steptime import latency, quantity_of_kind, step_range
 from neurochain.accounting.energy.sums import PopulationSums, RunSums
@@ -46,7 +46,11 @@ def chip_profile(
     cells = [_cell(prices, item) for item in counted]
     included, partial = [1, 2, 3, 4], {}
     if run.mapped is not None:
-        included += [5, 6]
+        included.append(5)
+        if run.mapped.chips == 1:
+            included.append(6)
+        else:
+            partial[6] = "a hop between chips at the price of one on a chip"
     elif "spike_out" in prices.prices:
         partial[5] = "spikes that leave their neurons; no packets"
     time = latency(run, prices, [(quantity, n) for *_, quantity, _, n, _ in counted])
@@ -64,7 +68,7 @@ def chip_profile(
         included=tuple(included),
         partial=partial,
         unpriced=not_priced(run),
-        notes=(*_notes(run, prices), _FETCHED),
+        notes=(*_notes(run, prices), *_time_notes(run, prices, counted, time), _FETCHED),
         latency=time,
     )
 
@@ -79,6 +83,23 @@ def _notes(run: RunSums, prices: PriceList) -> Iterator[str]:
         yield (
             f"packets of {', '.join(outside)} come from outside the mesh: what they take until "
             "they arrive is not known"
+        )
+
+
+def _time_notes(
+    run: RunSums, prices: PriceList, counted: Sequence[Counted], time: Latency | None
+) -> Iterator[str]:
+    """What the times are not."""
+    if time is None:
+        return
+    names = dict.fromkeys(quantity for *_, quantity, _, n, _ in counted if n)
+    most = [name for name in names if prices.prices[name].time_bound == "maximum"]
+    if most:
+        yield f"the list's time of {', '.join(most)} is a maximum: a step can be shorter"
+    if run.mapped is not None and run.mapped.chips > 1:
+        yield (
+            f"{run.mapped.chips} chips: the barrier and the links between chips take longer than "
+            "those of one chip, whose times these are"
         )
 
 

@@ -59,7 +59,7 @@ class Latency:
     """Seconds of one step of one sample, as a list's times have it.
 
     serial   all operations one after the other: one core does everything
-    floor    the same work shared out evenly over `cores`: less is not possible
+    floor    the same work shared out evenly over `cores`, those of all chips: less is not possible
     barrier  what agreeing on the end of a step takes, with the least and the most tiles
     busiest  of a placed network: all that the core with the most work does, in an average step
     route    and the hops of the longest way that a packet took; None where nothing is placed

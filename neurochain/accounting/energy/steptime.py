@@ -54,10 +54,11 @@ def latency(run: RunSums, prices: PriceList, counted: Sequence[tuple[str, int]])
         busiest /= frames
         x, y = run.mapped.longest
         route = x * _seconds(prices, "hop_ew") + y * _seconds(prices, "hop_ns")
+    cores = prices.cores * (1 if run.mapped is None else run.mapped.chips)
     return Latency(
         serial_s=serial,
-        floor_s=serial / prices.cores,
-        cores=prices.cores,
+        floor_s=serial / cores,
+        cores=cores,
         barrier_low_s=prices.barrier.low_ns * NS,
         barrier_high_s=prices.barrier.high_ns * NS,
         uncertainty_percent=prices.time_uncertainty_percent,
