@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurochain.reporting.energy_text import primary
+from neurochain.reporting.energy_records import EnergyRecord
+from neurochain.reporting.energy_text import shared
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.rows import Row, rows
 from neurochain.reporting.values import figures
@@ -43,9 +45,13 @@ class Comparison:
 
 def compare(old: RunRecord, new: RunRecord, counting: str = "model") -> Comparison:
     """Every figure that one of the runs has, a sample; and each layer."""
-    before, after = figures(old, counting), figures(new, counting)
+    priced = shared([old, new], counting, any_list=True)
+    before, after = (figures(r, counting, e) for r, e in zip((old, new), priced, strict=True))
     names = dict.fromkeys([*before, *after])
-    rows_old, rows_new = _rows(old, counting), _rows(new, counting)
+    rows_old, rows_new = (
+        {row.layer: row for row in rows(r.counts(counting), e)}
+        for r, e in zip((old, new), priced, strict=True)
+    )
     layers = dict.fromkeys([*rows_old, *rows_new])
     return Comparison(
         old=_title(old),
@@ -55,17 +61,12 @@ def compare(old: RunRecord, new: RunRecord, counting: str = "model") -> Comparis
         layers=tuple(
             (name, _changes(rows_old.get(name), rows_new.get(name), old, new)) for name in layers
         ),
-        notes=tuple(_notes(old, new)),
+        notes=tuple(_notes(old, new, priced)),
     )
 
 
 def _title(record: RunRecord) -> str:
     return f"{record.meta.model} {record.meta.model_hash[:8]} {record.meta.weights}"
-
-
-def _rows(record: RunRecord, counting: str) -> dict[str, Row]:
-    counts = record.counts(counting)
-    return {row.layer: row for row in rows(counts, primary(record, counting))}
 
 
 def _changes(a: Row | None, b: Row | None, old: RunRecord, new: RunRecord) -> tuple[Change, ...]:
@@ -80,19 +81,24 @@ def _changes(a: Row | None, b: Row | None, old: RunRecord, new: RunRecord) -> tu
     return tuple(Change(name=k, old=value(a, k, old), new=value(b, k, new)) for k in _PER_LAYER)
 
 
-def _notes(old: RunRecord, new: RunRecord) -> list[str]:
+def _notes(old: RunRecord, new: RunRecord, priced: Sequence[EnergyRecord | None]) -> list[str]:
     pairs = (
         ("input", old.meta.input_hash[:12], new.meta.input_hash[:12]),
         ("samples", old.meta.samples, new.meta.samples),
         ("steps", old.meta.timesteps, new.meta.timesteps),
+        ("placed on", _placed(old), _placed(new)),
         ("weights", old.meta.weights, new.meta.weights),
-        ("primary price list", *(_profile(r) for r in (old, new))),
+        ("price list of energy_j", *map(_profile, priced)),
     )
     return [f"{name}: {a} before, {b} after" for name, a, b in pairs if a != b]
 
 
-def _profile(record: RunRecord) -> str:
-    best = primary(record, "model")
+def _placed(record: RunRecord) -> str:
+    mapped = record.deployed.mapped
+    return "nothing" if mapped is None else f"{len(mapped.cores)} cores of {mapped.target}"
+
+
+def _profile(best: EnergyRecord | None) -> str:
     return "none" if best is None else f"{best.model} {best.profile_id}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from neurochain.accounting.energy.estimate import RESET, TERMS
@@ -18,6 +20,7 @@ __all__ = [
     "estimates",
     "missing",
     "primary",
+    "shared",
     "technology_caveat",
     "term_title",
     "twin_lines",
@@ -112,9 +115,29 @@ def counts_only(record: RunRecord) -> RunRecord:
 
 
 def primary(record: RunRecord, counting: str) -> EnergyRecord | None:
-    """The estimate that tables show: the first that is more than arithmetic."""
-    found = estimates(record, counting)
-    return next((e for e in found if e.model != "arithmetic"), found[0] if found else None)
+    """The estimate that tables show: a chip's of a network on cores, else more than arithmetic."""
+    return shared([record], counting)[0]
+
+
+def shared(
+    records: Sequence[RunRecord], counting: str, *, any_list: bool = False
+) -> list[EnergyRecord | None]:
+    """The primary estimate by a model and list that all runs have, else each run's own.
+
+    The first that is more than arithmetic; a chip's, where all runs are of networks on cores.
+    any_list  one model is enough: each run by its own list, as weights of other widths have
+    """
+    found: list[dict[str, EnergyRecord]] = [
+        {e.model if any_list else f"{e.model} {e.profile_id}": e for e in reversed(priced)}
+        for priced in (estimates(record, counting) for record in records)
+    ]
+    common = [key for key in reversed(found[0]) if all(key in one for one in found)]
+    if len(records) > 1 and not common:
+        return [primary(record, counting) for record in records]
+    placed = all(record.deployed.mapped is not None for record in records)
+    ranks = {"chip-profile": 0 if placed else 1, "arithmetic": 2}
+    best = min(common, key=lambda key: ranks.get(found[0][key].model, 1), default=None)
+    return [None if best is None else one[best] for one in found]
 
 
 def verdict(record: RunRecord, counting: str) -> str:

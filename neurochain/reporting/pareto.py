@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurochain.reporting.compare import aligned_lines, markdown_lines
-from neurochain.reporting.energy_text import primary
+from neurochain.reporting.energy_text import shared
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.values import figures
 
@@ -38,8 +38,9 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
     A run is beaten where another is at least as good on every axis that all runs have, and better
     on one. Energy is such an axis where one model and price list stands behind all of them.
     """
-    values = [figures(record, counting) for _, record in records]
-    models = [_model(record, counting) for _, record in records]
+    priced = shared([record for _, record in records], counting) if records else []
+    values = [figures(r, counting, e) for (_, r), e in zip(records, priced, strict=True)]
+    models = ["" if e is None else f"{e.model} {e.profile_id}" for e in priced]
     axes = [axis for axis in AXES if all(axis in v for v in values)]
     if len(set(models)) > 1:  # energies of different models are no axis
         axes = [axis for axis in axes if axis != "energy_j"]
@@ -57,12 +58,6 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
         )
         for (name, record), v, model in zip(records, values, models, strict=True)
     )
-
-
-def _model(record: RunRecord, counting: str) -> str:
-    """The model and price list behind energy_j, "" where there is none."""
-    best = primary(record, counting)
-    return "" if best is None else f"{best.model} {best.profile_id}"
 
 
 def energy_note(points: Sequence[Point]) -> str:

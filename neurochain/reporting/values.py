@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from neurochain.errors import InputError
 from neurochain.reporting.energy import sums
+from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.energy_text import estimates, primary
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.rows import totals
@@ -40,11 +41,13 @@ class Limit:
         return _COMPARE[self.relation](value, self.bound)
 
 
-def figures(record: RunRecord, counting: str = "model") -> dict[str, float]:
+def figures(
+    record: RunRecord, counting: str = "model", best: EnergyRecord | None = None
+) -> dict[str, float]:
     """Counts and energies a sample by name; sizes of the network; what a run lacks is left out.
 
-    energy_j is that of the primary estimate, energy_j.MODEL.LIST of each; where a price has no
-    upper bound, it is the nominal value.
+    energy_j is that of `best` (by default the primary estimate), energy_j.MODEL.LIST of each; where
+    a price has no upper bound, it is the nominal value.
     """
     counts = record.counts(counting)
     total, samples = totals(counts), max(1, counts.samples)
@@ -68,7 +71,7 @@ def figures(record: RunRecord, counting: str = "model") -> dict[str, float]:
         nodes = counts.mapped.nodes
         found["packets"] = each(sum(node.packets for node in nodes))
         found["hops"] = each(sum(node.hops_x + node.hops_y for node in nodes))
-    best = primary(record, counting)
+    best = primary(record, counting) if best is None else best
     if best is not None:
         found["energy_j"] = best.per_sample.nominal_j
     for e in estimates(record, counting):

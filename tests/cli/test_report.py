@@ -256,7 +256,7 @@ def test_pareto_drops_what_is_beaten() -> None:
 
 def test_energies_of_different_models_are_no_axis(invoke, run: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(ok(invoke("report", run, "--prices", "loihi1-davies2018", "--json")))
+    other.write_text(ok(invoke("report", run, "--prices", "horowitz45-fp16", "--json")))
     text = words(ok(invoke("report", run, other)))
     assert "energies are of different models" in text
     data = json.loads(ok(invoke("report", run, other, "--json")))

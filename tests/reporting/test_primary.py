@@ -1,0 +1,78 @@
+"""Which estimate a report shows, and which one stands behind runs that are compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from neurochain.accounting.prices import find_prices
+from neurochain.reporting import RunRecord
+from neurochain.reporting.compare import compare
+from neurochain.reporting.energy import with_energy
+from neurochain.reporting.energy_text import primary, shared
+from neurochain.reporting.pareto import pareto
+from neurochain.reporting.values import figures
+
+
+def _shown(record: RunRecord, counting: str = "model") -> str:
+    best = primary(record, counting)
+    return "" if best is None else f"{best.model} {best.profile_id}"
+
+
+def _figure(found: Any, name: str) -> Any:
+    return next(c for c in found.figures if c.name == name)
+
+
+def test_a_network_on_cores_shows_what_the_chip_takes(busy: RunRecord, placed: Any) -> None:
+    record: RunRecord = placed[2]
+    assert _shown(record) == _shown(record, "deployed") == "chip-profile loihi1-davies2018"
+    assert _shown(busy) == "memory-aware horowitz45-fp32"
+    joules = figures(record)
+    assert joules["energy_j"] == joules["energy_j.chip-profile.loihi1-davies2018"]
+
+
+def test_the_first_list_that_was_named_comes_first(placed: Any) -> None:
+    names = ("loihi1-sanafe2025", "loihi1-davies2018")
+    record = with_energy(placed[2], [find_prices(name) for name in names])
+    assert _shown(record) == "chip-profile loihi1-sanafe2025"
+    assert _shown(with_energy(placed[2], [find_prices("horowitz45-fp16")])).startswith("memory")
+
+
+def test_runs_are_compared_by_one_model(busy: RunRecord, placed: Any) -> None:
+    """A chip's packets are on one side alone, so that the memory-aware model is taken."""
+    record: RunRecord = placed[2]
+    found = compare(busy, record)
+    change = _figure(found, "energy_j")
+    for side, run in ((change.old, busy), (change.new, record)):
+        assert side == figures(run)["energy_j.memory-aware.horowitz45-fp32"]
+    assert any(note.startswith("placed on: nothing before") for note in found.notes)
+    assert {p.energy_model for p in pareto([("a", busy), ("b", record)])} == {
+        "memory-aware horowitz45-fp32"
+    }
+    assert {p.energy_model for p in pareto([("a", record), ("b", record)])} == {
+        "chip-profile loihi1-davies2018"
+    }
+
+
+def test_other_lists_of_one_model_are_said(busy: RunRecord) -> None:
+    """Float weights and integer ones, as deployed: each by its own arithmetic, and the note."""
+    eight = with_energy(
+        msgspec.structs.replace(busy, meta=msgspec.structs.replace(busy.meta, weights="int8"))
+    )
+    found = compare(busy, eight, "deployed")
+    change = _figure(found, "energy_j")
+    assert change.old == figures(busy, "deployed")["energy_j.memory-aware.horowitz45-fp32"]
+    assert change.new == figures(eight, "deployed")["energy_j.memory-aware.horowitz45-int8"]
+    assert (
+        "price list of energy_j: memory-aware horowitz45-fp32 before, memory-aware horowitz45-int8 "
+        "after" in found.notes
+    )
+    assert not any("price list" in note for note in compare(busy, eight).notes)
+
+
+def test_runs_with_nothing_in_common_keep_their_own(busy: RunRecord) -> None:
+    chip = with_energy(busy, [find_prices("loihi1-davies2018")])
+    other = with_energy(busy, [find_prices("horowitz45-fp16")])
+    found = [e.model if e else "" for e in shared([chip, other], "model")]
+    assert found == ["chip-profile", "memory-aware"]
