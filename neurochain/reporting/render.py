@@ -17,7 +17,7 @@ from neurochain.reporting.energy_text import (
     twin_lines,
 )
 from neurochain.reporting.records import CountSet, LayerRecord, Meta, RunRecord, Spread
-from neurochain.reporting.rows import Row, rows, totals
+from neurochain.reporting.rows import Row, rows, totals, unlisted
 
 __all__ = [
     "cell",
@@ -126,7 +126,10 @@ def render_markdown(
 
 
 def render_csv(record: RunRecord, counting: str = "model") -> str:
-    """One line per layer: every count of the layer, then those of the population it feeds."""
+    """One line per layer: every count of the layer, then those of the population it feeds.
+
+    After them a line for each thing that costs energy alone: static power, packets of inputs.
+    """
     counts = record.counts(counting)
     own = [f for f in LayerRecord.__struct_fields__ if f != "per_timestep"]
     populations = {p.name: p for p in counts.populations}
@@ -141,6 +144,11 @@ def render_csv(record: RunRecord, counting: str = "model") -> str:
         tail = ["" if fed is None else getattr(fed, name) for name in _OF_POPULATION]
         energy = _energy_cells(priced, layer.name, None if fed is None else fed.name)
         writer.writerow([counting, *(_plain(getattr(layer, name)) for name in own), *tail, *energy])
+    rest = dict.fromkeys((row.name, row.part) for e in priced for row in unlisted(counts, e))
+    for name, part in rest:
+        energy = _energy_cells(priced, name, None, part)
+        blank = [""] * (len(own) - 2 + len(of_population))
+        writer.writerow([counting, name, part, *blank, *energy])
     return stream.getvalue()
 
 
@@ -150,13 +158,13 @@ def _energy_titles(priced: Sequence[EnergyRecord]) -> list[str]:
 
 
 def _energy_cells(
-    priced: Sequence[EnergyRecord], layer: str, population: str | None
+    priced: Sequence[EnergyRecord], name: str, population: str | None, part: str = "layer"
 ) -> list[float | str]:
     """Nominal joules of the run: the layer's, and those of the population it feeds."""
     cells: list[float | str] = []
     for e in priced:
         joules = {(row.part, row.name): row.nominal_j for row in e.rows}
-        cells.append(joules.get(("layer", layer), 0.0))
+        cells.append(joules.get((part, name), 0.0))
         own = "" if population is None else joules.get(("population", population), 0.0)
         cells.append(own)
     return cells

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from neurochain.reporting.energy_records import EnergyRecord
+from neurochain.reporting.energy_records import EnergyRecord, RowEnergy
 from neurochain.reporting.records import CountSet, LayerRecord, PopulationRecord
 
-__all__ = ["Row", "rows", "totals"]
+__all__ = ["Row", "rows", "totals", "unlisted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,36 @@ class Row:
 
 
 def rows(counts: CountSet, energy: EnergyRecord | None = None) -> list[Row]:
-    """A row per layer in execution order; a population's figures stand with its last layer."""
+    """A row per layer in execution order; a population's figures stand with its last layer.
+
+    With `energy`, a row more for what is neither: static power, packets of inputs.
+    """
     table = _rows(counts)
     if energy is None:
         return table
-    return [_priced(row, counts, energy) for row in table]
+    return [*(_priced(row, counts, energy) for row in table), *_rest(counts, energy)]
+
+
+def unlisted(counts: CountSet, energy: EnergyRecord) -> list[RowEnergy]:
+    """What costs energy and is neither a layer nor a population: static power, packets of inputs.
+
+    With these the rows of a table add up to its total.
+    """
+    names = {("layer", x.name) for x in counts.layers}
+    names |= {("population", p.name) for p in counts.populations}
+    return [row for row in energy.rows if (row.part, row.name) not in names and row.nominal_j]
+
+
+def _rest(counts: CountSet, energy: EnergyRecord) -> list[Row]:
+    return [
+        Row(
+            layer=row.name,
+            kind=row.part,
+            energy_nj=1e9 * row.nominal_j / max(1, counts.samples),
+            energy_percent=100.0 * row.nominal_j / energy.total.nominal_j,
+        )
+        for row in unlisted(counts, energy)
+    ]
 
 
 def _rows(counts: CountSet) -> list[Row]:

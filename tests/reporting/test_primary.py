@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import msgspec
+import pytest
 
 from neurochain.accounting.prices import find_prices
-from neurochain.reporting import RunRecord
+from neurochain.reporting import RunRecord, render_csv, render_html, render_text
 from neurochain.reporting.compare import compare
 from neurochain.reporting.energy import with_energy
 from neurochain.reporting.energy_text import primary, shared
 from neurochain.reporting.pareto import pareto
+from neurochain.reporting.rows import rows, totals
 from neurochain.reporting.values import figures
 
 
@@ -76,3 +80,35 @@ def test_runs_with_nothing_in_common_keep_their_own(busy: RunRecord) -> None:
     other = with_energy(busy, [find_prices("horowitz45-fp16")])
     found = [e.model if e else "" for e in shared([chip, other], "model")]
     assert found == ["chip-profile", "memory-aware"]
+
+
+@pytest.mark.parametrize("counting", ["model", "deployed"])
+def test_rows_add_up_to_the_total(placed: Any, counting: str) -> None:
+    """Static power and packets of inputs are neither of a layer nor of a population."""
+    own = find_prices("loihi1-sanafe2025")
+    priced = msgspec.structs.replace(
+        own,
+        prices={
+            **own.prices,
+            "message_in": msgspec.structs.replace(own.prices["message_in"], energy_pj=7.0),
+        },
+    )
+    lists = [msgspec.structs.replace(priced, static=find_prices("loihi1-davies2018").static)]
+    record = with_energy(placed[2], lists, static=True)
+    table = rows(record.counts(counting), primary(record, counting))
+    whole = totals(record.counts(counting), primary(record, counting))
+    extra = {row.layer: row for row in table if row.kind == "chip"}
+    inputs = {s.name for s in record.deployed.mapped.nodes if s.input}
+    assert set(extra) == {"(chip)", *inputs}
+    assert sum(row.energy_nj for row in table) == pytest.approx(whole.energy_nj, rel=1e-9)
+    assert sum(row.energy_percent for row in table) == pytest.approx(100, rel=1e-9)
+    lines = [*csv.DictReader(io.StringIO(render_csv(record, counting)))]
+    joules = [
+        float(line[key] or 0)
+        for line in lines
+        for key in line
+        if key.endswith("energy_j_chip-profile_loihi1-sanafe2025")
+    ]
+    assert sum(joules) / 3 == pytest.approx(whole.energy_nj * 1e-9, rel=1e-9)
+    for text in (render_text(record, counting), render_html(record, counting)):
+        assert "(chip)" in text
