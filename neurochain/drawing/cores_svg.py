@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -57,19 +58,22 @@ class Frame:
     name: str
 
 
-def map_svg(cores: CoreMap, title: str, *, alone: bool = True) -> str:
+def map_svg(cores: CoreMap, title: str, *, alone: bool = True, order: Sequence[str] = ()) -> str:
     """The picture as SVG. alone: a document with its own style; else for a page that has it.
 
     A square is a core, coloured by the population that has most neurons there and the fuller the
     stronger, by the limit that is nearest to its end. A line is a link in one direction, the
     busier the thicker. Every square and line carries its numbers as a tooltip.
+    order: populations that get the first colours, as other pictures of the page have them.
     """
     side = ceil(sqrt(max(core.slot for core in cores.cores) + 1))
     tile = side * CORE + (side - 1) * GAP
     pitch = tile + LINK
-    populations = cores.populations
+    known = set(cores.populations)
+    populations = [*dict.fromkeys([*(n for n in order if n in known), *cores.populations])]
     colours = {name: k % COLOURS for k, name in enumerate(populations)}
-    right, bottom = MARGIN + cores.width * pitch, MARGIN + LEGEND + cores.height * pitch
+    right = MARGIN + cores.width * pitch
+    bottom = MARGIN + LEGEND + cores.height * pitch + GAP
     return render(
         "map.svg",
         title=title,

@@ -9,6 +9,7 @@ from typing import Any
 from neurochain.accounting.mapped import CORE_COUNTS
 from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.mapped_records import MappedRecord, NodeStep
+from neurochain.reporting.placed import PlacementRecord
 from neurochain.reporting.records import (
     CountSet,
     LayerRecord,
@@ -33,6 +34,8 @@ def record_faults(record: RunRecord) -> list[str]:
         found += _of_set(record.counts(counting))
     if record.deployed.mapped is not None:
         found += _of_mapped(record.deployed, record.deployed.mapped)
+    if record.placement is not None:
+        found += _of_placement(record.placement)
     for e in record.energy:
         found += _of_energy(e, record.counts(e.counting))
     return found[:_MOST]
@@ -70,6 +73,17 @@ def _of_mapped(counts: CountSet, mapped: MappedRecord) -> Iterator[str]:
         yield from _sums(f"mapped: {node.name}", node, mapped.steps, _names(NodeStep))
     for core in mapped.cores:
         yield from _integers(f"mapped: core {core.core}", core, type(core), CORE_COUNTS)
+
+
+def _of_placement(placement: PlacementRecord) -> Iterator[str]:
+    """Every chip has cores, and each lies in the grid."""
+    chips = {core.chip for core in placement.cores}
+    if not chips or chips != set(range(placement.chips)):
+        yield f"placement: {placement.chips} chips, cores on {len(chips)}"
+    for core in placement.cores:
+        inside = 0 <= core.x < placement.width and 0 <= core.y < placement.height
+        if not inside or min(core.slot, core.used, core.most, *core.holds.values(), 0) < 0:
+            yield f"placement: core {core.core} at ({core.x}, {core.y}) holds {core.holds}"
 
 
 def _of_energy(e: EnergyRecord, counts: CountSet) -> Iterator[str]:

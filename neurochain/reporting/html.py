@@ -14,6 +14,7 @@ from neurochain.accounting.energy.twin import CAVEATS
 from neurochain.drawing import map_style, map_svg
 from neurochain.reporting import charts
 from neurochain.reporting.compare import Comparison
+from neurochain.reporting.core_rows import core_table
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, SourceRecord
 from neurochain.reporting.energy_text import (
     amount,
@@ -44,6 +45,7 @@ _AXIS_TITLES = {
     "energy_j": "energy a sample",
     "size_bytes": "bytes of weights",
 }
+COLOURS = 10
 _SHARED = ("ac", "mac", "energy_percent", "effective_percent", "nonzero_percent", "rate")
 
 
@@ -79,6 +81,7 @@ def render_html(
         sparsity=charts.sparsity(counts),
         membranes=charts.membranes(record),
         core_map=_core_map(record, counts),
+        cores=None if record.placement is None else core_table(record.placement, counts),
         comparison=comparison,
         priced_by={e.profile_id: e for e in priced}.values(),
         technology=technology_caveat(record, counting),
@@ -122,7 +125,9 @@ def _core_map(record: RunRecord, counts: CountSet) -> Any:
     if record.placement is None:
         return ""
     found = map_of(record.placement, counts.mapped)
-    return Markup(map_svg(found, f"Cores of {record.meta.model}", alone=False))
+    seen = [] if record.traces is None else [p.population for p in record.traces.populations]
+    title = f"Cores of {record.meta.model}"
+    return Markup(map_svg(found, title, alone=False, order=seen))
 
 
 def _page(template: str, **values: Any) -> str:
@@ -148,10 +153,21 @@ def _environment() -> Any:
     environment.globals["counted"] = counted
     environment.filters["joules"] = lambda value: amount(value, micro="µ")
     environment.filters["seconds"] = lambda value: amount(value, "s", micro="µ")
+    environment.filters["size"] = _size
     environment.filters["bounds"] = _bounds
     environment.filters["term"] = term_title
     environment.globals["figure"] = _figure
     return environment
+
+
+def _size(n_bytes: float) -> str:
+    """13.5 MiB."""
+    size, unit = n_bytes, "bytes"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
 
 
 def _bounds(bounds: Bounds) -> str:
@@ -195,10 +211,13 @@ def _matrix(priced: Sequence[EnergyRecord]) -> list[tuple[str, list[str]]]:
     return lines
 
 
-def _term_classes(priced: Sequence[EnergyRecord]) -> dict[str, int]:
-    """A colour for each term, the same in every picture."""
-    names = dict.fromkeys(t.name for e in priced for t in e.terms)
-    return {name: k % 10 for k, name in enumerate(names)}
+def _term_classes(priced: Sequence[EnergyRecord]) -> dict[str, str]:
+    """A look for each term that costs something, the same in every picture."""
+    names = dict.fromkeys(t.name for e in priced for t in e.terms if t.nominal_j)
+    return {
+        name: f"t{k % COLOURS}" + (" striped" if k >= COLOURS else "")
+        for k, name in enumerate(names)
+    }
 
 
 def _sources(priced: Sequence[EnergyRecord]) -> list[SourceRecord]:

@@ -94,15 +94,25 @@ def _picked(values: NDArray[Any], shown: NDArray[np.int64]) -> NDArray[Any]:
 def _trace(population: Population, seen: _Seen, bin_steps: int) -> PopulationTrace:
     spikes = np.concatenate(seen.spikes)  # (step, shown)
     packed = np.packbits(spikes.T, axis=1)
-    theta = population.params.get("theta")
+    theta = _theta(population)
     return PopulationTrace(
         population=population.name,
         neurons=population.n,
         shown=seen.shown.tolist(),
         spikes=[base64.b64encode(row.tobytes()).decode() for row in packed],
         membranes=_membranes(seen, spikes, bin_steps),
-        threshold=_short(float(theta)) if theta is not None and theta.ndim == 0 else None,
+        threshold=None if theta is None else _short(theta),
     )
+
+
+def _theta(population: Population) -> float | None:
+    """The threshold on the scale of the membrane, where all neurons have the same."""
+    register = population.program.threshold
+    mantissa = register is not None and register[1] == "vth_full"  # Loihi: 2^6 times its mantissa
+    theta = population.params.get("vth" if mantissa else "theta")
+    if theta is None or theta.ndim:
+        return None
+    return float(theta) * (64 if mantissa else 1)
 
 
 def _membranes(seen: _Seen, spikes: NDArray[np.bool_], bin_steps: int) -> list[MembraneTrace]:

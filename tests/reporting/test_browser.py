@@ -240,5 +240,15 @@ def test_the_map_of_cores(
         ".map(e => getComputedStyle(e).stroke)"
     )
     assert set(colours) == {"rgb(240, 162, 107)" if dark else "rgb(192, 86, 33)"}
+    browser.run("document.querySelector('#cores summary').focus()")
+    browser.key("Enter")
+    assert browser.run("document.querySelector('#cores details').open")
+    column = (
+        "Array.from(document.querySelectorAll('.cores tbody tr')).map(r => r.cells[0].innerText)"
+    )
+    cores = [int(text) for text in browser.run(column)]
+    assert cores == sorted(cores)
+    browser.click(".cores thead button")
+    assert [int(text) for text in browser.run(column)] == cores[::-1]
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
     assert browser.errors == []

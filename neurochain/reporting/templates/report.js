@@ -10,7 +10,8 @@
         var body = table.tBodies[0];
         var lines = Array.from(body.rows);
         var value = function (row) {
-          var text = row.cells[column].dataset.sort;
+          var cell = row.cells[column], text = cell.dataset.sort;
+          if (text === undefined) text = cell.textContent.replace(/,(?=\d{3})/g, "");
           var number = parseFloat(text);
           return text === "" ? null : isNaN(number) || String(number) === "NaN" || /[^-+0-9.eE]/.test(text) ? text : number;
         };
@@ -96,6 +97,21 @@
         pen.fillStyle = style.getPropertyValue("--line").trim();
         pen.fillRect(0, Math.round(k * dy), wide, 1);
       }
+    });
+    var before = -1;
+    rows.forEach(function (row, k) {
+      if (row.population === before) return;
+      before = row.population;
+      var name = traces.populations[before].population;
+      var text = name.length > 24 ? name.slice(0, 22) + "..." : name;
+      pen.textBaseline = "top";
+      pen.textAlign = "left";
+      pen.fillStyle = style.getPropertyValue("--bg").trim();
+      pen.globalAlpha = 0.8;
+      pen.fillRect(2, k * dy + 2, pen.measureText(text).width + 6, 14);
+      pen.globalAlpha = 1;
+      pen.fillStyle = style.getPropertyValue("--t" + (before % 10)).trim();
+      pen.fillText(text, 5, k * dy + 4);
     });
     pen.fillStyle = style.getPropertyValue("--soft").trim();
     pen.textBaseline = "bottom";
