@@ -14,6 +14,7 @@ from neurochain.reporting.records import RunRecord
 __all__ = [
     "amount",
     "bounds_text",
+    "break_even_text",
     "counts_only",
     "definition_lines",
     "energy_lines",
@@ -23,10 +24,16 @@ __all__ = [
     "shared",
     "technology_caveat",
     "term_title",
+    "twin_caveats",
     "twin_lines",
     "verdict",
 ]
 
+_LOWERED = (
+    "The network was lowered for a chip before it was counted, and the twin is that of this form: "
+    "where pooling was folded into weights, both do more than the network as trained. A run "
+    "without --target has the trained network's own twin."
+)
 _PREFIXES = ((1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""))
 _TITLES = {
     "ac": "accumulates",
@@ -183,7 +190,19 @@ def technology_caveat(record: RunRecord, counting: str) -> str:
 def twin_lines(record: RunRecord) -> list[str]:
     """The dense network of the same topology, and from which activity on it is cheaper."""
     lines = [_twin_line(twin) for twin in record.twins if twin.connections]
-    return [*lines, *(f"  caveat: {text}" for text in CAVEATS)] if lines else []
+    return [*lines, *(f"  caveat: {text}" for text in twin_caveats(record))] if lines else []
+
+
+def twin_caveats(record: RunRecord) -> tuple[str, ...]:
+    """What to keep in mind beside the twin."""
+    if not any(twin.connections for twin in record.twins):
+        return ()
+    return (_LOWERED, *CAVEATS) if record.meta.weights == "loihi" else CAVEATS
+
+
+def break_even_text(rate: float) -> str:
+    """A rate that no network can pass is any rate."""
+    return f"{100 * rate:.3g} % a step" if rate <= 1 else "any rate"
 
 
 def definition_lines(record: RunRecord) -> list[str]:
@@ -251,5 +270,5 @@ def _twin_line(twin: TwinRecord) -> str:
         return line
     return (
         f"{line}. Activity {twin.spikes_per_synapse:.3g} spikes a synapse and sample; break-even "
-        f"{twin.break_even:.3g} ({100 * twin.break_even_rate:.3g} % a step)"
+        f"{twin.break_even:.3g} ({break_even_text(twin.break_even_rate)})"
     )

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from neurochain.accounting.energy.estimate import RESET, TERMS
-from neurochain.accounting.energy.twin import CAVEATS
 from neurochain.drawing import map_style, map_svg
 from neurochain.reporting import charts
 from neurochain.reporting.compare import Comparison
@@ -19,16 +18,18 @@ from neurochain.reporting.energy_records import Bounds, EnergyRecord, SourceReco
 from neurochain.reporting.energy_text import (
     amount,
     bounds_text,
+    break_even_text,
     estimates,
     primary,
     technology_caveat,
     term_title,
+    twin_caveats,
 )
 from neurochain.reporting.findings import findings
 from neurochain.reporting.pareto import Point, energy_note
 from neurochain.reporting.placed import map_of
 from neurochain.reporting.records import CountSet, RunRecord
-from neurochain.reporting.render import WIDE, cell, counted, footer, mapped_lines
+from neurochain.reporting.render import WIDE, cell, counted, footer, mapped_lines, set_title
 from neurochain.reporting.rows import Row, rows, totals
 from neurochain.reporting.values import figures
 
@@ -64,7 +65,8 @@ def render_html(
         best=best,
         estimates=priced,
         matrix=_matrix(priced),
-        caveats=CAVEATS if any(t.connections for t in record.twins) else (),
+        caveats=twin_caveats(record),
+        set_title=set_title(record.meta, counting),
         findings=findings(record, counting),
         figures=figures(record, counting),
         titles=_COLUMNS,
@@ -155,6 +157,7 @@ def _environment() -> Any:
     environment.filters["seconds"] = lambda value: amount(value, "s", micro="µ")
     environment.filters["size"] = _size
     environment.filters["bounds"] = _bounds
+    environment.filters["rate"] = break_even_text
     environment.filters["term"] = term_title
     environment.globals["figure"] = _figure
     return environment

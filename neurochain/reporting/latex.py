@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurochain.reporting.energy_text import estimates, missing, primary
 from neurochain.reporting.records import RunRecord
-from neurochain.reporting.render import cell
+from neurochain.reporting.render import cell, printable
 from neurochain.reporting.rows import rows, totals
 
 __all__ = ["escape", "render_latex"]
@@ -34,7 +34,7 @@ _SPECIAL = {
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return "".join(_SPECIAL.get(c, c) for c in text)
+    return "".join(_SPECIAL.get(c, c) for c in printable(text))
 
 
 def render_latex(record: RunRecord, counting: str = "model") -> str:

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from neurochain.accounting.energy.estimate import Part
 from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.energy_text import (
     definition_lines,
@@ -24,9 +25,11 @@ __all__ = [
     "counted",
     "footer",
     "mapped_lines",
+    "printable",
     "render_csv",
     "render_markdown",
     "render_text",
+    "set_title",
     "text_table",
 ]
 
@@ -87,7 +90,7 @@ def render_text(
         if excess > 0:
             lines = text_table(table, NARROW, name_limit=max(8, _name_width(table) - excess))
     notes = [
-        textwrap.fill(line, max(40, width), subsequent_indent="  ")
+        textwrap.fill(printable(line), max(40, width), subsequent_indent="  ")
         for line in footer(record, counts)
     ]
     parts = [*lines, "", *notes]
@@ -113,11 +116,11 @@ def render_markdown(
     head = "| " + " | ".join(title for _, title in WIDE) + " |"
     rule = "|" + "|".join("---" if key in _LEFT else "---:" for key, _ in WIDE) + "|"
     body = [
-        "| " + " | ".join(cell(row, key).replace("|", "\\|") for key, _ in WIDE) + " |"
+        "| " + " | ".join(_markdown(cell(row, key)) for key, _ in WIDE) + " |"
         for row in _table(record, counting)
     ]
-    notes = [f"- {line}" for line in footer(record, counts)]
-    parts = [f"# {record.meta.model}", "", head, rule, *body, "", *notes]
+    notes = [f"- {_markdown(line)}" for line in footer(record, counts)]
+    parts = [f"# {_markdown(record.meta.model)}", "", head, rule, *body, "", *notes]
     if definitions:
         parts += ["", *_definitions_markdown(record)]
     if record.evaluation is not None:
@@ -158,7 +161,7 @@ def _energy_titles(priced: Sequence[EnergyRecord]) -> list[str]:
 
 
 def _energy_cells(
-    priced: Sequence[EnergyRecord], name: str, population: str | None, part: str = "layer"
+    priced: Sequence[EnergyRecord], name: str, population: str | None, part: Part = "layer"
 ) -> list[float | str]:
     """Nominal joules of the run: the layer's, and those of the population it feeds."""
     cells: list[float | str] = []
@@ -207,7 +210,20 @@ def cell(row: Row, key: str) -> str:
         return f"{value:,.4g}" if value < 1000 else f"{value:,.1f}"
     if isinstance(value, float):
         return f"{value:.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """A name on one line: what would move the cursor or colour a terminal becomes "?"."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a table as well."""
+    return printable(text).translate(_OF_MARKDOWN)
+
+
+_OF_MARKDOWN = {ord("|"): "\\|", ord("<"): "&lt;", ord("&"): "&amp;"}
 
 
 def footer(record: RunRecord, counts: CountSet) -> list[str]:
@@ -216,11 +232,12 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
     meta = record.meta
     frames = f"{counted(counts.samples, 'sample')} x {counted(counts.steps, 'step')}"
     size = f"{frames}, dt {meta.dt_s:g} s"
+    kind = f"{set_title(meta, counts.counting)} ({counts.counting} set)"
     origin = f"model {meta.model} {meta.model_hash[:12]}, input {meta.input} {meta.input_hash[:12]}"
     return [
         f"per sample: {_shares(total, counts.samples)}",
         f"per step:   {_shares(total, counts.samples * counts.steps)}",
-        f"{size}; engine {meta.engine}, weights {meta.weights}; counts {_SETS[counts.counting]}",
+        f"{size}; engine {meta.engine}, weights {meta.weights}; counts {kind}",
         _LEGEND,
         *mapped_lines(counts),
         f"{origin}, {_verified(meta)}, neurochain {meta.tool_version}",
@@ -292,10 +309,11 @@ def _verified(meta: Meta) -> str:
     return f"{text} before its weights became {meta.weights}" if changed else text
 
 
-_SETS = {
-    "model": "as trained (model set)",
-    "deployed": "as lowered (deployed set)",
-}
+def set_title(meta: Meta, counting: str) -> str:
+    """What the counts are of. A chip's network has its pools folded into weights in both sets."""
+    if counting == "deployed":
+        return "as lowered"
+    return "as trained" if meta.weights != "loihi" else "as lowered for the chip, trained weights"
 
 
 def _shares(total: Row, parts: int) -> str:

@@ -9,6 +9,7 @@ from neurochain.accounting.energy.lemaire import lemaire
 from neurochain.accounting.energy.memory import memory_aware
 from neurochain.accounting.energy.sums import RunSums
 from neurochain.accounting.prices import PriceList, find_prices
+from neurochain.errors import InputError
 
 __all__ = ["MODELS", "default_estimates", "default_prices", "model_of"]
 
@@ -34,6 +35,12 @@ def model_of(
     run: RunSums, prices: PriceList, *, step_time_s: float | None = None, static: bool = False
 ) -> tuple[Estimate, ...]:
     """Every estimate that a list allows. Errors: InputError as of the models."""
+    if not MODELS[prices.tier]:
+        raise InputError(
+            f"price list {prices.id}: is of the kind '{prices.tier}', which no model prices alone. "
+            "Give it a kind with operations (arithmetic, lemaire, chip); an arithmetic list holds "
+            "[[memory]] as well."
+        )
     found = []
     for model in MODELS[prices.tier]:
         if model == "arithmetic":
