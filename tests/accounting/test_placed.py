@@ -9,6 +9,7 @@ import pytest
 
 from neurochain import Artifact, simulate
 from neurochain.accounting.energy.chip import chip_profile
+from neurochain.accounting.energy.steptime import _work
 from neurochain.accounting.energy.sums import sums_of
 from neurochain.accounting.prices import find_prices
 from neurochain.errors import InputError
@@ -127,3 +128,20 @@ def test_several_chips_share_the_work(fan):
 def test_a_time_that_is_a_maximum_is_said(fan):
     assert any("synaptic_event is a maximum" in note for note in estimate(*fan, DAVIES).notes)
     assert not any("maximum" in note for note in estimate(*fan, SANAFE).notes)
+
+
+@pytest.mark.parametrize("prices", [DAVIES, SANAFE], ids=["davies", "sanafe"])
+def test_no_placement_is_faster_than_work_shared_evenly(prices):
+    """Ways of packets are not work of cores: the shares of the cores in use are, and add up."""
+    network = drawn(3)
+    placement = map_network(network, target(neurons_per_core=4), method="random", seed=2)
+    x = np.zeros((2, 6, *network.sources[0].shape), dtype=np.float32)
+    x[:, ::2] = 1
+    run = sums_of(simulate(Artifact(network=network, placement=placement), x).activity_deployed)
+    counts = {term.name: term.count for term in chip_profile(run, prices).terms}
+    assert counts["hops_east_west"] > counts["packets"] > 0
+    time = chip_profile(run, prices).latency
+    assert time.floor_s <= time.busiest_s <= time.serial_s
+    each = [_work(run, run.mapped, prices, k) for k in range(len(run.mapped.neurons))]
+    assert time.serial_s == pytest.approx(sum(each) / run.mapped.frames, rel=1e-9)
+    assert time.route_s > 0

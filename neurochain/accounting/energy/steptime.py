@@ -26,6 +26,10 @@ _BY_KIND = {
 }
 
 
+_ON_THE_WAY = ("hop_ew", "hop_ns")
+"""What routers do beside the cores; work on one core has no hops, and shared work none to share."""
+
+
 def quantity_of_kind(kind: str, prices: PriceList) -> str:
     """Under which name a list prices the synaptic events of a kind of layer."""
     if "synaptic_event" in prices.prices:
@@ -43,6 +47,8 @@ def latency(run: RunSums, prices: PriceList, counted: Sequence[tuple[str, int]])
         return None
     serial = 0.0
     for quantity, number in counted:
+        if quantity in _ON_THE_WAY:
+            continue
         time = time_range(prices.prices[quantity])
         if time is None:
             return None
