@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isclose
 
+import msgspec
 import numpy as np
 import pytest
 from engines import engines
@@ -263,3 +264,19 @@ def test_counts_are_plain_integers() -> None:
         np.sum([x.counts["synops_effective_ac"] for x in run.layers])
         + np.sum([x.counts["synops_effective_mac"] for x in run.layers])
     )
+
+
+def test_memory_says_what_it_read_and_what_does_not_fit() -> None:
+    """A list of 8-bit arithmetic on counts of 32-bit weights still reads 32 bits, and says so."""
+    run, prices = sums_of(activity(0)), find_prices("horowitz45-int8")
+    weighted = [x for x in run.layers if x.weight_bits]
+    assert {x.weight_bits for x in weighted} == {32}
+    assert memory_aware(run, prices).notes == ("weights are read at 32 bits, as they were counted",)
+    layers = tuple(replace(x, params=3000, weights=3000) for x in weighted)
+    large, small = (
+        replace(run, layers=layers),
+        msgspec.structs.replace(prices, memory=prices.memory[:1]),
+    )
+    assert "do not fit 8,192 bytes: priced as DRAM" in memory_aware(large, small).notes[1]
+    bare = msgspec.structs.replace(small, dram=None)
+    assert "do not fit 8,192 bytes: priced as of that size" in memory_aware(large, bare).notes[1]

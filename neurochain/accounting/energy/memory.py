@@ -34,8 +34,6 @@ def memory_aware(run: RunSums, prices: PriceList, *, fifo_events: int = FIFO_EVE
         cells += _layer_cells(layer, prices, fifo_events)
     for population in run.populations:
         cells += _population_cells(population, prices, fifo_events)
-    outside = [x.name for x in run.layers if x.weight_bytes > _largest(prices)]
-    notes = [f"weights of {', '.join(outside)} do not fit 1 MB: priced as DRAM"] if outside else []
     return estimate(
         "memory-aware",
         prices,
@@ -44,8 +42,25 @@ def memory_aware(run: RunSums, prices: PriceList, *, fifo_events: int = FIFO_EVE
         included=(1, 2, 3, 10),
         partial={5: "events through queues; no packets"},
         unpriced=not_priced(run),
-        notes=notes,
+        notes=_notes(run, prices),
     )
+
+
+def _notes(run: RunSums, prices: PriceList) -> list[str]:
+    """The width that was read, and what no memory of the list holds."""
+    notes = []
+    bits = sorted({x.weight_bits for x in run.layers if x.weight_bits})
+    if bits:
+        notes.append(
+            f"weights are read at {' or '.join(map(str, bits))} bits, as they were counted"
+        )
+    largest = _largest(prices)
+    outside = [x.name for x in run.layers if x.weight_bytes > largest]
+    if outside:
+        size = f"{largest / 2**20:g} MB" if largest >= 2**20 else f"{largest:,.0f} bytes"
+        priced = "as of that size" if prices.dram is None else "as DRAM"
+        notes.append(f"weights of {', '.join(outside)} do not fit {size}: priced {priced}")
+    return notes
 
 
 def access_price(prices: PriceList, capacity_bytes: float) -> Range:
