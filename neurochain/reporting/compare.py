@@ -86,7 +86,7 @@ def _notes(old: RunRecord, new: RunRecord, priced: Sequence[EnergyRecord | None]
         ("input", old.meta.input_hash[:12], new.meta.input_hash[:12]),
         ("samples", old.meta.samples, new.meta.samples),
         ("steps", old.meta.timesteps, new.meta.timesteps),
-        ("placed on", _placed(old), _placed(new)),
+        ("cores", _placed(old), _placed(new)),
         ("weights", old.meta.weights, new.meta.weights),
         ("price list of energy_j", *map(_profile, priced)),
     )
@@ -95,7 +95,7 @@ def _notes(old: RunRecord, new: RunRecord, priced: Sequence[EnergyRecord | None]
 
 def _placed(record: RunRecord) -> str:
     mapped = record.deployed.mapped
-    return "nothing" if mapped is None else f"{len(mapped.cores)} cores of {mapped.target}"
+    return "none" if mapped is None else f"{len(mapped.cores)} of {mapped.target}"
 
 
 def _profile(best: EnergyRecord | None) -> str:

@@ -26,7 +26,7 @@ from neurochain.reporting.energy_text import (
     twin_caveats,
 )
 from neurochain.reporting.findings import findings
-from neurochain.reporting.pareto import Point, energy_note
+from neurochain.reporting.pareto import Point, energy_note, input_note
 from neurochain.reporting.placed import map_of
 from neurochain.reporting.records import CountSet, RunRecord
 from neurochain.reporting.render import WIDE, cell, counted, footer, mapped_lines, set_title
@@ -101,6 +101,7 @@ def render_html_several(points: Sequence[Point], counting: str) -> str:
         counting=counting,
         plots=_plots(points),
         energy=energy_note(points),
+        inputs=input_note(points),
         data=None,
     )
 

@@ -11,7 +11,7 @@ from neurochain.reporting.energy_text import shared
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.values import figures
 
-__all__ = ["AXES", "Point", "energy_note", "pareto", "points_dict", "render_pareto"]
+__all__ = ["AXES", "Point", "energy_note", "input_note", "pareto", "points_dict", "render_pareto"]
 
 AXES = ("accuracy", "synops", "energy_j", "size_bytes")
 _MORE_IS_BETTER = ("accuracy",)
@@ -23,6 +23,7 @@ class Point:
 
     name: str
     model_hash: str
+    input_hash: str
     weights: str
     accuracy: float | None
     synops: float
@@ -48,6 +49,7 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
         Point(
             name=name,
             model_hash=record.meta.model_hash,
+            input_hash=record.meta.input_hash,
             weights=record.meta.weights,
             accuracy=v.get("accuracy"),
             synops=v["synops"],
@@ -66,6 +68,14 @@ def energy_note(points: Sequence[Point]) -> str:
     if len(models) == 1:
         return f"energy: {models[0]}, an estimate"
     return f"energies are of different models ({', '.join(models)}): not compared" if models else ""
+
+
+def input_note(points: Sequence[Point]) -> str:
+    """A warning where the runs are not of one input: their figures say little of each other."""
+    inputs = {p.input_hash: None for p in points}
+    if len(inputs) < 2:
+        return ""
+    return f"runs of {len(inputs)} different inputs: fewer events cost less, whatever the network"
 
 
 def _beats(a: dict[str, float], b: dict[str, float], axes: Sequence[str]) -> bool:
@@ -116,7 +126,8 @@ def render_pareto(points: Sequence[Point], *, form: str = "text") -> str:
         "synops and energy a sample; * no other run is at least as good on every axis that all "
         "have, and better on one"
     )
-    return "\n".join([*table([head, *lines]), "", note, energy_note(points)])
+    notes = (note, energy_note(points), input_note(points))
+    return "\n".join([*table([head, *lines]), "", *filter(None, notes)])
 
 
 def _plain(value: object) -> str:

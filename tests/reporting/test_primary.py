@@ -10,11 +10,17 @@ import msgspec
 import pytest
 
 from neurochain.accounting.prices import find_prices
-from neurochain.reporting import RunRecord, render_csv, render_html, render_text
+from neurochain.reporting import (
+    RunRecord,
+    render_csv,
+    render_html,
+    render_html_several,
+    render_text,
+)
 from neurochain.reporting.compare import compare
 from neurochain.reporting.energy import with_energy
 from neurochain.reporting.energy_text import primary, shared
-from neurochain.reporting.pareto import pareto
+from neurochain.reporting.pareto import pareto, render_pareto
 from neurochain.reporting.rows import rows, totals
 from neurochain.reporting.values import figures
 
@@ -50,7 +56,7 @@ def test_runs_are_compared_by_one_model(busy: RunRecord, placed: Any) -> None:
     change = _figure(found, "energy_j")
     for side, run in ((change.old, busy), (change.new, record)):
         assert side == figures(run)["energy_j.memory-aware.horowitz45-fp32"]
-    assert any(note.startswith("placed on: nothing before") for note in found.notes)
+    assert any(note.startswith("cores: none before, ") for note in found.notes)
     assert {p.energy_model for p in pareto([("a", busy), ("b", record)])} == {
         "memory-aware horowitz45-fp32"
     }
@@ -112,3 +118,16 @@ def test_rows_add_up_to_the_total(placed: Any, counting: str) -> None:
     assert sum(joules) / 3 == pytest.approx(whole.energy_nj * 1e-9, rel=1e-9)
     for text in (render_text(record, counting), render_html(record, counting)):
         assert "(chip)" in text
+
+
+def test_runs_of_other_inputs_are_said(busy: RunRecord) -> None:
+    """And names of lists keep their capitals."""
+    meta = msgspec.structs.replace(busy.meta, input_hash="c" * 64)
+    own = [msgspec.structs.replace(find_prices("horowitz45-fp16"), id="My-Chip")]
+    first = with_energy(busy, own)
+    second = msgspec.structs.replace(first, meta=meta)
+    for runs, said in (((first, second), True), ((first, first), False)):
+        points = pareto([("a", runs[0]), ("b", runs[1])])
+        for text in (render_pareto(points), render_html_several(points, "model")):
+            assert ("2 different inputs" in text) == said
+            assert "nergy: memory-aware My-Chip, an estimate" in text
