@@ -17,6 +17,7 @@ __all__ = [
     "break_even_text",
     "counts_only",
     "definition_lines",
+    "definition_note",
     "energy_lines",
     "estimates",
     "missing",
@@ -220,7 +221,25 @@ def definition_lines(record: RunRecord) -> list[str]:
         f"{name} {'not known' if value is None else format(value, ',.10g')}"
         for name, value in record.neurobench.items()
     )
-    return [aligned(heads), *(aligned(line) for line in cells), "", *why, f"NeuroBench: {said}"]
+    note = definition_note(record)
+    return [
+        aligned(heads),
+        *(aligned(line) for line in cells),
+        "",
+        *([note] if note else []),
+        *why,
+        f"NeuroBench: {said}",
+    ]
+
+
+def definition_note(record: RunRecord) -> str:
+    """Other tools are run on the module, not on what a chip gets; "" where that is the same."""
+    if record.meta.weights != "loihi":
+        return ""
+    return (
+        "Counted on the network as lowered for the chip; these tools run on the PyTorch module, "
+        "whose own run (without --target) has what they would say of it."
+    )
 
 
 def _number(value: float | None) -> str:

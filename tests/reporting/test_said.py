@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from neurochain.accounting.definitions import definitions, neurobench
 from neurochain.accounting.energy import model_of
 from neurochain.accounting.prices import read_prices
 from neurochain.errors import InputError
@@ -28,11 +31,11 @@ HOSTILE = "a|b\n<img src=x>\x1b[31m\u202e&"
 @pytest.fixture
 def hostile(record: RunRecord) -> RunRecord:
     """The worked example, with such names."""
-    replace = msgspec.structs.replace
-    found = replace(
+    other = msgspec.structs.replace
+    found = other(
         record,
-        meta=replace(record.meta, model=HOSTILE),
-        layers=[replace(record.layers[0], name=HOSTILE)],
+        meta=other(record.meta, model=HOSTILE),
+        layers=[other(record.layers[0], name=HOSTILE)],
         warnings=[HOSTILE],
     )
     return with_energy(found)
@@ -58,17 +61,35 @@ def test_names_are_no_markup(hostile: RunRecord) -> None:
 
 def test_a_network_for_a_chip_is_not_called_as_trained(placed: Any) -> None:
     """Its pools lie in weights, and so do those of its twin."""
-    replace = msgspec.structs.replace
     record: RunRecord = placed[2]
     assert "counts as trained (model set)" in render_text(record, width=1000)
     assert not any("lowered" in line for line in twin_lines(record))
-    chip = replace(record, meta=replace(record.meta, weights="loihi"))
+    meta = msgspec.structs.replace(record.meta, weights="loihi")
+    chip = msgspec.structs.replace(record, meta=meta)
     said = "as lowered for the chip, trained weights"
     assert f"counts {said} (model set)" in render_text(chip, width=1000)
     assert f"counts {said}</p>" in render_html(chip)
     assert "counts as lowered (deployed set)" in render_text(chip, "deployed", width=1000)
     assert any("lowered for a chip before it was counted" in line for line in twin_lines(chip))
     assert "lowered for a chip before it was counted" in render_html(chip)
+    assert "these tools run on the PyTorch module" in render_html(chip)
+    assert "these tools run on the PyTorch module" not in render_html(record)
+    said = " ".join(render_text(chip, definitions=True).split())
+    assert "these tools run on the PyTorch module" in said
+
+
+def test_biases_of_integer_neurons_are_counted_as_a_module_adds_them(placed: Any) -> None:
+    """They are no parameters of a layer here, but torchinfo and syops see the module's."""
+    run = sums(placed[2].counts("model"))
+    layers = tuple(
+        replace(x, params=x.weights, counts={**x.counts, "bias_adds": int(k == 0)})
+        for k, x in enumerate(run.layers)
+    )
+    bench = neurobench(placed[1].activity)
+    found = {d.tool: d.total for d in definitions(replace(run, layers=layers), bench)}
+    adds = run.steps * prod(layers[0].out_shape)
+    assert layers[0].weights
+    assert found["torchinfo"] - found["fvcore"] == adds
 
 
 def test_no_rate_is_above_one() -> None:

@@ -97,8 +97,12 @@ def definitions(run: RunSums, bench: NeuroBench) -> tuple[Definition, ...]:
 
 
 def _biases(layer: LayerSums, run: RunSums) -> int:
-    """One a target and step, late ones too: what a module's own call adds."""
-    return run.frames * prod(layer.out_shape) if layer.params > layer.weights else 0
+    """One a target and step, late ones too: what a module's own call adds.
+
+    Integer neurons hold the bias of the module's layer: it is no parameter here, but is added.
+    """
+    biased = layer.params > layer.weights or layer.counts["bias_adds"]
+    return run.frames * prod(layer.out_shape) if biased else 0
 
 
 def _syops(layers: list[LayerSums], run: RunSums) -> float:
