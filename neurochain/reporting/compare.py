@@ -90,7 +90,10 @@ def _notes(old: RunRecord, new: RunRecord, priced: Sequence[EnergyRecord | None]
         ("weights", old.meta.weights, new.meta.weights),
         ("price list of energy_j", *map(_profile, priced)),
     )
-    return [f"{name}: {a} before, {b} after" for name, a, b in pairs if a != b]
+    found = [f"{name}: {a} before, {b} after" for name, a, b in pairs if a != b]
+    if {x.name for x in old.layers}.isdisjoint(x.name for x in new.layers):
+        found.append("network: no layer has the same name")
+    return found
 
 
 def _placed(record: RunRecord) -> str:

@@ -48,6 +48,8 @@ _AXIS_TITLES = {
     "size_bytes": "bytes of weights",
 }
 COLOURS = 10
+MOST_DRAWN = 4096
+"""Cores in the map of a page: some 300 bytes each."""
 _SHARED = ("ac", "mac", "energy_percent", "effective_percent", "nonzero_percent", "rate")
 
 
@@ -84,6 +86,7 @@ def render_html(
         heat=charts.heat_map(counts),
         sparsity=charts.sparsity(counts),
         membranes=charts.membranes(record),
+        most_drawn=MOST_DRAWN,
         core_map=_core_map(record, counts),
         cores=None if record.placement is None else core_table(record.placement, counts),
         comparison=comparison,
@@ -124,10 +127,10 @@ def bibtex(record: RunRecord, counting: str = "model") -> str:
 
 
 def _core_map(record: RunRecord, counts: CountSet) -> Any:
-    """The cores of a placed network as SVG, "" where it was not placed."""
+    """The cores of a placed network as SVG, "" where it was not placed or they are too many."""
     from markupsafe import Markup
 
-    if record.placement is None:
+    if record.placement is None or len(record.placement.cores) > MOST_DRAWN:
         return ""
     found = map_of(record.placement, counts.mapped)
     seen = [] if record.traces is None else [p.population for p in record.traces.populations]

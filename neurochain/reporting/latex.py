@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurochain.reporting.energy_text import estimates, missing, primary
 from neurochain.reporting.records import RunRecord
-from neurochain.reporting.render import cell, printable
+from neurochain.reporting.render import cell, counted, printable
 from neurochain.reporting.rows import rows, totals
 
 __all__ = ["escape", "render_latex"]
@@ -68,8 +68,8 @@ def render_latex(record: RunRecord, counting: str = "model") -> str:
 def _caption(record: RunRecord, counting: str) -> str:
     meta, energy = record.meta, primary(record, counting)
     run = (
-        f"{meta.model}: exact counts of {meta.samples} samples of {meta.timesteps} steps "
-        f"({counting} set)"
+        f"{meta.model}: exact counts of {counted(meta.samples, 'sample')} of "
+        f"{counted(meta.timesteps, 'step')} ({counting} set)"
     )
     if energy is None:
         return escape(f"{run}.")

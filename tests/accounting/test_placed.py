@@ -145,3 +145,12 @@ def test_no_placement_is_faster_than_work_shared_evenly(prices):
     each = [_work(run, run.mapped, prices, k) for k in range(len(run.mapped.neurons))]
     assert time.serial_s == pytest.approx(sum(each) / run.mapped.frames, rel=1e-9)
     assert time.route_s > 0
+
+
+def test_a_step_is_one_of_the_chip(fan):
+    """Also in the set as trained, whose counts are on the time axis of the input."""
+    run = sums_of(simulate(*fan).activity)
+    later = replace(run, mapped=replace(run.mapped, frames=6))
+    assert chip_profile(run, DAVIES).steps == 4
+    assert chip_profile(later, DAVIES).steps == 6
+    assert chip_profile(replace(run, mapped=None), DAVIES).steps == 4

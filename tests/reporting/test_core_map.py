@@ -154,3 +154,21 @@ def test_the_page_gives_the_whole_time_of_a_step(placed):
     text = " ".join(render_html(record).split())
     assert re.search(r"on the busiest core in an average step, [\d.]+ ns for the longest way", text)
     assert "of a packet. ±25 %." in text
+
+
+def test_no_page_draws_more_than_it_can_hold(placed):
+    record = placed[2]
+    many = [
+        msgspec.structs.replace(core, core=128 * k + core.core)
+        for k in range(40)
+        for core in record.placement.cores
+    ]
+    assert len(many) > 4096
+    large = msgspec.structs.replace(
+        record, placement=msgspec.structs.replace(record.placement, cores=many)
+    )
+    page = render_html(large)
+    assert "More than 4,096 cores are not drawn in a page" in page
+    assert 'class="core-map"' not in page
+    assert len(table_of(page)[2]) == MOST_CORES
+    assert len(page) < 300_000

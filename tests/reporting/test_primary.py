@@ -56,6 +56,8 @@ def test_runs_are_compared_by_one_model(busy: RunRecord, placed: Any) -> None:
     change = _figure(found, "energy_j")
     for side, run in ((change.old, busy), (change.new, record)):
         assert side == figures(run)["energy_j.memory-aware.horowitz45-fp32"]
+    assert "network: no layer has the same name" in found.notes
+    assert not any("network" in note for note in compare(busy, busy).notes)
     assert any(note.startswith("cores: none before, ") for note in found.notes)
     assert {p.energy_model for p in pareto([("a", busy), ("b", record)])} == {
         "memory-aware horowitz45-fp32"

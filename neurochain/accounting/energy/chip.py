@@ -8,6 +8,7 @@ priced as well, and the time of a step is that of the busiest core.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from neurochain.accounting.energy.arithmetic import not_priced
 from neurochain.accounting.energy.estimate import Cell, Estimate, Latency, Part, estimate
@@ -60,7 +61,7 @@ def chip_profile(
     elif static:
         cells.append(_static(run, prices, step_range(time, prices)))
         included.append(8)
-    return estimate(
+    found = estimate(
         "chip-profile",
         prices,
         run,
@@ -71,6 +72,10 @@ def chip_profile(
         notes=(*_notes(run, prices), *_time_notes(run, prices, counted, time), _FETCHED),
         latency=time,
     )
+    if run.mapped is None:
+        return found
+    # a step is one of the chip, as its times are: in pipelined timing there are more than of input
+    return replace(found, steps=run.mapped.frames // max(1, run.samples))
 
 
 def _notes(run: RunSums, prices: PriceList) -> Iterator[str]:
