@@ -63,7 +63,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One neuron's membrane as an SVG path in a box of `bins` x 200; theta_y where there is one."""
+    """One neuron's membrane as an SVG path in a box of `bins` x 200; theta where there is one.
+
+    low, high   of the membrane; the box holds the threshold as well
+    """
 
     name: str
     neuron: int
@@ -71,6 +74,7 @@ class Trace:
     path: str
     low: float
     high: float
+    theta: float | None
     theta_y: int | None
 
 
@@ -224,7 +228,8 @@ def _trace(population: PopulationTrace, trace: MembraneTrace) -> Trace:
         neuron=trace.neuron,
         bins=len(trace.low),
         path=path,
-        low=low,
-        high=high,
+        low=min(trace.low),
+        high=max(trace.high),
+        theta=theta,
         theta_y=None if theta is None else y(theta),
     )

@@ -18,6 +18,7 @@ from neurochain.reporting.records import (
     PopulationStep,
     RunRecord,
 )
+from neurochain.reporting.trace_records import Traces
 
 __all__ = ["record_faults"]
 
@@ -36,6 +37,8 @@ def record_faults(record: RunRecord) -> list[str]:
         found += _of_mapped(record.deployed, record.deployed.mapped)
     if record.placement is not None:
         found += _of_placement(record.placement)
+    if record.traces is not None:
+        found += _of_traces(record.traces)
     for e in record.energy:
         found += _of_energy(e, record.counts(e.counting))
     return found[:_MOST]
@@ -84,6 +87,17 @@ def _of_placement(placement: PlacementRecord) -> Iterator[str]:
         inside = 0 <= core.x < placement.width and 0 <= core.y < placement.height
         if not inside or min(core.slot, core.used, core.most, *core.holds.values(), 0) < 0:
             yield f"placement: core {core.core} at ({core.x}, {core.y}) holds {core.holds}"
+
+
+def _of_traces(traces: Traces) -> Iterator[str]:
+    """Every shown neuron has its spikes, and a membrane has a least and a greatest value a bin."""
+    for p in traces.populations:
+        bins = {len(side) for m in p.membranes for side in (m.low, m.high)}
+        if len(p.shown) != len(p.spikes) or len(bins) > 1 or 0 in bins:
+            yield (
+                f"traces: {p.population}: {len(p.shown)} neurons, spikes of {len(p.spikes)}, "
+                f"membranes of {sorted(bins)} bins"
+            )
 
 
 def _of_energy(e: EnergyRecord, counts: CountSet) -> Iterator[str]:

@@ -12,6 +12,7 @@ from neurochain.artifact import Artifact
 from neurochain.drawing import core_map
 from neurochain.reporting import RunRecord, render_html
 from neurochain.reporting.core_rows import MOST_CORES, core_table
+from neurochain.reporting.html import _figure as figure
 from neurochain.reporting.placed import map_of, placement_record
 from neurochain.reporting.schema import to_json
 from neurochain.reporting.traces import record_traces
@@ -140,6 +141,13 @@ def test_membranes_of_integers_have_their_threshold(placed):
         assert trace.threshold == (None if theta.ndim else 64 * int(theta))
     page = render_html(msgspec.structs.replace(record, traces=traces))
     assert "Dashed: threshold." in page
+    # the caption has the membrane's own range, whatever the box has to hold
+    told = next(p for p in traces.populations if p.threshold is not None and p.membranes)
+    trace = told.membranes[0]
+    assert max(trace.high) < told.threshold
+    ends = [figure("", v) for v in (min(trace.low), max(trace.high), told.threshold)]
+    caption = "{}, neuron {}: {} to {}, threshold {}<".format(told.population, trace.neuron, *ends)
+    assert caption in page
     bare = [msgspec.structs.replace(p, threshold=None) for p in traces.populations]
     untold = msgspec.structs.replace(traces, populations=bare)
     assert "Dashed" not in render_html(msgspec.structs.replace(record, traces=untold))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from neurochain.errors import InputError
-from neurochain.reporting import read_record, to_json
+from neurochain.reporting import RunRecord, read_record, to_json
 from neurochain.reporting.energy import with_energy
 
 
@@ -60,3 +60,15 @@ def test_what_no_run_made_is_refused(
     (tmp_path / "run.json").write_text(json.dumps(data))
     with pytest.raises(InputError, match=said):
         read_record(tmp_path / "run.json")
+
+
+def test_traces_are_whole(busy: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(to_json(busy))
+    assert read_record(tmp_path / "run.json") == busy
+    data = json.loads(to_json(busy))
+    data["traces"]["populations"][0]["membranes"][0]["low"] = []
+    data["traces"]["populations"][1]["spikes"].pop()
+    (tmp_path / "run.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match="traces: lif0") as found:
+        read_record(tmp_path / "run.json")
+    assert "12 neurons, spikes of 11" in str(found.value)
