@@ -171,7 +171,12 @@ def _to_folder(
         inputs = {
             name: x.dense() if isinstance(x, EventFrames) else x for name, x in arrays.items()
         }
-    job = Job(network=network, name=Path(opened.name).stem, inputs=inputs)
+    job = Job(
+        network=network,
+        name=Path(opened.name).stem,
+        inputs=inputs,
+        placement=opened.artifact.placement,
+    )
     return export(job, form, output, force=force)
 
 
