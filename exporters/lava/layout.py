@@ -120,7 +120,9 @@ def _early_findings(planned: Plan, moved: frozenset[str]) -> list[Finding]:
             continue
         if n.process == "TernaryLIF" or any(np.any(v) for v in n.population.initial.values()):
             what = "begins later than the input, and stock Lava cannot hold it at its first state."
-            findings.append(Finding(where=name, what=what, fix="Start from rest, with LIF neurons."))
+            findings.append(
+                Finding(where=name, what=what, fix="Start from rest, with LIF neurons.")
+            )
     findings += [
         Finding(
             where=f"projection {p.name}",

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -150,9 +149,7 @@ def graph_document(
         "projections": [
             {"name": p.name, "source": p.source, "target": p.target} for p in network.projections
         ],
-        "outputs": [
-            {"name": o.name, "node": o.node, "signal": o.signal} for o in network.outputs
-        ],
+        "outputs": [{"name": o.name, "node": o.node, "signal": o.signal} for o in network.outputs],
         "chips": [
             {"chip": chip, "cores": [c["core"] for c in cores if c["chip"] == chip]}
             for chip in chips
@@ -269,5 +266,3 @@ def _encoding(
     dense = len(counts) * int(limits.packing.list_bits(span, link.dense_width))
     width = link.sparse_width - link.dense_width
     return dense <= sparse, 0 if dense <= sparse else width
-
-

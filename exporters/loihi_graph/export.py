@@ -141,7 +141,9 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     try:
         read_graph(folder)
     except GraphError as error:
-        raise InternalError(f"loihi-graph: what was written is refused by its reader: {error}") from error
+        raise InternalError(
+            f"loihi-graph: what was written is refused by its reader: {error}"
+        ) from error
     cores, synapses = len(document["cores"]), tensors["synapse.weight"].size
     what = f"{cores} cores, {synapses:,} synapses, {len(tables.leaving_axon):,} output axons."
     return [Finding(what=what, severity=Severity.INFO)]

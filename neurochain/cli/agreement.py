@@ -48,9 +48,7 @@ def _compiled(word: str) -> str:
     return ""
 
 
-def _inputs(
-    first: Runnable, words: tuple[str, str], data: InputOptions
-) -> dict[str, NDArray[Any]]:
+def _inputs(first: Runnable, words: tuple[str, str], data: InputOptions) -> dict[str, NDArray[Any]]:
     """The input as (sample, step, n) by the names of the first; a compiled network knows how."""
     import numpy as np
 
@@ -97,7 +95,9 @@ def _arrays(first: Runnable, data: InputOptions) -> dict[str, NDArray[Any]]:
         if set(held) != set(first.inputs):
             names = ", ".join(first.inputs)
             raise InputError(f"{data.input}: holds {', '.join(held)}; {first.name} takes {names}.")
-        return {name: _flat(held[name], shape)[: data.limit] for name, shape in first.inputs.items()}
+        return {
+            name: _flat(held[name], shape)[: data.limit] for name, shape in first.inputs.items()
+        }
     ((name, shape),) = first.inputs.items()
     source = open_input(data.input, shape, steps=data.steps)
     x = source.read()

@@ -1,4 +1,4 @@
-"""Every form against every other, on networks for which they must agree, and where one is changed."""
+"""Forms of one network against each other, where they must agree and where one is changed."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save
 
 from neurochain.agreement import compare_runs, open_runnable
 from neurochain.agreement.registry import BUILT_IN, reader_of, readers
-from neurochain.artifact import Artifact, save_artifact
+from neurochain.artifact import Artifact, load_artifact, save_artifact
 from neurochain.errors import InputError
 from neurochain.exporters.job import Job
 from neurochain.exporters.run import export
@@ -112,8 +112,6 @@ def test_lava_in_both_ways(tmp_path):
 def test_onnx(tmp_path):
     """Every population of a shipped model, in ONNX Runtime."""
     path = find_model("mnist-mlp").checkpoint.with_suffix(".nchain")
-    from neurochain.artifact import load_artifact
-
     network = load_artifact(path).network
     export(Job(network=network, name="net"), "onnx", tmp_path / "onnx")
     with np.load(find_model("mnist-mlp").sample) as held:

@@ -15,8 +15,8 @@ from neurochain.quantize.loihi.deploy import deploy
 from neurochain.simulators import prepare
 from neurochain.targets import Number, load_target
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "mapping"), str(HERE.parent / "quantize")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mapping"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "quantize"))
 
 import chip_networks
 import integer_networks

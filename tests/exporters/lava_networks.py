@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "simulators" / "lava"), str(HERE.parent / "loihi")]
+from neurochain.errors import UnsupportedError
+from neurochain.exporters.lava.layout import layout_of
+from neurochain.simulators import Record, run
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators" / "lava"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "loihi"))
 
 import draw
 import float_nets
 from specs import network_of
 
-from neurochain.errors import UnsupportedError
-from neurochain.exporters.lava.layout import layout_of
-from neurochain.simulators import Record, run
-
 
 def whole(family, seed, steps=20):
-    """A network of integers (LIF, LIFReset, TernaryLIF, delays, loops, convolutions) that spikes."""
+    """A network of integers that spikes: three neurons, delays, loops, convolutions."""
     for again in range(100):
         rng = np.random.default_rng([seed, again, *family.encode()])
         spec = draw.FAMILIES[family](rng)

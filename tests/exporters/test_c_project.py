@@ -263,5 +263,7 @@ def test_verify_runs_a_project(built, tmp_path):
     ours, project = (open_runnable(str(tmp_path / n)) for n in ("net.nchain", "project"))
     found = compare_runs(ours, project, two)
     assert found.equal, found
-    assert {row.name for row in found.populations} == {p.name for p in network.populations if p.fires}
+    assert {row.name for row in found.populations} == {
+        p.name for p in network.populations if p.fires
+    }
     assert not (folder / "build" / "pipe").exists()

@@ -1,4 +1,4 @@
-"""`export --to lava`: a package that runs in stock Lava, in a process of its own, without neurochain."""
+"""`export --to lava`: a package that stock Lava runs, in a process without neurochain."""
 
 import os
 import subprocess
@@ -77,7 +77,9 @@ def test_floats_and_an_input_of_ones_own(tmp_path):
     np.savez(folder / "mine.npz", **{"in": x})
     done = _run(folder, "mine.npz", "out.npz")
     assert done.returncode == 0, done.stderr
-    run = simulate(network, {"in": x.reshape(*x.shape[:2], *network.sources[0].shape)}, record="all")
+    run = simulate(
+        network, {"in": x.reshape(*x.shape[:2], *network.sources[0].shape)}, record="all"
+    )
     with np.load(folder / "out.npz") as got:
         assert set(got.files) == set(run.spikes)
         for name, spikes in run.spikes.items():

@@ -1,9 +1,9 @@
-"""`export --to loihi-graph`: the interpreter, which knows only the files, does what our engine does."""
+"""`export --to loihi-graph`: its interpreter, which knows only the files, does as our engine."""
 
 import json
-import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import graph_networks
 import numpy as np
@@ -116,7 +116,7 @@ def test_the_interpreter_knows_nothing_of_the_compiler(tmp_path):
 
 
 def test_what_is_no_placed_network_is_refused(tmp_path):
-    network, chip, placement, _ = graph_networks.drawn(0)
+    network, _, placement, _ = graph_networks.drawn(0)
     with pytest.raises(InputError, match="not placed"):
         export(Job(network=network, name="net"), "loihi-graph", tmp_path / "g")
     with pytest.raises(InputError, match="other limits"):
@@ -125,8 +125,6 @@ def test_what_is_no_placed_network_is_refused(tmp_path):
 
 
 def test_what_a_core_does_not_hold_is_refused_by_name(tmp_path):
-    from dataclasses import replace
-
     network, chip, placement, _ = graph_networks.drawn(0)
     first = network.projections[0]
     odd = first.operator.with_weights(np.asarray(first.operator.weight + 1, dtype=np.int16))
@@ -181,4 +179,3 @@ def test_the_command(invoke_cli, tmp_path):
     done = invoke_cli("export", "mnist-mlp", "--to", "loihi-graph", "-o", tmp_path / "other")
     assert done.exit_code == 3
     assert "--target" in done.output
-    shutil.rmtree(tmp_path / "graph")

@@ -296,14 +296,14 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_refused_with_its_place(name, sound, tmp_path):
-    folder, document, arrays = sound
+    _, document, arrays = sound
     change, where = CHANGES[name]
     d, a = copy.deepcopy(document), {k: v.copy() for k, v in arrays.items()}
     change(d, a)
     with pytest.raises(GraphError) as caught:
         read_graph(_write(tmp_path / "graph", d, a))
     assert where in str(caught.value)
-    assert all(f.where and f.what.endswith(".") or "sha256" in f.what for f in caught.value.faults)
+    assert all(f.where and f.what for f in caught.value.faults)
 
 
 def test_what_was_rewritten_unchanged_is_taken(sound, tmp_path):
@@ -321,7 +321,7 @@ def test_every_flipped_bit_is_refused(name, sound, tmp_path):
         (folder / path.name).write_bytes(path.read_bytes())
     whole = (folder / name).read_bytes()
     rng = random.Random(3)
-    for _ in range(150):
+    for _ in range(80):
         changed = bytearray(whole)
         changed[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         (folder / name).write_bytes(changed)

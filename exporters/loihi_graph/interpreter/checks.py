@@ -88,13 +88,17 @@ def _range_faults(
     if synapses[0] != 0 or synapses[-1] != total:
         yield Fault(where, f"goes from {synapses[0]} to {synapses[-1]}; synapses are 0 to {total}.")
     for row in np.flatnonzero(np.diff(synapses) <= 0)[:5].tolist():
-        yield Fault(f"{where}[{row + 1}]", f"axon {row} has {synapses[row + 1] - synapses[row]} synapses.")
+        yield Fault(
+            f"{where}[{row + 1}]", f"axon {row} has {synapses[row + 1] - synapses[row]} synapses."
+        )
 
 
 def _covered(ranges: list[tuple[str, list[int]]], at: int, end: int) -> Iterator[Fault]:
     for where, (first, stop) in ranges:
         if first != at or stop < first or stop > end:
-            yield Fault(where, f"is rows {first} to {stop}; wanted from {at} on, up to {end} at most.")
+            yield Fault(
+                where, f"is rows {first} to {stop}; wanted from {at} on, up to {end} at most."
+            )
             return
         at = stop
     if at != end:
@@ -112,7 +116,9 @@ def _place_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
         if core["core"] >= most:
             yield Fault(f"{where}.core", f"is {core['core']}; there are {most} cores.")
         if k and numbers[k] <= numbers[k - 1]:
-            yield Fault(f"{where}.core", f"is {numbers[k]}, behind {numbers[k - 1]}: not ascending.")
+            yield Fault(
+                f"{where}.core", f"is {numbers[k]}, behind {numbers[k - 1]}: not ascending."
+            )
         if core["chip"] != core["core"] // target["cores_per_chip"]:
             yield Fault(f"{where}.chip", f"is {core['chip']}, which has no core {core['core']}.")
         for axis, size in (("x", "width"), ("y", "height")):
@@ -214,7 +220,5 @@ def _wrong_sender(
         node, element = np.full(len(rows), name, dtype=object), arrays["input.element"][rows]
     source = arrays["input_axon.source"][lists]
     for k in np.flatnonzero((node != wanted) | (element != source))[:3].tolist():
-        what = (
-            f"{node[k]}[{element[k]}] sends to a list that is for {wanted[k]}[{source[k]}]."
-        )
+        what = f"{node[k]}[{element[k]}] sends to a list that is for {wanted[k]}[{source[k]}]."
         yield Fault(f"tensor {table}.axon[{rows[k]}]", what)

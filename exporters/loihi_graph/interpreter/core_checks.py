@@ -27,9 +27,7 @@ def core_faults(document: Mapping[str, Any], arrays: Arrays, k: int) -> Iterator
         yield from _groups(document, arrays, core, k)
 
 
-def _outside(
-    name: str, values: NDArray[Any], first: int, least: int, most: int
-) -> Iterator[Fault]:
+def _outside(name: str, values: NDArray[Any], first: int, least: int, most: int) -> Iterator[Fault]:
     """Values that are not within least..most."""
     for row in np.flatnonzero((values < least) | (values > most))[:_SHOWN].tolist():
         yield Fault(f"tensor {name}[{first + row}]", f"is {values[row]}; wanted {least}..{most}.")
@@ -54,7 +52,9 @@ def _compartments(
     neuron = arrays["compartment.neuron"][here]
     which = np.clip(arrays["compartment.population"][here], 0, len(sizes) - 1)
     for row in np.flatnonzero((neuron < 0) | (neuron >= sizes[which]))[:_SHOWN].tolist():
-        what = f"is {neuron[row]}; {populations[which[row]]['name']} has {sizes[which[row]]} neurons."
+        what = (
+            f"is {neuron[row]}; {populations[which[row]]['name']} has {sizes[which[row]]} neurons."
+        )
         yield Fault(f"tensor compartment.neuron[{here.start + row}]", what)
     name = "output_axon.compartment"
     yield from _outside(name, arrays[name][leaving], leaving.start, 0, n - 1)
@@ -78,7 +78,9 @@ def _profiles(
             yield Fault(f"cores[{k}].decay_profiles[{row}]", what)
     differ = np.flatnonzero(models["decay"] != models["threshold"])
     for row in differ[:_SHOWN].tolist():
-        what = f"is {models['decay'][row]} by its decays, {models['threshold'][row]} by its threshold."
+        what = (
+            f"is {models['decay'][row]} by its decays, {models['threshold'][row]} by its threshold."
+        )
         yield Fault(f"compartment {here.start + row}", what)
     for index in np.unique(arrays["compartment.population"][here]).tolist():
         population = document["populations"][index]
@@ -127,7 +129,9 @@ def _lists(
 ) -> Iterator[Fault]:
     """The axons of a group and their synapses."""
     projection = document["projections"][group["projection"]]
-    sizes = {n["name"]: prod(n["shape"]) for key in ("inputs", "populations") for n in document[key]}
+    sizes = {
+        n["name"]: prod(n["shape"]) for key in ("inputs", "populations") for n in document[key]
+    }
     a, b = group["axons"]
     if a == b:
         yield Fault(f"{where}.axons", "are none.")
@@ -166,7 +170,9 @@ def _weights(
     wide = weights.astype(np.int64)
     bad = (wide == 0) | (wide < least) | (wide > most) | (wide % grid != 0)
     for row in np.flatnonzero(bad)[:_SHOWN].tolist():
-        what = f"is {wide[row]}; {where} holds {least}..{most} in multiples of {grid}, none of them 0."
+        what = (
+            f"is {wide[row]}; {where} holds {least}..{most} in multiples of {grid}, none of them 0."
+        )
         yield Fault(f"tensor synapse.weight[{first + row}]", what)
     if not mixed and wide.min() < 0 < wide.max():
         yield Fault(where, "has weights of both signs in a format of one.")

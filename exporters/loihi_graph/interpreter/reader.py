@@ -100,7 +100,9 @@ def _digest_faults(document: Mapping[str, Any], place: Path) -> list[Fault]:
     faults = []
     found = hashlib.sha256(text.encode()).hexdigest()
     if found != document["digest"]:
-        what = f"is {document['digest'][:12]}..., the document's is {found[:12]}...: it was changed."
+        what = (
+            f"is {document['digest'][:12]}..., the document's is {found[:12]}...: it was changed."
+        )
         faults.append(Fault("graph.json.digest", what))
     path, wanted = place / document["tensors"]["file"], document["tensors"]["sha256"]
     try:
@@ -128,7 +130,9 @@ def _tensor_faults(arrays: Mapping[str, NDArray[Any]]) -> list[Fault]:
     """Those of the format, of their dtypes, and those of a kind of row as long as each other."""
     faults = [Fault(f"tensor {name}", "is missing.") for name in TENSORS if name not in arrays]
     faults += [
-        Fault(f"tensor {name}", "is no part of the format.") for name in arrays if name not in TENSORS
+        Fault(f"tensor {name}", "is no part of the format.")
+        for name in arrays
+        if name not in TENSORS
     ]
     lengths: dict[str, int] = {}
     for name, (dtype, row) in TENSORS.items():

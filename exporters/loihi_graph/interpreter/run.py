@@ -98,7 +98,7 @@ def _wrapped(values: I64) -> I64:
 
 def _toward_zero(values: I64) -> I64:
     """values / 2^12 toward zero."""
-    return np.sign(values) * (np.abs(values) >> 12)
+    return np.asarray(np.sign(values) * (np.abs(values) >> 12), dtype=np.int64)
 
 
 class _Core:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from neurochain.exporters.loihi_graph.interpreter.errors import Fault
@@ -27,6 +27,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
 }
 _SILENT = {"$schema", "$id", "$defs", "title", "description"}
+_INNER = {"type", "properties", "additionalProperties", "items"}
+"""Looked at by themselves."""
 
 
 def schema_faults(value: Any, schema: Mapping[str, Any], where: str = "graph.json") -> list[Fault]:
@@ -52,18 +54,15 @@ def _faults(value: Any, schema: Any, root: Any, where: str) -> Iterator[Fault]:
     if kinds and not any(_is(value, kind) for kind in kinds):
         yield Fault(where, f"is {_shown(value)}; wanted {' or '.join(kinds)}.")
         return
-    for keyword, wanted in schema.items():
-        if keyword in _SILENT or keyword in ("type", "additionalProperties"):
-            continue
-        if keyword == "properties":
-            if isinstance(value, dict):
-                yield from _properties(value, schema, root, where)
-        elif keyword == "items":
-            if isinstance(value, list):
-                for k, item in enumerate(value):
-                    yield from _faults(item, wanted, root, f"{where}[{k}]")
-        elif not _holds(keyword, wanted, value):
-            yield Fault(where, f"is {_shown(value)}; wanted {keyword} {json.dumps(wanted)}.")
+    for keyword in sorted(schema.keys() - _SILENT - _INNER):
+        if not _holds(keyword, schema[keyword], value):
+            wanted = json.dumps(schema[keyword])
+            yield Fault(where, f"is {_shown(value)}; wanted {keyword} {wanted}.")
+    if isinstance(value, dict) and "properties" in schema:
+        yield from _properties(value, schema, root, where)
+    if isinstance(value, list) and "items" in schema:
+        for k, item in enumerate(value):
+            yield from _faults(item, schema["items"], root, f"{where}[{k}]")
 
 
 def _properties(value: dict[str, Any], schema: Any, root: Any, where: str) -> Iterator[Fault]:
@@ -79,7 +78,7 @@ def _properties(value: dict[str, Any], schema: Any, root: Any, where: str) -> It
 def _holds(keyword: str, wanted: Any, value: Any) -> bool:
     """Whether one keyword is kept; those that speak of another kind of value are."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    checks = {
+    checks: dict[str, Callable[[], bool]] = {
         "const": lambda: type(value) is type(wanted) and value == wanted,
         "enum": lambda: any(type(value) is type(item) and value == item for item in wanted),
         "minimum": lambda: not number or value >= wanted,
@@ -94,7 +93,7 @@ def _holds(keyword: str, wanted: Any, value: Any) -> bool:
     }
     if keyword not in checks:
         raise NotImplementedError(f"schema keyword {keyword}")
-    return bool(checks[keyword]())
+    return checks[keyword]()
 
 
 def _unique(items: list[Any]) -> bool:

@@ -13,9 +13,7 @@ from neurochain.exporters.loihi_graph.interpreter.errors import Fault
 __all__ = ["sum_faults"]
 
 
-def sum_faults(
-    document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> Iterator[Fault]:
+def sum_faults(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:
     """Numbers that are not what was counted, or more than the limit."""
     for k, core in enumerate(document["cores"]):
         for name, found in _counted(document, arrays, core).items():
@@ -56,9 +54,7 @@ def _counted(
     }
 
 
-def _list_bits(
-    synapses: NDArray[Any], width: int, packing: Mapping[str, Any]
-) -> NDArray[np.int64]:
+def _list_bits(synapses: NDArray[Any], width: int, packing: Mapping[str, Any]) -> NDArray[np.int64]:
     """Blocks of so many synapses, each with its overhead, in whole words."""
     block, word = packing["synapses_per_block"], packing["memory_word_bits"]
     overhead = packing["block_overhead_bits"]
