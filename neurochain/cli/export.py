@@ -71,8 +71,8 @@ __all__ = ["command"]
     "data",
     metavar="FILE|demo",
     help="nir: run the network and the written graph, as its reader takes it, on this input, and "
-    "say where their spikes differ. c, brian2, lava: its first sample goes out with the network. As "
-    "of `neurochain simulate`.",
+    "say where their spikes differ. c, brian2, lava: its first sample goes out with the network. "
+    "As of `neurochain simulate`.",
 )
 @click.option(
     "--steps",

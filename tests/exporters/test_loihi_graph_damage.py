@@ -209,6 +209,15 @@ CHANGES = {
         set_in("cores", 0, "threshold_profiles", 0, "vth", to=1 << 17),
         "threshold_profiles[0].vth",
     ),
+    "a population of 2^53 neurons": (
+        set_in("populations", 0, "shape", to=[2**53 - 1]),
+        "populations[0].shape",
+    ),
+    "an input without end": (set_in("inputs", 0, "shape", to=[2**53 - 1] * 32), "inputs[0].shape"),
+    "a neuron too many": (
+        set_in("populations", 0, "shape", to=lambda s: [*s[:-1], s[-1] + 1]),
+        "compartments",
+    ),
     "two nodes of one name": (set_in("populations", 0, "name", to="in"), "inputs and populations"),
     "a projection from nowhere": (set_in("projections", 0, "source", to="x"), "source"),
     "a projection to nowhere": (set_in("projections", 0, "target", to="in"), "target"),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochain.exporters.loihi_graph.interpreter.axon_checks import axon_faults
 from neurochain.exporters.loihi_graph.interpreter.core_checks import core_faults
 from neurochain.exporters.loihi_graph.interpreter.errors import Fault
 from neurochain.exporters.loihi_graph.interpreter.reader import Graph
@@ -20,11 +21,19 @@ from neurochain.exporters.loihi_graph.interpreter.sums import sum_faults
 
 __all__ = ["semantic_faults"]
 
+MOST_ELEMENTS = 2**31 - 1
+"""Of an input or population: indices are int32."""
+
 
 def semantic_faults(graph: Graph) -> list[Fault]:
     """Everything wrong with a graph that has passed the schema and the tensors' checks."""
     document, arrays = graph.document, graph.arrays
-    faults = [*_name_faults(document), *_range_faults(document, arrays), *_place_faults(document)]
+    faults = [
+        *_name_faults(document),
+        *_size_faults(document, arrays),
+        *_range_faults(document, arrays),
+        *_place_faults(document),
+    ]
     if faults:
         return faults
     faults = [f for k in range(len(document["cores"])) for f in core_faults(document, arrays, k)]
@@ -32,7 +41,7 @@ def semantic_faults(graph: Graph) -> list[Fault]:
         return faults
     return [
         *_compartment_faults(document, arrays),
-        *_axon_faults(document, arrays),
+        *axon_faults(document, arrays),
         *sum_faults(document, arrays),
     ]
 
@@ -61,6 +70,22 @@ def _name_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
         if reset is not None and reset["offset"] >= reset["interval"]:
             what = f"{reset['offset']} is not below the interval, {reset['interval']}: never."
             yield Fault(f"populations[{k}].reset.offset", what)
+
+
+def _size_faults(
+    document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> Iterator[Fault]:
+    """Sizes that can be true, before anything is made as large as they say."""
+    for key in ("inputs", "populations"):
+        for k, node in enumerate(document[key]):
+            if prod(node["shape"]) > MOST_ELEMENTS:
+                yield Fault(f"{key}[{k}].shape", f"has more than {MOST_ELEMENTS} elements.")
+    neurons = sum(prod(p["shape"]) for p in document["populations"])
+    if neurons != len(arrays["compartment.neuron"]):
+        what = (
+            f"have {neurons} neurons; there are {len(arrays['compartment.neuron'])} compartments."
+        )
+        yield Fault("populations", what)
 
 
 def _range_faults(
@@ -140,85 +165,3 @@ def _compartment_faults(
         for neuron in np.flatnonzero(count != 1)[:5].tolist():
             what = f"neuron {neuron} is {count[neuron]} compartments; wanted 1."
             yield Fault(f"population {p['name']}", what)
-
-
-def _axon_faults(
-    document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> Iterator[Fault]:
-    """Every event that is sent arrives at a list of its own source, and every list is addressed.
-
-    An output axon or input entry addresses (core, axon); that list says which element of which
-    node it is for.
-    """
-    cores, populations = document["cores"], document["populations"]
-    row_of_core = {core["core"]: k for k, core in enumerate(cores)}
-    first = np.asarray([core["input_axons"][0] for core in cores])
-    sizes = np.asarray([b - a for a, b in (core["input_axons"] for core in cores)])
-    projection = np.zeros(len(arrays["input_axon.source"]), dtype=np.int64)
-    for core in cores:
-        for group in core["synapse_groups"]:
-            projection[slice(*group["axons"])] = group["projection"]
-    node_of = [p["source"] for p in document["projections"]]
-    addressed = np.zeros(len(projection), dtype=np.int64)
-    tables = [("output_axon", None, np.arange(len(arrays["output_axon.axon"])))]
-    tables += [("input", i["name"], np.arange(*i["axons"])) for i in document["inputs"]]
-    senders = _senders(document, arrays)
-    for table, name, rows in tables:
-        core, axon = arrays[f"{table}.core"][rows], arrays[f"{table}.axon"][rows]
-        for number in np.unique(core).tolist():
-            mine = rows[core == number]
-            at = row_of_core.get(number)
-            if at is None:
-                yield Fault(f"tensor {table}.core[{mine[0]}]", f"core {number} is not there.")
-                continue
-            bad = mine[(arrays[f"{table}.axon"][mine] < 0)
-                       | (arrays[f"{table}.axon"][mine] >= sizes[at])]  # fmt: skip
-            for row in bad[:3].tolist():
-                what = f"core {number} has no axon {arrays[f'{table}.axon'][row]}, but {sizes[at]}."
-                yield Fault(f"tensor {table}.axon[{row}]", f"dangles: {what}")
-            good = np.setdiff1d(mine, bad)
-            lists = first[at] + arrays[f"{table}.axon"][good]
-            np.add.at(addressed, lists, 1)
-            yield from _wrong_sender(
-                table, name, good, lists, projection, node_of, senders, populations, arrays
-            )
-        del axon
-    for row in np.flatnonzero(addressed != 1)[:5].tolist():
-        times = int(addressed[row])
-        what = "is addressed by nothing." if not times else f"is addressed {times} times."
-        yield Fault(f"input axon {row}", what)
-
-
-def _senders(
-    document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Population (index) and neuron behind every output axon."""
-    rows = np.zeros(len(arrays["output_axon.axon"]), dtype=np.int64)
-    for core in document["cores"]:
-        own = slice(*core["output_axons"])
-        rows[own] = core["compartments"][0] + arrays["output_axon.compartment"][own]
-    return arrays["compartment.population"][rows], arrays["compartment.neuron"][rows]
-
-
-def _wrong_sender(
-    table: str,
-    name: str | None,
-    rows: NDArray[Any],
-    lists: NDArray[Any],
-    projection: NDArray[Any],
-    node_of: list[str],
-    senders: tuple[NDArray[Any], NDArray[Any]],
-    populations: list[Mapping[str, Any]],
-    arrays: Mapping[str, NDArray[Any]],
-) -> Iterator[Fault]:
-    """The list is for another node, or for another of its elements."""
-    wanted = np.asarray([node_of[p] for p in projection[lists]], dtype=object)
-    if name is None:
-        names = np.asarray([p["name"] for p in populations], dtype=object)
-        node, element = names[senders[0][rows]], senders[1][rows]
-    else:
-        node, element = np.full(len(rows), name, dtype=object), arrays["input.element"][rows]
-    source = arrays["input_axon.source"][lists]
-    for k in np.flatnonzero((node != wanted) | (element != source))[:3].tolist():
-        what = f"{node[k]}[{element[k]}] sends to a list that is for {wanted[k]}[{source[k]}]."
-        yield Fault(f"tensor {table}.axon[{rows[k]}]", what)
