@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import graph_networks
 import numpy as np
@@ -12,7 +14,7 @@ from safetensors.numpy import load_file, save
 from neurochain.agreement import compare_runs, open_runnable
 from neurochain.agreement.registry import BUILT_IN, reader_of, readers
 from neurochain.artifact import Artifact, load_artifact, save_artifact
-from neurochain.errors import InputError
+from neurochain.errors import ExecutionError, InputError
 from neurochain.exporters.job import Job
 from neurochain.exporters.run import export
 from neurochain.models.zoo import find_model
@@ -106,6 +108,33 @@ def test_lava_in_both_ways(tmp_path):
         found = compare_runs(ours, open_runnable(form), two)
         assert found.equal, found
         assert sum(row.spikes_a for row in found.populations) > 10
+
+
+STUCK = """
+import os, pathlib, sys, time
+child = os.fork()
+if child:
+    pathlib.Path(__file__).with_name("child").write_text(str(child))
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(bool(missing()), reason="; ".join(map(str, missing())))
+def test_a_lava_package_that_hangs_is_ended_with_its_processes(tmp_path, monkeypatch):
+    from neurochain.agreement.readers import lava_package
+
+    (tmp_path / "manifest.json").write_text('{"format": "lava"}')
+    (tmp_path / "network.py").write_text("INPUTS = {'in': (3,)}")
+    (tmp_path / "run.py").write_text(STUCK)
+    monkeypatch.setattr(lava_package, "SAMPLE_SECONDS", 1)
+    package = open_runnable(str(tmp_path))
+    with pytest.raises(ExecutionError, match="did not end within 1 s"):
+        package.run({"in": np.zeros((1, 4, 3), np.float32)})
+    child = Path("/proc") / (tmp_path / "child").read_text()
+    deadline = time.monotonic() + 5
+    while child.exists() and time.monotonic() < deadline:  # until init has taken it away
+        time.sleep(0.05)
+    assert not child.exists() or "zombie" in (child / "status").read_text()
 
 
 @pytest.mark.skipif(find_spec("onnx") is None or find_spec("onnxruntime") is None, reason="no onnx")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +58,29 @@ def _trace(folder: Path, inputs: Inputs) -> Trace:
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "input.npz", Path(place) / "output.npz"
         np.savez(given, **inputs)  # type: ignore[arg-type]
-        command = [sys.executable, str(folder.resolve() / "run.py"), str(given), str(found)]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=SAMPLE_SECONDS * batch, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            what = f"did not end within {SAMPLE_SECONDS * batch} s."
-            raise ExecutionError(Finding(where=str(folder), what=what)) from error
-        if done.returncode:
-            what = f"failed: {done.stderr.strip()[-500:]}"
-            raise ExecutionError(Finding(where=str(folder), what=what))
+        _run(folder, [str(given), str(found)], SAMPLE_SECONDS * batch)
         with np.load(found, allow_pickle=False) as held:
             return Trace(spikes=dict(held))
+
+
+def _run(folder: Path, arguments: list[str], seconds: float) -> None:
+    """Run the script; whatever it has forked ends with it. Errors: ExecutionError."""
+    command = [sys.executable, str(folder.resolve() / "run.py"), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as script:
+        try:
+            _, errors = script.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            what = f"did not end within {seconds} s."
+            raise ExecutionError(Finding(where=str(folder), what=what)) from error
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(script.pid, signal.SIGKILL)
+    if script.returncode:
+        what = f"failed: {errors.strip()[-500:]}"
+        raise ExecutionError(Finding(where=str(folder), what=what))
 
 
 READER = Reader(
