@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from neurochain.exporters.job import Job
-from neurochain.exporters.loihi_graph.interpreter import GraphError, read_graph
+from neurochain.exporters.loihi_graph.interpreter import GraphError, read_graph, run_graph
 from neurochain.exporters.run import export
 
 
@@ -349,3 +349,79 @@ def test_what_is_no_graph_is_refused(tmp_path):
         (tmp_path / "graph.json").write_text(text)
         with pytest.raises(GraphError, match=r"graph\.json"):
             read_graph(tmp_path)
+
+
+VALUES = [
+    0,
+    -1,
+    1,
+    2,
+    2**31,
+    2**53 - 1,
+    2**70,
+    1.5,
+    "x",
+    "",
+    None,
+    True,
+    [],
+    {},
+    [0, 1],
+    "in",
+    "n0",
+]
+
+
+def _paths(value, path=()):
+    """Every place in a document."""
+    yield path
+    items = value.items() if isinstance(value, dict) else ()
+    for key, inner in enumerate(value) if isinstance(value, list) else items:
+        yield from _paths(inner, (*path, key))
+
+
+def _any_field(rng, document):
+    """Another value anywhere in graph.json, or a key less."""
+    *path, last = rng.choice(
+        [p for p in _paths(document) if p and p[0] not in ("tensors", "digest")]
+    )
+    for key in path:
+        document = document[key]
+    old, dice = document[last], rng.random()
+    if dice < 0.2 and isinstance(document, dict):
+        del document[last]
+    elif dice < 0.5 and isinstance(old, int):
+        document[last] = old + rng.choice([-2, -1, 1, 2, 64])
+    else:
+        document[last] = rng.choice(VALUES)
+
+
+def _any_row(rng, arrays):
+    """Another number anywhere in a tensor."""
+    rows = arrays[rng.choice([k for k, v in arrays.items() if v.size])]
+    k, most = rng.randrange(rows.size), np.iinfo(rows.dtype).max
+    old = int(rows[k])
+    rows[k] = rng.choice([0, -1, 1, min(old + 1, most), old - 1, most, -most, 300])
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(2000, marks=pytest.mark.judge)])
+@pytest.mark.timeout(900)
+def test_whatever_is_changed_it_is_refused_or_runs(count, sound, tmp_path):
+    """Nothing but a GraphError ever comes out, and what is taken runs; most is refused."""
+    rng, refused = random.Random(count), 0
+    for _ in range(count):
+        d, a = copy.deepcopy(sound[1]), {k: v.copy() for k, v in sound[2].items()}
+        if rng.random() < 0.5:
+            _any_field(rng, d)
+        else:
+            _any_row(rng, a)
+        try:
+            graph = read_graph(_write(tmp_path / "graph", d, a))
+        except GraphError:
+            refused += 1
+            continue
+        (entry,) = graph.document["inputs"]
+        x = np.zeros((1, 3, int(np.prod(entry["shape"]))), dtype=np.float32)
+        x[:, 0, ::3] = 1
+        run_graph(graph, {entry["name"]: x}, 4)
+    assert refused > 0.7 * count

@@ -112,10 +112,9 @@ def _range_faults(
     where, total = "tensor input_axon.synapses", len(arrays["synapse.weight"])
     if synapses[0] != 0 or synapses[-1] != total:
         yield Fault(where, f"goes from {synapses[0]} to {synapses[-1]}; synapses are 0 to {total}.")
-    for row in np.flatnonzero(np.diff(synapses) <= 0)[:5].tolist():
-        yield Fault(
-            f"{where}[{row + 1}]", f"axon {row} has {synapses[row + 1] - synapses[row]} synapses."
-        )
+    for row in np.flatnonzero(synapses[1:] <= synapses[:-1])[:5].tolist():
+        what = f"goes from {synapses[row]} to {synapses[row + 1]}: axon {row} has no synapses."
+        yield Fault(f"{where}[{row + 1}]", what)
 
 
 def _covered(ranges: list[tuple[str, list[int]]], at: int, end: int) -> Iterator[Fault]:

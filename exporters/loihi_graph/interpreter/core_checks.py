@@ -33,6 +33,12 @@ def _outside(name: str, values: NDArray[Any], first: int, least: int, most: int)
         yield Fault(f"tensor {name}[{first + row}]", f"is {values[row]}; wanted {least}..{most}.")
 
 
+def _falls(values: NDArray[Any], *, equal: bool = True) -> NDArray[Any]:
+    """Where a value is below the one before it, or as large; differences could overflow."""
+    before, after = values[:-1], values[1:]
+    return np.flatnonzero(after <= before if equal else after < before) + 1
+
+
 def _compartments(
     document: Mapping[str, Any], arrays: Arrays, core: Mapping[str, Any], k: int
 ) -> Iterator[Fault]:
@@ -58,7 +64,7 @@ def _compartments(
         yield Fault(f"tensor compartment.neuron[{here.start + row}]", what)
     name = "output_axon.compartment"
     yield from _outside(name, arrays[name][leaving], leaving.start, 0, n - 1)
-    if (np.diff(arrays[name][leaving]) < 0).any():
+    if _falls(arrays[name][leaving], equal=False).size:
         yield Fault(f"cores[{k}].output_axons", "are not in the order of their compartments.")
 
 
@@ -138,7 +144,7 @@ def _lists(
         return
     source = arrays["input_axon.source"][a:b]
     yield from _outside("input_axon.source", source, a, 0, sizes[projection["source"]] - 1)
-    if (np.diff(source) <= 0).any():
+    if _falls(source).size:
         yield Fault(f"{where}.axons", "are not in the order of their sources, each once.")
     bounds = arrays["input_axon.synapses"][a : b + 1]
     first, end = int(bounds[0]), int(bounds[-1])
@@ -148,7 +154,7 @@ def _lists(
     yield from outside
     if outside:
         return
-    falls = np.flatnonzero(np.diff(target) <= 0) + 1
+    falls = _falls(target)
     inside = falls[~np.isin(falls, bounds[1:-1] - first)]
     for row in inside[:_SHOWN].tolist():
         what = f"is {target[row]}, behind {target[row - 1]} in the same list: not ascending."
