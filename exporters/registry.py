@@ -17,6 +17,8 @@ GROUP = "neurochain.exporters"
 BUILT_IN = {
     "brian2": "neurochain.exporters.brian2:EXPORTER",
     "c": "neurochain.exporters.c:EXPORTER",
+    "lava": "neurochain.exporters.lava:EXPORTER",
+    "loihi-graph": "neurochain.exporters.loihi_graph.export:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
     "sana-fe": "neurochain.exporters.sanafe:EXPORTER",
 }

@@ -22,6 +22,7 @@ LEFT_OUT = ("nc_driver.c", "nc_overlap.c")
 """Kernel files for threads, and for checks of what others have packed (so are all nc_check*)."""
 RUNTIME = (
     *("nc_stream.c", "nc_stream.h", "nc_port.h", "nc_memory.c", "port_hosted.c", "product_main.c"),
+    "pipe_main.c",
     *("port_semihosting.c", "start_cortex_m.c", "cortex_m.ld", "start_riscv.S", "riscv.ld"),
 )
 

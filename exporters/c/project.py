@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -58,12 +59,27 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
         "network.c": render("network.c.j2", **data),
         "test/recorded.h": render("recorded.h.j2", **facts),
         "Makefile": render("Makefile.j2", **facts),
+        "network.json": _interface(facts),
     }
     reached = image.reached()
     return texts, Sizes(
         sum(region.size for region in reached if region.constant),
         sum(region.size for region in reached if not region.constant),
     )
+
+
+def _interface(facts: dict[str, Any]) -> str:
+    """network.json: inputs and outputs in the order that network_step and network_outputs have."""
+    inputs = [
+        {"name": s["name"], "shape": list(s["shape"]), "values": s["has_values"]}
+        for s in facts["sources"]
+    ]
+    items = {"uint8_t": "uint8", "float": "float32"}
+    outputs = [
+        {key: o[key] for key in ("node", "signal", "n")} | {"item": items[o["item"]]}
+        for o in facts["outputs"]
+    ]
+    return json.dumps({"sources": inputs, "outputs": outputs}, indent=1) + "\n"
 
 
 def _row(values: NDArray[Any]) -> str:

@@ -32,7 +32,9 @@ __all__ = ["command"]
     "neurochain export mnist-mlp-subtract -o m.nir --allow-lossy --input demo\n"
     "neurochain export mnist-mlp --to onnx -o mnist-onnx\n"
     "neurochain export mnist-mlp --weights int8 --to c -o mnist-c --input demo --limit 1\n"
-    "neurochain export mnist-mlp --target loihi1 --to sana-fe -o m --input demo --limit 1",
+    "neurochain export mnist-mlp --target loihi1 --to sana-fe -o m --input demo --limit 1\n"
+    "neurochain export chip.nchain --to loihi-graph -o graph\n"
+    "neurochain export chip.nchain --to lava -o lava-package",
 )
 @source_argument
 @click.option(
@@ -41,8 +43,8 @@ __all__ = ["command"]
     default="nir",
     show_default=True,
     metavar="FORMAT",
-    help="nir (a file), or a folder: brian2, c, onnx, sana-fe, or what an installed package "
-    "brings.",
+    help="nir (a file), or a folder: brian2, c, lava, loihi-graph, onnx, sana-fe, or what an "
+    "installed package brings.",
 )
 @click.option(
     "-o",
@@ -70,7 +72,7 @@ __all__ = ["command"]
     "data",
     metavar="FILE|demo",
     help="nir: run the network and the written graph, as its reader takes it, on this input, and "
-    "say where their spikes differ. c, brian2, sana-fe: its first sample goes out with the "
+    "say where their spikes differ. c, brian2, lava, sana-fe: its first sample goes out with the "
     "network. As of `neurochain simulate`.",
 )
 @click.option(

@@ -246,3 +246,23 @@ def test_other_processors(target, tmp_path):
         done = _make(folder, target)
         assert done.returncode == 0, done.stderr + done.stdout
         assert "every output, state and count as recorded" in done.stdout
+
+
+def test_verify_runs_a_project(built, tmp_path):
+    """What is fed through the pipe gives the outputs of the event engine, sample by sample."""
+    from neurochain.agreement import compare_runs, open_runnable
+    from neurochain.artifact import Artifact, save_artifact
+
+    network, inputs = _drawn(1)
+    folder = tmp_path / "project"
+    export(Job(network=network, name="drawn", inputs=inputs), "c", folder)
+    _with_objects(built, folder)
+    save_artifact(Artifact(network=network), tmp_path / "net.nchain")
+    two = {name: np.concatenate([x, x[:, ::-1]]) for name, x in inputs.items()}
+    ours, project = (open_runnable(str(tmp_path / n)) for n in ("net.nchain", "project"))
+    found = compare_runs(ours, project, two)
+    assert found.equal, found
+    assert {row.name for row in found.populations} == {
+        p.name for p in network.populations if p.fires
+    }
+    assert not (folder / "build" / "pipe").exists()
