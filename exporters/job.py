@@ -22,7 +22,6 @@ class Job:
     network   what to write
     name      how the source is called, for titles
     inputs    source -> (sample, step, n) float32: input to record or measure with, None: none given
-    placement  on the cores of a chip, None: it is not placed
     seed      of the input that an exporter draws where it needs one and none is given
     placement on the cores of a chip, None where there is none
     target    the chip, where it is not one that neurochain ships
@@ -31,7 +30,6 @@ class Job:
     network: Network
     name: str
     inputs: Mapping[str, F32] | None = None
-    placement: Placement | None = None
     seed: int = 0
     placement: Placement | None = None
     target: Target | None = None
