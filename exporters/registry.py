@@ -17,6 +17,7 @@ GROUP = "neurochain.exporters"
 BUILT_IN = {
     "brian2": "neurochain.exporters.brian2:EXPORTER",
     "c": "neurochain.exporters.c:EXPORTER",
+    "netx": "neurochain.exporters.netx:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
 }
 
