@@ -143,8 +143,16 @@ def _to_nir(
             f"{opened.name}: holds no graph, only the network. Compile its source again."
         )
     inputs = None if given is None else given.batches()
-    if opened.artifact.network.arithmetic != "loihi":
-        return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
+    network = opened.artifact.network
+    if network.arithmetic != "loihi":
+        return write_nir(
+            graph,
+            output,
+            allow_lossy=allow_lossy,
+            reader=reader,
+            inputs=inputs,
+            network=None if network.arithmetic == "float32" else network,
+        )
     what = (
         "calculates in a chip's integers, which NIR cannot say; its graph is that of the network "
         "as it was trained."
@@ -152,7 +160,9 @@ def _to_nir(
     if not allow_lossy:
         fix = "Export what --target was given, or write that graph with --allow-lossy."
         raise UnsupportedError(Finding(where=opened.name, what=what, fix=fix))
-    manifest = write_nir(graph, output, allow_lossy=True, reader=reader, inputs=inputs)
+    manifest = write_nir(
+        graph, output, allow_lossy=True, reader=reader, inputs=inputs, network=network
+    )
     said = Finding(where=opened.name, what=what, severity=Severity.WARNING)
     return replace(manifest, findings=(*manifest.findings, said))
 
