@@ -19,6 +19,7 @@ BUILT_IN = {
     "c": "neurochain.exporters.c:EXPORTER",
     "netx": "neurochain.exporters.netx:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
+    "pynn": "neurochain.exporters.pynn:EXPORTER",
 }
 
 
