@@ -1,4 +1,4 @@
-"""netx exporter: lava-dl's .net file of a network in a chip's integers, and a script that runs it."""
+"""netx exporter: a network in a chip's integers as lava-dl's .net file, and what runs it."""
 
 from neurochain.exporters.job import Exporter
 from neurochain.exporters.netx.export import check, write

@@ -1,7 +1,7 @@
 """A network as netx holds it: one layer behind the other, each with its neurons.
 
-netx knows no names, no skips and no second input. A layer is a matrix (with delays, and one from its
-own spikes) or a convolution; neurons are Lava's LIF with one setting a layer.
+netx knows no names, no skips and no second input. A layer is a matrix (with delays, and one from
+its own spikes) or a convolution; neurons are Lava's LIF with one setting a layer.
 """
 
 from __future__ import annotations

@@ -38,9 +38,7 @@ def check(job: Job) -> Sequence[NodeNote]:
             why = "is cleared at steps at which netx, a layer a step, clears other layers."
         if not why and any(o.node == population.name != last for o in network.outputs):
             why = "is an output; of a .net file only the last layer is."
-        fed = any(
-            p.source == _before(network, k) for p in network.incoming(population.name)
-        )
+        fed = any(p.source == _before(network, k) for p in network.incoming(population.name))
         if not why and not fed:
             why = f"is not fed by {_before(network, k)}; netx knows only one layer behind another."
         notes.append(_note(population.name, population.program.name, why, fix))
@@ -92,7 +90,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     text = renderer(Path(__file__).parent / "templates")("run.py.j2", **facts)
     (folder / "run.py").write_text(text, encoding="utf-8")
     inputs = {name: x[0].astype(np.int32) for name, x in recorded_inputs(job).items()}
-    np.savez(folder / "input.npz", **inputs)  # type: ignore[arg-type]
+    np.savez(folder / "input.npz", **inputs)
     what = (
         f"netx.hdf5.Network(net_config='network.net', {facts['said']}); run.py does it, with "
         "lava-dl 0.6.0 and lava-nc 0.10.0."

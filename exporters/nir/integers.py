@@ -25,7 +25,7 @@ _WITHOUT_NUMBERS = (Input, Output, Flatten, Delay)
 def with_stored_weights(graph: Graph, network: Network) -> tuple[Graph, Mapping[str, str]]:
     """The graph with q x scale in float32 wherever the network has integer weights.
 
-    Also returns, node by node, how far a reader's sums can be off; nodes that are exact are missing.
+    Also returns, node by node, how far a reader's sums can be off, but of nodes that are exact.
     Errors: InternalError where the network is not that of the graph.
     """
     lattices = emission_lattices(network)

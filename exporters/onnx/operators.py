@@ -49,9 +49,7 @@ def write_projection(
     return g("Mul", total, g.scalar(float(projection.scale)))
 
 
-def write_whole_projection(
-    g: Nodes, projection: Projection, x: str, source: Lattice | None
-) -> str:
+def write_whole_projection(g: Nodes, projection: Projection, x: str, source: Lattice | None) -> str:
     """What one projection of an integer network contributes: int64 that holds an int32 number.
 
     Sums that float32 holds are left to its faster loops.

@@ -5,6 +5,4 @@ from neurochain.exporters.pynn.export import check, write
 
 __all__ = ["EXPORTER"]
 
-EXPORTER = Exporter(
-    summary="a script for PyNN (NEST), weights beside it", check=check, write=write
-)
+EXPORTER = Exporter(summary="a script for PyNN (NEST), weights beside it", check=check, write=write)

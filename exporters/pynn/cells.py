@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import InternalError
-from neurochain.graph import Compare, ResetKind, ResetTiming
+from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import Population
 from neurochain.quantize.loihi.forms import features_of
 
@@ -60,14 +60,24 @@ def cell_fault(population: Population) -> tuple[str, str]:
         return "is no integrate-and-fire neuron that PyNN has as a standard cell.", ""
     if features.reset is None:
         return "gives out its membrane; the script records spikes.", "Put spiking neurons there."
-    kind, timing = features.reset.kind, features.reset.timing
-    plain = kind is ResetKind.ZERO and timing is not ResetTiming.NEXT_STEP_DISCARD
-    if not plain and not (kind is ResetKind.VALUE and timing is ResetTiming.SAME_STEP):
-        return (
-            f"resets by {kind.value} ({timing.value}); PyNN's cells reset to a value in the step "
-            "of the spike.",
-            "Train with reset to zero (snnTorch: reset_mechanism='zero').",
+    if not _resets_so(features.reset):
+        kind, timing = features.reset.kind.value, features.reset.timing.value
+        why = (
+            f"resets by {kind} ({timing}); PyNN's cells reset to a value in the step of the spike."
         )
+        return why, "Train with reset to zero (snnTorch: reset_mechanism='zero')."
+    if features.leak and features.current:
+        return "has a leak behind a synaptic current, from step 0 on in PyNN.", ""
+    return _number_fault(population)
+
+
+def _resets_so(reset: Reset) -> bool:
+    if reset.kind is ResetKind.ZERO:  # at the start of the next step: the same spikes
+        return reset.timing is not ResetTiming.NEXT_STEP_DISCARD
+    return reset.kind is ResetKind.VALUE and reset.timing is ResetTiming.SAME_STEP
+
+
+def _number_fault(population: Population) -> tuple[str, str]:
     if population.initial:
         return "does not start at 0.", "Train from rest."
     params = population.params
@@ -76,10 +86,8 @@ def cell_fault(population: Population) -> tuple[str, str]:
     for name in ("alpha", "beta"):
         if name in params and not ((params[name] >= 0) & (params[name] <= 1)).all():
             return f"has a {name} outside 0 to 1, which no time constant gives.", ""
-    if features.current and np.unique(params["alpha"]).size > 1:
+    if "alpha" in params and np.unique(params["alpha"]).size > 1:
         return "has several decays of its current.", "Train one a layer."
-    if features.leak and features.current:
-        return "has a leak behind a synaptic current, from step 0 on in PyNN.", ""
     return "", ""
 
 

@@ -79,9 +79,7 @@ def _projection(network: Network, projection: Projection) -> NodeNote:
 
 
 def _extra(network: Network) -> dict[str, int]:
-    return {
-        p.name: 0 if cell_fault(p)[0] else cell_of(p).extra for p in network.populations
-    }
+    return {p.name: 0 if cell_fault(p)[0] else cell_of(p).extra for p in network.populations}
 
 
 def write(job: Job, folder: Path) -> Sequence[Finding]:
@@ -97,7 +95,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     cells = {p.name: cell_of(p) for p in network.populations}
     late, _ = starts(network, _extra(network))
     arrays: dict[str, NDArray[Any]] = {}
-    synapses = []
+    synapses: list[dict[str, Any]] = []
     for p in network.projections:
         cell = cells[p.target]
         i, j, w = _connections(p, cell)
@@ -126,7 +124,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     text = renderer(Path(__file__).parent / "templates")("run.py.j2", **facts)
     (folder / "run.py").write_text(text, encoding="utf-8")
     np.savez(folder / "network.npz", **arrays)  # type: ignore[arg-type]
-    np.savez(folder / "input.npz", **inputs)  # type: ignore[arg-type]
+    np.savez(folder / "input.npz", **inputs)
     what = "for PyNN 0.13 with NEST: pip install pynn nest-simulator, then python run.py."
     return [Finding(what=what, severity=Severity.INFO), *drawn_note(job)]
 

@@ -1,4 +1,4 @@
-"""`export --to nir` of integer artefacts: what is written is what the artefact runs, or is rated."""
+"""`export --to nir` of integer artefacts: what is written is what they run, or is rated."""
 
 from dataclasses import replace
 

@@ -19,7 +19,15 @@ from neurochain.errors import UnsupportedError
 from neurochain.exporters.job import Job
 from neurochain.exporters.onnx.program import INTEGER_INSTRUCTIONS
 from neurochain.exporters.run import export
-from neurochain.network import Instruction, Network, Population, PortKind, Program, Projection, Source
+from neurochain.network import (
+    Instruction,
+    Network,
+    Population,
+    PortKind,
+    Program,
+    Projection,
+    Source,
+)
 from neurochain.operators import Identity
 from neurochain.program import Op
 from neurochain.programs.evaluate import INTEGER_OPERATIONS

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def _network(rng, *, dyadic):
     sizes = [int(n) for n in rng.integers(4, 25, int(rng.integers(2, 5)))]
     source, populations, projections = Source(name="in", shape=(sizes[0],)), [], []
     before = "in"
-    for k, (n_in, n) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (n_in, n) in enumerate(pairwise(sizes)):
         recurrent = bool(rng.random() < 0.4)
         features = _features(rng, recurrent=recurrent)
         populations.append(_population(rng, f"l{k}", n, features, dyadic=dyadic))
