@@ -108,7 +108,9 @@ def write_program(
         compared = _narrow(g, spread(program.winner), program.number)
         first = g("ArgMax", compared, axis=1, keepdims=1)
         places = g.constant(np.arange(population.n, dtype=np.int64)[None])
-        emitted = g("Where", g("Equal", places, first), emitted, g.constant(np.asarray(0, dtype=number)))
+        emitted = g(
+            "Where", g("Equal", places, first), emitted, g.constant(np.asarray(0, dtype=number))
+        )
     if program.number == "int32":
         emitted = g.cast(emitted, TensorProto.FLOAT)
     states = {

@@ -31,7 +31,8 @@ __all__ = ["command"]
     "neurochain export model.nchain --for norse -o norse.nir\n"
     "neurochain export mnist-mlp-subtract -o m.nir --allow-lossy --input demo\n"
     "neurochain export mnist-mlp --to onnx -o mnist-onnx\n"
-    "neurochain export mnist-mlp --weights int8 --to c -o mnist-c --input demo --limit 1",
+    "neurochain export mnist-mlp --weights int8 --to c -o mnist-c --input demo --limit 1\n"
+    "neurochain export mnist-mlp --target loihi2-netx --to netx -o mnist-netx",
 )
 @source_argument
 @click.option(
@@ -40,7 +41,8 @@ __all__ = ["command"]
     default="nir",
     show_default=True,
     metavar="FORMAT",
-    help="nir (a file), or a folder: brian2, c, onnx, or what an installed package brings.",
+    help="nir (a file), or a folder: brian2, c, netx, onnx, pynn, or what an installed package "
+    "brings.",
 )
 @click.option(
     "-o",
@@ -68,7 +70,8 @@ __all__ = ["command"]
     "data",
     metavar="FILE|demo",
     help="nir: run the network and the written graph, as its reader takes it, on this input, and "
-    "say where their spikes differ. c, brian2: its first sample goes out with the network. As of "
+    "say where their spikes differ. c, brian2, netx, pynn: its first sample goes out with the "
+    "network. As of "
     "`neurochain simulate`.",
 )
 @click.option(
