@@ -2,8 +2,8 @@
 
     python tools/judges.py [--write] [pytest arguments]
 
-A judge that skips is a failure: `make judges` has set up what it needs. `--write` puts the versions,
-what ran and the date into docs/judges.md.
+A judge that skips is a failure: `make judges` has set up what it needs. `--write` puts the
+versions, what ran and the date into docs/judges.md.
 """
 
 import os
@@ -32,8 +32,8 @@ TOOLS = (
 DOCUMENT = ROOT / "docs" / "judges.md"
 HEAD = """# Judges
 
-`make judges` compares with foreign programs, each in its own environment, what the ordinary tests compare
-less often or not at all. One that cannot run is a failure. This page is written by
+`make judges` compares with foreign programs, each in its own environment, what the ordinary tests
+compare less often or not at all. One that cannot run is a failure. This page is written by
 `make judges WRITE=1`.
 
 """
