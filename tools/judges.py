@@ -75,7 +75,15 @@ def outcomes(report: Path) -> dict[str, Counter[str]]:
     return dict(sorted(found.items()))
 
 
-def page(found: dict[str, str], results: dict[str, Counter[str]], seconds: float) -> str:
+def sayings(report: Path) -> list[str]:
+    """What judges recorded of themselves."""
+    properties = ElementTree.parse(report).iter("property")
+    return [p.get("value", "") for p in properties if p.get("name") == "judged"]
+
+
+def page(
+    found: dict[str, str], results: dict[str, Counter[str]], said: list[str], seconds: float
+) -> str:
     """docs/judges.md."""
     day = datetime.now(UTC).date().isoformat()
     total = sum(sum(counts.values()) for counts in results.values())
@@ -85,6 +93,8 @@ def page(found: dict[str, str], results: dict[str, Counter[str]], seconds: float
     for name, counts in results.items():
         states = " | ".join(str(counts[k]) for k in ("passed", "failed", "skipped"))
         lines.append(f"| `{name}` | {states} |")
+    if said:
+        lines += ["", *(f"- {text}" for text in said)]
     return HEAD + "\n".join(lines) + "\n"
 
 
@@ -105,13 +115,13 @@ def main() -> int:
         command = [sys.executable, "-m", "pytest", "-m", "judge", "--timeout", "3600"]
         command += [f"--junitxml={report}", *(a for a in arguments if a != "--write")]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
-        results = outcomes(report)
+        results, said = outcomes(report), sayings(report)
     seconds = (datetime.now(UTC) - begin).total_seconds()
     skipped = sum(counts["skipped"] for counts in results.values())
     if skipped:
         print(f"judges: {skipped} skipped, which is a failure")
     if write:
-        DOCUMENT.write_text(page(found, results, seconds), encoding="utf-8")
+        DOCUMENT.write_text(page(found, results, said, seconds), encoding="utf-8")
     return 1 if code or skipped or missing else 0
 
 

@@ -83,7 +83,7 @@ def test_random_networks_spike_the_same_in_lava(tmp_path):
 
 
 @pytest.mark.judge
-def test_a_hundred_networks_and_the_shipped_models(tmp_path):
+def test_a_hundred_networks_and_the_shipped_models(tmp_path, record_property):
     """Fails, not skips, without lava-dl."""
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions, InputOptions
@@ -113,7 +113,8 @@ def test_a_hundred_networks_and_the_shipped_models(tmp_path):
             kinds |= {name for g in file["layer"].values() for name in g}
         layers += len(network.populations)
     assert {"dense", "dense_rec", "conv", "flatten", "input", "delay", "bias"} <= kinds
-    print(f"{len(found)} networks, {layers} layers, every spike the same")
+    said = f"netx: {len(found)} networks, {layers} layers, every spike the same in Lava"
+    record_property("judged", said)
 
 
 def _matrices(rng, count=400):

@@ -153,7 +153,7 @@ def test_random_networks_spike_the_same_on_nest(tmp_path):
 
 
 @pytest.mark.judge
-def test_a_hundred_networks_and_a_shipped_model(tmp_path):
+def test_a_hundred_networks_and_a_shipped_model(tmp_path, record_property):
     """Fails, not skips, without PyNN and NEST."""
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions, InputOptions
@@ -176,7 +176,8 @@ def test_a_hundred_networks_and_a_shipped_model(tmp_path):
     results = {f.name: _differing(f, *given) for f, given in found.items()}
     spikes = sum(total for _, total in results.values())
     assert [name for name, (wrong, _) in results.items() if wrong] == []
-    print(f"{len(found)} networks, {spikes} spikes, every one the same")
+    said = f"PyNN: {len(found)} networks, {spikes:,} spikes, every one the same on NEST"
+    record_property("judged", said)
 
 
 # --- without PyNN ---------------------------------------------------------------------------------
