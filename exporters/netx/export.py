@@ -38,11 +38,20 @@ def check(job: Job) -> Sequence[NodeNote]:
             why = "is cleared at steps at which netx, a layer a step, clears other layers."
         if not why and any(o.node == population.name != last for o in network.outputs):
             why = "is an output; of a .net file only the last layer is."
-        fed = any(p.source == _before(network, k) for p in network.incoming(population.name))
-        if not why and not fed:
-            why = f"is not fed by {_before(network, k)}; netx knows only one layer behind another."
+        if not why:
+            why = _unfed(network, k)
         notes.append(_note(population.name, population.program.name, why, fix))
     return notes
+
+
+def _unfed(network: Network, k: int) -> str:
+    """Why population k is not the layer behind another; "" where it is."""
+    if not network.sources:
+        return "stands in a network without an input."
+    before = _before(network, k)
+    if any(p.source == before for p in network.incoming(network.populations[k].name)):
+        return ""
+    return f"is not fed by {before}; netx knows only one layer behind another."
 
 
 def _note(name: str, kind: str, why: str, fix: str = "") -> NodeNote:

@@ -256,6 +256,13 @@ def test_zeros_and_floats_are_refused(tmp_path):
     assert all("floats" in why for why in said.values())
 
 
+def test_without_an_input_nothing_is_written():
+    network = _chain()
+    own = tuple(p for p in network.projections if p.source != "in")
+    said = _refused(replace(network, sources=(), projections=own))
+    assert "without an input" in said["l0"]
+
+
 def test_clearing_at_other_steps_is_refused():
     network = _chain(np.random.default_rng(2))
     cleared = nets.loihi_lif_reset_program()
