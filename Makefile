@@ -137,11 +137,13 @@ $(STAMPS)/ort: $(STAMPS)/dev constraints.txt
 	@$(PIP) install $(QUIET) --constraint constraints.txt 'onnx>=1.21' 'onnxruntime>=1.20'
 	@touch $@
 
-# Brian2 in an environment of its own: its needs are not ours.
+# Brian2 in an environment of its own: its needs are not ours. 2.9, the last for Python 3.11, takes
+# numpy 2 and does not run with it.
 $(STAMPS)/brian2: $(STAMPS)/venv
 	@echo "set-up: for the judges: brian2"
 	@$(PYTHON) -m venv $(VENV)/brian2
-	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7'
+	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7' \
+	    'numpy<2; python_version < "3.12"'
 	@touch $@
 
 # lava-dl beside what is installed here: it needs torch and the Lava runtime, and is large.
