@@ -19,7 +19,9 @@ BUILT_IN = {
     "c": "neurochain.exporters.c:EXPORTER",
     "lava": "neurochain.exporters.lava:EXPORTER",
     "loihi-graph": "neurochain.exporters.loihi_graph.export:EXPORTER",
+    "netx": "neurochain.exporters.netx:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
+    "pynn": "neurochain.exporters.pynn:EXPORTER",
     "sana-fe": "neurochain.exporters.sanafe:EXPORTER",
 }
 
