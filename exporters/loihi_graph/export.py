@@ -71,7 +71,10 @@ def _placed(job: Job) -> tuple[Placement, Limits]:
 
 def _source_refusal(source: Source, placement: Placement) -> tuple[str, str]:
     if source.name in placement.core_of:
-        return "is placed on cores; here inputs come from outside.", "Map with place_inputs=False."
+        return (
+            "is placed on cores; here inputs come from outside.",
+            "Map without placed inputs (compile without --place-inputs).",
+        )
     return "", ""
 
 
