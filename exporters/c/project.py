@@ -76,7 +76,7 @@ def _interface(facts: dict[str, Any]) -> str:
         {"name": s["name"], "shape": list(s["shape"]), "values": s["has_values"]}
         for s in facts["sources"]
     ]
-    items = {"uint8_t": "uint8", "float": "float32"}
+    items = {"uint8_t": "uint8", "int32_t": "int32", "float": "float32"}
     outputs = [
         {key: o[key] for key in ("node", "signal", "n")} | {"item": items[o["item"]]}
         for o in facts["outputs"]
