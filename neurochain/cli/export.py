@@ -143,7 +143,7 @@ def _to_nir(
             f"{opened.name}: holds no graph, only the network. Compile its source again."
         )
     inputs = None if given is None else given.batches()
-    if opened.artifact.network.arithmetic != "loihi":
+    if not opened.artifact.network.is_whole:
         return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
     what = (
         "calculates in a chip's integers, which NIR cannot say; its graph is that of the network "
