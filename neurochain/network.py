@@ -11,9 +11,9 @@ starting at 0, sources ascending; the port's value is the sum of the accumulator
 by one. Integer weights with event input accumulate exactly in int32, are converted to float32 and
 multiplied by the projection's scale.
 
-Integer networks (`arithmetic` "loihi", "xylo"): a projection's sum is exact, shifted by `weight_exp`, and
-all that arrives at a port is added in int32; programs calculate in int32. Nothing is rounded but
-where a shift says so, so no order matters. docs/loihi.md, docs/xylo.md.
+Integer networks (`arithmetic` "loihi", "xylo"): a projection's sum is exact, shifted by
+`weight_exp`, and all that arrives at a port is added in int32; programs calculate in int32. Nothing
+is rounded but where a shift says so, so no order matters. docs/loihi.md, docs/xylo.md.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _WEIGHTS = {
 }
 """Arithmetic -> dtypes of its weights."""
 _WHOLE = ("loihi", "xylo")
-"""Arithmetics of chips, int32 throughout."""
+"""What chips calculate in: int32 throughout."""
 _WHOLE_OPERATORS = ("dense", "csr", "conv", "diagonal", "identity", "route")
 """Kinds whose result on whole numbers is a sum of whole numbers, without a division or maximum."""
 

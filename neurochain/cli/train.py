@@ -128,9 +128,7 @@ def command(
         emit(f"mean {sum(values) / len(values):.2f} %, {min(values):.2f} to {max(values):.2f} %")
 
 
-def _tuning(
-    qat: bool, target: str | None, bits: int | None, start: Path | None
-) -> Tuning | None:
+def _tuning(qat: bool, target: str | None, bits: int | None, start: Path | None) -> Tuning | None:
     """What --qat and its options say. Errors: InputError."""
     from neurochain.errors import InputError
     from neurochain.learning import Tuning
@@ -157,7 +155,10 @@ def _line(result: TrainResult | CrossValidation) -> str:
         return f"{result.recipe} seed {result.seed}: cross-validated {figure} (folds {folds})"
     counts = f"{result.evaluation.correct:,} of {result.evaluation.total:,}"
     figure = f"{100 * result.accuracy:.2f} %"
-    return f"{result.recipe} seed {result.seed}: {figure} ({counts}), {result.weights}"
+    how = ""
+    if result.tuning is not None:
+        how = f" for {result.tuning['target']}, {result.tuning['weight_bits']} bits"
+    return f"{result.recipe} seed {result.seed}{how}: {figure} ({counts}), {result.weights}"
 
 
 def _operations(result: TrainResult | CrossValidation) -> list[str]:

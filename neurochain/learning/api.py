@@ -52,8 +52,8 @@ def train(
     check_md5  refuse other data than the recipe names
     meter      count the operations of training (docs/energy.md); changes no bit of the weights
     tuning     fine-tune in a target's integers (`tuned(recipe)`): from `tuning.start`, or from the
-               weights of this run in out_dir, which is trained first where it is not there; `epochs`
-               is then the number of fine-tuning epochs
+               weights of this run in out_dir, trained first where they are not there; `epochs` is
+               then the number of fine-tuning epochs
     threads    torch threads; with another number than 1 the last bits may differ
 
     Errors: InputError for bad data, an unknown name, or a checkpoint of another run.

@@ -122,7 +122,8 @@ def run_job(
 
     With one thread the weights are the same bits on the same machine, however often the run was
     interrupted. A fine-tuning starts from its own weights, is measured in the target's integers and
-    leaves a plain module's state dict. Files in `job.out`: STEM.checkpoint.pt, STEM.weights.pt, STEM.json.
+    leaves a plain module's state dict. Files in `job.out`: STEM.checkpoint.pt, STEM.weights.pt,
+    STEM.json.
     """
     job.out.mkdir(parents=True, exist_ok=True)
     path = job.out / f"{job.stem}.checkpoint.pt"

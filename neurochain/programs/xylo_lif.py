@@ -4,9 +4,9 @@
     v = sat(v + sat(sat(i - d(v, dash_mem)) + bias))
     z = times that vth fits into v, at most `spikes`;  v = v - z vth
 
-x is what arrives in a step; sat cuts to -32768 .. 32767. d(s, k) = s >> k, rounded down, but 1 where
-that is 0 and s > 0: what is not fed reaches 0. So a weight has lost its first decay when it reaches
-the membrane. On equality at the threshold the neuron spikes. Parameters, int32, () or (n,):
+x is what arrives in a step; sat cuts to -32768 .. 32767. d(s, k) = s >> k, rounded down, but 1
+where that is 0 and s > 0: what is not fed reaches 0. A weight has lost its first decay when it
+reaches the membrane. On equality at the threshold the neuron spikes. Parameters, int32, () or (n,):
 dash_syn, dash_mem (0 to 15), vth (1 to 32767), bias. Hidden neurons spike up to 31 times a step,
 output neurons once. Counted, because the chip cuts sums where they pass 16 bits on the way, in the
 order of its synapses: inputs and membranes that are cut.

@@ -29,9 +29,7 @@ def ours(spec, engine):
 def _showing(population, state):
     """The population with a state as its membrane."""
     program = population.program
-    return replace(
-        population, program=replace(program, membrane=dict(program.next_state)[state])
-    )
+    return replace(population, program=replace(program, membrane=dict(program.next_state)[state]))
 
 
 def differing(wanted, found, steps=None):

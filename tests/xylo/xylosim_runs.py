@@ -44,6 +44,4 @@ def run_xylosim(spec):
 
 
 def _synapses(weights):
-    return [
-        [XyloSynapse(int(j), 0, int(row[j])) for j in np.flatnonzero(row)] for row in weights
-    ]
+    return [[XyloSynapse(int(j), 0, int(row[j])) for j in np.flatnonzero(row)] for row in weights]

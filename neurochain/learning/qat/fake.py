@@ -9,7 +9,7 @@ import snntorch as snn
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DecayGrid", "OddGrid", "StepGrid", "decay_as_the_chip", "decay_as_before"]
+__all__ = ["DecayGrid", "OddGrid", "StepGrid", "decay_as_before", "decay_as_the_chip"]
 
 
 class _Round(torch.autograd.Function):

@@ -1,8 +1,8 @@
 """The numbers that training may use: a target's integers, as floats that float32 adds exactly.
 
-A neuron only sees how its weights compare with its threshold, so both may be multiplied by the same
-factor. It is chosen such that one unit of the chip is a power of two: weights are then multiples of a
-power of two, sums are exact in float32 in any order, and what a layer does while it is trained is
+A neuron only sees how its weights compare with its threshold, so both may be multiplied by one
+factor. It is chosen such that one unit of the chip is a power of two: weights are then multiples of
+a power of two, sums are exact in float32 in any order, and what a layer does while it is trained is
 what the integers do, spike for spike. The threshold is an odd number of units: no coarser scale
 holds it, so the compiler finds this one again from the weights and the threshold alone.
 """
@@ -62,9 +62,7 @@ class UnitGrid:
 
 def grids_of(plan: Plan, rounded: Sequence[RoundedUnit], target: Target) -> tuple[UnitGrid, ...]:
     """A grid for every unit that has weights, near the scales of `rounded`."""
-    return tuple(
-        _unit_grid(item, target) for item in rounded if item.unit.kind is not UnitKind.ANY
-    )
+    return tuple(_unit_grid(item, target) for item in rounded if item.unit.kind is not UnitKind.ANY)
 
 
 def _unit_grid(item: RoundedUnit, target: Target) -> UnitGrid:

@@ -175,27 +175,25 @@ def _no_layer(link: Link, found: nn.Module | None) -> Finding:
     )
 
 
-def _onto(
-    module: nn.Module, grid: UnitGrid, shares: Mapping[str, float], target: Target
-) -> None:
+def _onto(module: nn.Module, grid: UnitGrid, shares: Mapping[str, float], target: Target) -> None:
     """The population's layers and neuron onto its grid."""
-    neuron = module.get_submodule(grid.name)
+    neuron: Any = module.get_submodule(grid.name)
     with torch.no_grad():
         for name, link in grid.links.items():
-            layer = module.get_submodule(name)
+            layer: Any = module.get_submodule(name)
             step = link.step * shares[name]
             layer.weight.mul_(grid.factor).clamp_(-link.most * step, link.most * step)
             parametrize.register_parametrization(layer, "weight", StepGrid(step, link.most))
             if layer.bias is not None:
                 layer.bias.mul_(grid.factor)
-                on = StepGrid(grid.bias_step, grid.bias_most)
-                parametrize.register_parametrization(layer, "bias", on)
+                small = StepGrid(grid.bias_step, grid.bias_most)
+                parametrize.register_parametrization(layer, "bias", small)
         if grid.theta is not None:
             neuron.threshold.fill_(grid.theta)
             if isinstance(neuron.threshold, nn.Parameter):
                 most = (1 << target.number("threshold_bits")) - 1
-                on = OddGrid(grid.theta_step, most)
-                parametrize.register_parametrization(neuron, "threshold", on)
+                odd = OddGrid(grid.theta_step, most)
+                parametrize.register_parametrization(neuron, "threshold", odd)
         for name, values in (("beta", grid.beta), ("alpha", grid.alpha)):
             _decay_onto(neuron, name, values, target)
     decay_as_the_chip(neuron, grid.unit)

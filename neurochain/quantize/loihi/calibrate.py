@@ -42,9 +42,11 @@ def calibrate(plan: Plan, bits: int, target: Target, x: Mapping[str, F32]) -> li
     chosen = []
     for unit in plan.units:
         first = scale_by_weights(plan, unit, bits, target, "mse")
-        if unit.kind is UnitKind.ANY or not plan.into(unit.name):
-            best = first
-        elif _stays(plan, first, spikes, target):
+        if (
+            unit.kind is UnitKind.ANY
+            or not plan.into(unit.name)
+            or _stays(plan, first, spikes, target)
+        ):
             best = first
         elif unit.kind is UnitKind.READOUT:
             best = _readout(plan, _tries(plan, first, bits, target), spikes, membranes)

@@ -25,7 +25,7 @@ __all__ = ["XyloDeployed", "deploy_xylo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class XyloDeployed:
-    """network: integers in the chip's timing; rounded: the numbers, with the scale of each neuron."""
+    """network: integers in the chip's timing; rounded: numbers, with the scale of each neuron."""
 
     network: Network
     plan: Plan

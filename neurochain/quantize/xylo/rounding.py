@@ -1,9 +1,9 @@
 """Numbers of a unit -> integers of Xylo.
 
 Every neuron has a threshold of its own, so every neuron has a scale of its own: its largest weight
-is 127, its threshold a whole number. One float unit of neuron j's membrane is q_j units of the chip.
-Decays keep 1 - 2^-k of a state. A weight loses its first decay before it reaches the membrane, so it
-is divided by what the current keeps.
+is 127, its threshold a whole number. One float unit of neuron j's membrane is q_j of the chip's.
+Decays keep 1 - 2^-k of a state. A weight loses its first decay before it reaches the membrane, so
+it is divided by what the current keeps.
 """
 
 from __future__ import annotations
