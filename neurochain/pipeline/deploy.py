@@ -88,7 +88,11 @@ def _placed(
         return None
     emissions = None
     if data is not None:
-        few = {name: values[:_WEIGHED] for name, values in data.items()}
+        shapes = {source.name: source.shape for source in network.sources}
+        few = {
+            name: values[:_WEIGHED].reshape(-1, values.shape[1], *shapes[name])
+            for name, values in data.items()
+        }
         emissions = simulate(network, few, record="all").raw_spikes
     return map_network(network, chip, method=method, emissions=emissions, chips=chips)
 
