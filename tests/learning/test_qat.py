@@ -74,10 +74,9 @@ def test_a_users_module_compiles_to_what_it_was_trained_as(target, bits):
     levels = net.conv.weight.unique()
     assert len(levels) <= 2**bits
     samples = x.numpy().swapaxes(0, 1)
+    how = {"time_axis": 0, "target": target, "weight_bits": bits, "verify": False}
     for calibrate in (None, samples):
-        art = neurochain.compile(
-            net.eval(), x, time_axis=0, target=target, weight_bits=bits, calibrate=calibrate
-        )
+        art = neurochain.compile(net.eval(), x, calibrate=calibrate, **how)
         got = next(iter(neurochain.simulate(art, samples).outputs.values()))
         assert seen.any()
         assert (got.reshape(seen.shape) == seen).all()
