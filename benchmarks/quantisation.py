@@ -249,13 +249,13 @@ def plot(found: list[Row]) -> str:
     accuracy = [(x(b), y(v, low, high)) for b, v in share.items()]
     work = [(x(r.bits), y(r.synops, 0.0, most)) for r in chosen]
     level = y(floating, low, high)
-    title = f"{first.target}: correct (left; blue, fine-tuned green, float dotted) and operations"
+    title = f"{first.target}: correct (blue; --qat green; float dotted)"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
     frame = f"M{left} {top}V{height - bottom}H{width - right}V{top}"
     parts = [
         head + ' font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{left}" y="18">{title} a sample (right, orange, brown)</text>',
+        f'<text x="{left}" y="18">{title} and synops (orange; --qat brown)</text>',
         f'<path d="{frame}" fill="none" stroke="#888"/>',
         f'<path d="M{left} {level:.1f}H{width - right}" stroke="#2060c0" stroke-dasharray="2 3"/>',
         line(accuracy, "#2060c0"),

@@ -116,8 +116,8 @@ def test_what_the_target_refuses_is_refused():
     net = nn.Sequential(
         nn.Linear(4, 3), snn.Leaky(beta=0.9, reset_mechanism="zero", init_hidden=True)
     )
-    with pytest.raises(InputError, match="no weights of 9 bits"):
-        prepare(net, torch.zeros(1, 4), target="loihi2", weight_bits=9)
+    with pytest.raises(InputError, match="no weights of 1 bits"):
+        prepare(net, torch.zeros(1, 4), target="loihi2", weight_bits=1)
     with pytest.raises(UnsupportedError, match="training knows loihi"):
         prepare(net, torch.zeros(1, 4), target="xylo2", weight_bits=8)
 

@@ -33,6 +33,8 @@ __all__ = ["Prepared", "prepare"]
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _NEURONS = (snn.Leaky, snn.Synaptic)
+_LEAST_BITS = 2
+"""A sign and a bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,10 +91,10 @@ def prepare(
                 fix="Train for loihi1 or loihi2, or compile the float network with calibration.",
             )
         )
-    if weight_bits not in chip.choices("weight_bits"):
-        known = ", ".join(map(str, chip.choices("weight_bits")))
+    if weight_bits < _LEAST_BITS or weight_bits not in chip.choices("weight_bits"):
+        known = ", ".join(str(b) for b in chip.choices("weight_bits") if b >= _LEAST_BITS)
         raise InputError(
-            f"weight bits: {chip.name} stores no weights of {weight_bits} bits; known: {known}."
+            f"weight bits: {chip.name} trains no weights of {weight_bits} bits; it does {known}."
         )
     training = module.training
     art = compile_module(module.eval(), sample, verify=False, **options)
