@@ -116,9 +116,9 @@ def test_qat_says_what_it_trains_for(invoke) -> None:
 def test_qat_without_a_target_and_a_target_without_qat_are_refused(invoke) -> None:
     args = ("train", "mnist-mlp", "--data", "d", "--out", "o")
     without = invoke(*args, "--qat")
-    assert without.exit_code == 2
+    assert without.exit_code == 3
     assert "Give --target" in without.stderr
     alone = invoke(*args, "--target", "loihi2", "--weight-bits", 4)
-    assert alone.exit_code == 2
+    assert alone.exit_code == 3
     assert "--target, --weight-bits: only with --qat" in alone.stderr
     assert CALLS == []
