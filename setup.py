@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -25,6 +26,17 @@ Reason: {reason}
 """
 
 
+def together(compile_files):
+    """A compiler's `compile` that hands its files to as many processes as there are cores."""
+
+    def compile_together(sources, *args, **kwargs):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(lambda source: compile_files([source], *args, **kwargs), sources)
+            return [name for names in done for name in names]
+
+    return compile_together
+
+
 class OptionalKernel(build_ext):
     """Build the C kernel; where that fails, warn and let the install go on without it.
 
@@ -33,6 +45,7 @@ class OptionalKernel(build_ext):
 
     def build_extension(self, ext):
         """Build one extension, or say clearly that it is missing."""
+        self.compiler.compile = together(self.compiler.compile)
         if os.environ.get("NEUROCHAIN_REQUIRE_KERNEL") == "1":
             super().build_extension(ext)
             return

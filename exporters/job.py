@@ -8,7 +8,9 @@ from pathlib import Path
 
 from neurochain.errors import Finding
 from neurochain.exporters.manifest import NodeNote
+from neurochain.mapping import Placement
 from neurochain.network import F32, Network, Population
+from neurochain.targets import Target
 
 __all__ = ["Exporter", "Job", "integer_refusal"]
 
@@ -21,12 +23,16 @@ class Job:
     name      how the source is called, for titles
     inputs    source -> (sample, step, n) float32: input to record or measure with, None: none given
     seed      of the input that an exporter draws where it needs one and none is given
+    placement on the cores of a chip, None where there is none
+    target    the chip, where it is not one that neurochain ships
     """
 
     network: Network
     name: str
     inputs: Mapping[str, F32] | None = None
     seed: int = 0
+    placement: Placement | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ A model is a folder `zoo/NAME/` with
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,14 @@ def find_model(name: str) -> ZooModel:
         known = ", ".join(sorted(f.parent.name for f in ZOO.glob("*/card.json"))) or "none"
         raise InputError(f"model {name!r} is not shipped; shipped are {known}.")
     return _load(folder)
+
+
+def model_of(checkpoint_sha256: str) -> ZooModel | None:
+    """The shipped model whose checkpoint has this SHA-256, None where none has."""
+    for model in zoo().values():
+        if hashlib.sha256(model.checkpoint.read_bytes()).hexdigest() == checkpoint_sha256:
+            return model
+    return None
 
 
 def _load(folder: Path) -> ZooModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.accounting import Activity, count
+from neurochain.accounting import Activity, MappedActivity, count
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
+from neurochain.mapping import PacketCounter
 from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
 from neurochain.simulators.timing import aligned, lengthened
@@ -38,7 +39,9 @@ class Run:
     outputs[name]    what the network returns: spikes (uint8) or membranes (float32)
     membranes[name]  float32 (sample, step, *shape), where asked for or an output
     final_state      name -> {state: (sample, *shape) float32}; pass it on as `initial_state`
-    activity         counts as trained; `activity_deployed` counts as lowered
+    activity         counts as trained; `activity_deployed` counts as lowered. Of a placed network
+                     both have `mapped`: packets, hops and the work of cores (None where the spikes
+                     of all neurons would not fit RECORD_LIMIT_BYTES, unless asked for)
     raw_spikes       as the chip emits them: in pipelined timing `latency` steps longer, and each
                      population's spikes `Population.start` steps later; else the same as `spikes`.
                      The counts of `activity_deployed`, and the final state, are on this axis too
@@ -72,6 +75,7 @@ def simulate(
     membranes: tuple[str, ...] = (),
     initial_state: State | None = None,
     threads: int = 1,
+    mapped: bool | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run a network.
@@ -87,10 +91,14 @@ def simulate(
     threads    of the event engine, which share out the samples or, where there are fewer, the
                neurons. The result is the same for any number. One by default: a small network
                gains nothing by more, and the machine may be shared.
+    mapped     of a placed network: count packets, hops and the work of cores, which takes the
+               spikes and membranes of all neurons; by default where they fit RECORD_LIMIT_BYTES
     progress   is told now and then how many steps of samples are done since it was told last
     Errors: InputError (wrong shape, rank, dtype, NaN; unknown names).
     """
-    session = Session(art, engine=engine, record=record, membranes=membranes, threads=threads)
+    session = Session(
+        art, engine=engine, record=record, membranes=membranes, threads=threads, mapped=mapped
+    )
     return session.run(
         x,
         steps=steps,
@@ -112,8 +120,22 @@ class Session:
         record: str | tuple[str, ...] | None = None,
         membranes: tuple[str, ...] = (),
         threads: int = 1,
+        mapped: bool | None = None,
     ) -> None:
         self.network = art.network if isinstance(art, Artifact) else art
+        placement = art.placement if isinstance(art, Artifact) else None
+        self._mapped = placement is not None and mapped is not False
+        self._always = mapped is True
+        self._placement = placement
+        self._counter: PacketCounter | None = None
+        if mapped and placement is None:
+            raise InputError(
+                Finding(
+                    where="mapped",
+                    what="the network is not placed, so that it has no packets.",
+                    fix="Compile it for a target: compile(..., target='loihi1').",
+                )
+            )
         self._record, self._membranes, self._engine = record, membranes, engine
         _record(self.network, record, membranes, 0)  # unknown names, before anything is packed
         self._run = prepare(self.network, engine=engine, threads=threads)
@@ -142,15 +164,62 @@ class Session:
                     fix="Give the whole input in one run.",
                 )
             )
+        fed = lengthened(inputs, latency) if latency else inputs
+        counter = self._counting(batch * (length + latency))
         result = self._run(
-            lengthened(inputs, latency) if latency else inputs,
+            fed,
             initial_state=initial_state,
-            record=wanted,
+            record=wanted if counter is None else _everything(self.network, wanted),
             batch=batch,
             steps=length + latency,
             progress=progress,
         )
-        return _run(self.network, result, self._engine, length)
+        if counter is None:
+            return _run(self.network, result, self._engine, length)
+        counted = _mapped(counter, fed, result)
+        run = _run(self.network, _kept(result, wanted), self._engine, length)
+        return replace(
+            run,
+            activity=replace(run.activity, mapped=counted),
+            activity_deployed=replace(run.activity_deployed, mapped=counted),
+        )
+
+    def _counting(self, frames: int) -> PacketCounter | None:
+        """What counts packets, where a run of so many (sample, step) pairs has them counted."""
+        neurons = sum(p.n for p in self.network.populations)
+        small = 5 * frames * neurons < RECORD_LIMIT_BYTES  # a byte a spike, four a membrane
+        if self._placement is None or not self._mapped or not (small or self._always):
+            return None
+        if self._counter is None:
+            self._counter = PacketCounter(self.network, self._placement)
+        return self._counter
+
+
+def _everything(network: Network, wanted: Record) -> Record:
+    """What counting packets takes, beside what is wanted."""
+    fires = [p.name for p in network.populations if p.fires]
+    have = [p.name for p in network.populations if p.program.membrane]
+    return Record(
+        emissions=tuple(dict.fromkeys([*(wanted.emissions or ()), *fires])),
+        membranes=tuple(dict.fromkeys([*wanted.membranes, *have])),
+    )
+
+
+def _mapped(
+    counter: PacketCounter, fed: Mapping[str, Given], result: EngineResult
+) -> MappedActivity:
+    given = {k: v.dense() if isinstance(v, EventFrames) else v for k, v in fed.items()}
+    return counter.count({**given, **result.emissions}, result.membranes)
+
+
+def _kept(result: EngineResult, wanted: Record) -> EngineResult:
+    """Only what was asked for."""
+    names = wanted.emissions or ()
+    return replace(
+        result,
+        emissions={k: v for k, v in result.emissions.items() if k in names},
+        membranes={k: v for k, v in result.membranes.items() if k in wanted.membranes},
+    )
 
 
 def _size(

@@ -35,6 +35,7 @@ def stream(
     record: str | tuple[str, ...] | None = "outputs",
     membranes: tuple[str, ...] = (),
     threads: int = 1,
+    mapped: bool | None = None,
     join: Join = "samples",
     into: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -57,7 +58,9 @@ def stream(
     """
     if join not in ("samples", "steps"):
         raise InputError(f'join is {join!r}; it must be "samples" or "steps".')
-    session = Session(art, engine=engine, record=record, membranes=membranes, threads=threads)
+    session = Session(
+        art, engine=engine, record=record, membranes=membranes, threads=threads, mapped=mapped
+    )
     return _runs(session, batches, steps, time_axis, join, into, progress)
 
 

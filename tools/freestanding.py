@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
@@ -42,11 +43,16 @@ def problems(csrc: Path, cc: list[str]) -> list[str]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for source in [*kernel_files(csrc), *hosted]:
+
+        def built(source: Path) -> subprocess.CompletedProcess[str]:
+            command = [*cc, *FLAGS, source, "-o", Path(folder) / f"{source.stem}.o"]
+            return subprocess.run(command, text=True, capture_output=True, check=False)
+
+        sources = [*kernel_files(csrc), *hosted]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            builds = list(pool.map(built, sources))
+        for source, done in zip(sources, builds, strict=True):
             target = Path(folder) / f"{source.stem}.o"
-            done = subprocess.run(
-                [*cc, *FLAGS, source, "-o", target], text=True, capture_output=True, check=False
-            )
             if done.returncode:
                 found.append(done.stderr)
             elif source not in hosted:

@@ -25,11 +25,12 @@ CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-p
 "$bin/python" tools/typetree.py
 
 # .typetree comes before the editable install, and PYTHONSAFEPATH keeps the current folder (whose
-# neurochain/ lacks the other three) off the path. pytest swallows the sanitizer's message without -s;
-# PYTHONMALLOC=malloc puts Python's own buffers under watch as well.
+# neurochain/ lacks the other three) off the path. pytest and xdist swallow the sanitizer's message, so
+# it goes to a file; PYTHONMALLOC=malloc puts Python's own buffers under watch as well.
 run() {
     LD_PRELOAD="$($cc -print-file-name=libasan.so) $($cc -print-file-name=libubsan.so)" \
-        ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+        ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:log_path=$copy/sanitizer" \
+        UBSAN_OPTIONS="print_stacktrace=1:log_path=$copy/sanitizer" \
         PYTHONMALLOC=malloc PYTHONSAFEPATH=1 PYTHONPATH="$copy/.typetree" "$@"
 }
 loaded=$(run "$bin/python" -c 'import neurochain.simulators._kernel as kernel; print(kernel.__file__)')
@@ -38,4 +39,11 @@ case $loaded in
     *) echo "sanitize: the tests would load $loaded, not the sanitized copy" >&2; exit 1 ;;
 esac
 echo "sanitize: $tests"
-run "$bin/pytest" -q -s --ignore=tests/simulators/lava -p no:xdist -p no:cacheprovider -m "not torch and not judge" $tests "$@"
+status=0
+run "$bin/pytest" -q -n "${JOBS:-2}" --ignore=tests/simulators/lava -p no:cacheprovider \
+    -m "not torch and not judge" $tests "$@" || status=$?
+if compgen -G "$copy/sanitizer.*" > /dev/null; then
+    cat "$copy"/sanitizer.*
+    exit 1
+fi
+exit $status

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,7 +165,8 @@ def seed_build(tree: Path) -> list[Expected]:
 TRIALS = (
     Trial(target="lint", seed=seed_lint),
     Trial(target="type", seed=seed_type),
-    Trial(target="build", seed=seed_build),
+    # the wheel is looked at, not its kernel, which takes a minute to compile
+    Trial(target="build", seed=seed_build, arguments=("CC=false", "NEUROCHAIN_REQUIRE_KERNEL=0")),
     Trial(target="sanitize", seed=seed_freestanding),
     Trial(target="sanitize", seed=seed_overflow, arguments=("PYTEST_ARGS=-x",)),
     Trial(target="cross", seed=seed_sum, arguments=("CROSS=host", "NETWORKS=12"), long=True),
@@ -216,7 +218,9 @@ def run_trial(trial: Trial, venv: Path) -> list[str]:
 
 def main(venv: str) -> int:
     """Run all trials; exit code 1 where a fault went unseen."""
-    unseen = [line for trial in TRIALS for line in run_trial(trial, Path(venv).absolute())]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = pool.map(lambda trial: run_trial(trial, Path(venv).absolute()), TRIALS)
+        unseen = [line for lines in runs for line in lines]
     print("\n".join(f"seeded faults: {line}" for line in unseen) or "seeded faults: all seen")
     return 1 if unseen else 0
 

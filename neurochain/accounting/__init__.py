@@ -8,15 +8,19 @@ from neurochain.accounting.activity import (
     PopulationActivity,
     count,
 )
+from neurochain.accounting.mapped import CORE_COUNTS, NODE_COUNTS, MappedActivity
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 
 __all__ = [
+    "CORE_COUNTS",
     "LAYER_COUNTS",
+    "NODE_COUNTS",
     "POPULATION_COLUMNS",
     "POPULATION_COUNTS",
     "PROJECTION_COLUMNS",
     "Activity",
     "LayerActivity",
+    "MappedActivity",
     "PopulationActivity",
     "RawCounts",
     "count",

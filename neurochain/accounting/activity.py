@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochain.accounting.mapped import MappedActivity
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
 from neurochain.network import I64, Network, Operator, Population, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Identity, MaxPool, Pool, Route
@@ -119,6 +120,8 @@ class PopulationActivity:
 
     states   state variables a neuron
     spiking  False for integrators, which do not fire
+    values   numbers that an snnTorch neuron of this kind holds (decays, thresholds), None where it
+             is no such neuron
     """
 
     name: str
@@ -127,6 +130,7 @@ class PopulationActivity:
     states: int
     spiking: bool
     counts: Mapping[str, I64]
+    values: int | None = None
 
     def total(self, name: str) -> int:
         """Sum over samples and steps."""
@@ -141,6 +145,7 @@ class PopulationActivity:
             "neurons": self.neurons,
             "states": self.states,
             "spiking": self.spiking,
+            **({} if self.values is None else {"values": self.values}),
             **{name: self.total(name) for name in POPULATION_COUNTS},
             "updates": dense,
             "rate": self.total("spikes_out") / dense if dense else 0.0,
@@ -150,13 +155,18 @@ class PopulationActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Activity:
-    """All counts of a run. `counting` is "model" or "deployed"."""
+    """All counts of a run. `counting` is "model" or "deployed".
+
+    mapped  packets, hops and the work of cores, of a placed network whose spikes were recorded;
+            the same in both sets, since it is what the chip does
+    """
 
     counting: str
     samples: int
     steps: int
     layers: tuple[LayerActivity, ...]
     populations: tuple[PopulationActivity, ...]
+    mapped: MappedActivity | None = None
 
     def per_sample(self, name: str) -> I64:
         """A layer count summed over layers and steps, (sample,) int64."""
@@ -177,6 +187,7 @@ class Activity:
             "steps": self.steps,
             "layers": [layer.to_dict() for layer in self.layers],
             "populations": [population.to_dict() for population in self.populations],
+            **({} if self.mapped is None else {"mapped": self.mapped.to_dict()}),
         }
 
 
@@ -230,7 +241,16 @@ def _population(population: Population, raw: I64) -> PopulationActivity:
         states=len(population.program.states),
         spiking=spiking,
         counts=MappingProxyType(counts),
+        values=_held_values(population),
     )
+
+
+def _held_values(population: Population) -> int | None:
+    """Decays and thresholds of snnTorch's Leaky and Synaptic; of other neurons it is not known."""
+    known = population.program.name.startswith(("lif.", "cuba_lif."))
+    if not known or not set(population.params) <= {"alpha", "beta", "theta"}:
+        return None
+    return sum(int(np.size(value)) for value in population.params.values())
 
 
 def _layer(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from neurochain import graph as g
 from neurochain.artifact.container import pieces
 from neurochain.errors import InputError, InternalError
-from neurochain.mapping import Costs, Placement
+from neurochain.mapping import Costs, Mesh, Placement
 from neurochain.network import (
     Instruction,
     Network,
@@ -41,7 +41,7 @@ _NETWORK = (Instruction, Network, OutputPort, Population, Program, Projection, S
 _CLASSES: dict[str, type[Any]] = {
     **{f"graph.{cls.__name__}": cls for cls in g.STORED},
     **{f"network.{cls.__name__}": cls for cls in _NETWORK},
-    **{f"mapping.{cls.__name__}": cls for cls in (Costs, Placement)},
+    **{f"mapping.{cls.__name__}": cls for cls in (Costs, Mesh, Placement)},
     **{f"operator.{kind}": cls for kind, cls in OPERATORS.items()},
 }
 _LATER = frozenset({"start", "number", "clock", "watch", "weight_exp"})

@@ -38,7 +38,13 @@ def open_calibrated(
     if options.target is None:
         raise InputError("--calibrate: chooses scales of a target. Give --target NAME.")
     plain = replace(
-        options, target=None, weight_bits=None, calibration=None, mapping=None, chips=None
+        options,
+        target=None,
+        weight_bits=None,
+        calibration=None,
+        mapping=None,
+        chips=None,
+        place_inputs=False,
     )
     opened = open_source(source, plain, **more)
     found = open_data(opened, InputOptions(input=data, part=part, limit=samples))
@@ -51,6 +57,7 @@ def open_calibrated(
         method=options.calibration,
         mapping=options.mapping,
         chips=options.chips,
+        place_inputs=options.place_inputs,
     )
     return replace(opened, artifact=artifact)
 

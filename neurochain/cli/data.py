@@ -134,12 +134,16 @@ def read_labels(path: Path) -> NDArray[np.int64]:
 def _path(opened: Opened, name: str) -> Path:
     if name != "demo":
         return Path(name)
-    if opened.zoo is None:
+    from neurochain.models import model_of
+
+    origin = opened.artifact.provenance.get("source", {}).get("sha256", "")
+    model = opened.zoo or model_of(origin)
+    if model is None:
         raise InputError(
-            f"{opened.name}: has no demo input; only shipped models have one (neurochain models "
-            "list). Give --input FILE."
+            f"{opened.name}: has no demo input; only shipped models and what is compiled from them "
+            "have one (neurochain models list). Give --input FILE."
         )
-    return opened.zoo.sample
+    return model.sample
 
 
 def _encoding(

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neurochain.cli.options import CompileOptions, json_option, source_argument
 
+if TYPE_CHECKING:
+    from neurochain.artifact import Artifact
+
 __all__ = ["command"]
+
+_PICTURE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("inspect")
 @source_argument
+@click.option(
+    "--graph", type=_PICTURE, metavar="FILE.svg", help="Draw the network: populations, projections."
+)
+@click.option(
+    "--map",
+    "cores",
+    type=_PICTURE,
+    metavar="FILE.svg",
+    help="Draw the cores of a placed network: how full they are, how busy their links.",
+)
 @json_option
-def command(source: str, as_json: bool) -> None:
+def command(source: str, graph: Path | None, cores: Path | None, as_json: bool) -> None:
     """Show what a compiled network consists of.
 
     Structure, parameters, input encoding, output decoding and provenance. Reading it checks every
@@ -25,6 +41,7 @@ def command(source: str, as_json: bool) -> None:
     from neurochain.cli.sources import open_source
 
     artifact = open_source(source, CompileOptions()).artifact
+    _draw(artifact, Path(source).name, graph, cores)
     data = describe(artifact)
     if as_json:
         findings = [finding_dict(f) for f in artifact.findings]
@@ -44,6 +61,22 @@ def command(source: str, as_json: bool) -> None:
     emit(f"network SHA-256: {data['model_hash']}")
     for finding in artifact.findings:
         emit(f"{finding.severity.value}: {' '.join(str(finding).split())}")
+
+
+def _draw(artifact: Artifact, title: str, graph: Path | None, cores: Path | None) -> None:
+    """Write the pictures that are asked for; both or none where there is no placement."""
+    from neurochain.drawing import core_map, graph_svg, map_svg
+    from neurochain.errors import InputError
+    from neurochain.files import atomic_write_bytes
+
+    if cores is not None and artifact.placement is None:
+        raise InputError(
+            f"--map {cores}: the network lies on no cores. Compile it with --target first."
+        )
+    if graph is not None:
+        atomic_write_bytes(graph, graph_svg(artifact.network, title).encode())
+    if cores is not None and artifact.placement is not None:
+        atomic_write_bytes(cores, map_svg(core_map(artifact.placement), title).encode())
 
 
 def _facts(values: Any) -> str:

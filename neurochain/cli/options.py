@@ -80,6 +80,7 @@ class CompileOptions:
     calibration: str | None = None
     mapping: str | None = None
     chips: int | None = None
+    place_inputs: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `neurochain.compile`. Errors: InputError for a bad sample file."""
@@ -106,6 +107,7 @@ class CompileOptions:
             "calibration": self.calibration,
             "mapping": self.mapping,
             "chips": self.chips,
+            "place_inputs": self.place_inputs,
         }
 
     def _facts(self) -> dict[str, Any] | None:
@@ -261,7 +263,8 @@ _COMPILE = (
     click.option(
         "--target",
         metavar="NAME|FILE.TOML",
-        help="A chip whose integers and timing the network is put into: loihi1, loihi2, xylo2.",
+        help="A chip whose integers and timing the network is put into: loihi1, loihi2, "
+        "loihi2-netx, xylo2.",
     ),
     click.option(
         "--weight-bits",
@@ -282,6 +285,11 @@ _COMPILE = (
         "--chips",
         type=click.IntRange(min=1),
         help="For --target: the most chips to use; as many as are needed where nothing is said.",
+    ),
+    click.option(
+        "--place-inputs",
+        is_flag=True,
+        help="For --target: inputs lie on cores too, so that their packets and hops are known.",
     ),
 )
 

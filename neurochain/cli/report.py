@@ -33,6 +33,28 @@ class _Wanted:
     definitions: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pricing:
+    """By which lists, and what is known of a step's time."""
+
+    prices: tuple[str, ...]
+    step_time_s: float | None
+    static: bool
+
+    def of(self, record: RunRecord) -> RunRecord:
+        """The record as it was made, or with other prices."""
+        if not self.prices:
+            if self.static or self.step_time_s is not None:
+                option = "--static" if self.static else "--step-time"
+                raise click.UsageError(f"{option} belongs to --prices of a chip. Give both.")
+            return record
+        from neurochain.accounting.prices import find_prices
+        from neurochain.reporting.energy import with_energy
+
+        lists = [find_prices(name) for name in self.prices]
+        return with_energy(record, lists, step_time_s=self.step_time_s, static=self.static)
+
+
 def _flag(name: str, text: str) -> Callable[[F], F]:
     return click.option(
         f"--{name}", "forms", is_flag=True, flag_value=name, multiple=True, help=text
@@ -82,6 +104,11 @@ def _flag(name: str, text: str) -> Callable[[F], F]:
     metavar="SECONDS",
     help="Time the chip takes for a step: adds its static power, where the list has one.",
 )
+@click.option(
+    "--static",
+    is_flag=True,
+    help="Add static power for the time that the list's own times give for a step as placed.",
+)
 @click.option("--definitions", is_flag=True, help="Also what other tools would count, and why.")
 @click.option(
     "--compare", type=PATH, metavar="OLD.JSON", help="Another run beside this one, as before."
@@ -92,7 +119,7 @@ def _flag(name: str, text: str) -> Callable[[F], F]:
     multiple=True,
     metavar="NAME>NUMBER",
     help="Exit with 1 where this holds of a run: synops, synops_ac, synops_mac, events, updates, "
-    "spikes, energy_j (a sample each), rate, params, size_bytes, accuracy.",
+    "spikes, packets, hops, energy_j (a sample each), rate, params, size_bytes, accuracy.",
 )
 @click.option(
     "--input", "data", metavar="FILE|demo", help="Run SOURCE on this first; demo for models."
@@ -106,6 +133,7 @@ def command(
     output: Path | None,
     prices: tuple[str, ...],
     step_time: float | None,
+    static: bool,
     definitions: bool,
     compare: Path | None,
     limits: tuple[str, ...],
@@ -127,7 +155,10 @@ def command(
         raise click.UsageError("--labels belongs to --input. Give both, or neither.")
     if compare is not None and len(runs) > 1:
         raise click.UsageError("--compare takes one run beside the old one.")
-    records = [(run, _priced(_record(run, data, labels), prices, step_time)) for run in runs]
+    if static and step_time is not None:
+        raise click.UsageError("--static and --step-time both say how long a step takes. Give one.")
+    pricing = _Pricing(prices=prices, step_time_s=step_time, static=static)
+    records = [(run, pricing.of(_record(run, data, labels))) for run in runs]
     wanted = _Wanted(
         form=form,
         counting=counting,
@@ -137,7 +168,7 @@ def command(
     if len(records) > 1:
         text = _several(records, wanted)
     elif compare is not None:
-        text = _compared(_priced(_record(str(compare)), prices, step_time), records[0][1], wanted)
+        text = _compared(pricing.of(_record(str(compare))), records[0][1], wanted)
     else:
         text = _rendered(records[0][1], wanted)
     _write(text.rstrip("\n"), output)
@@ -206,19 +237,6 @@ def _simulated(source: str, data: str, labels: Path | None) -> RunRecord:
     if truth.max() >= decoding.classes:
         return done.record
     return msgspec.structs.replace(done.record, evaluation=evaluation_of(done))
-
-
-def _priced(record: RunRecord, prices: tuple[str, ...], step_time_s: float | None) -> RunRecord:
-    """The record as it was made, or with other prices."""
-    if not prices:
-        if step_time_s is not None:
-            raise click.UsageError("--step-time belongs to --prices of a chip. Give both.")
-        return record
-    from neurochain.accounting.prices import find_prices
-    from neurochain.reporting.energy import with_energy
-
-    lists = [find_prices(name) for name in prices]
-    return with_energy(record, lists, step_time_s=step_time_s)
 
 
 def _rendered(record: RunRecord, wanted: _Wanted) -> str:

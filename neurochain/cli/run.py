@@ -86,6 +86,7 @@ def report_run(
         predictions=None if outcome.decided is None else outcome.decided.tolist(),
         warnings=[*_warnings(opened), *data.notes],
         traces=_traces(opened, data, engine) if traces else None,
+        placement=opened.artifact.placement,
     )
     return Done(opened=opened, data=data, decoding=decoding, outcome=outcome, record=record)
 

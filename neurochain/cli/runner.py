@@ -70,6 +70,7 @@ def run_all(
         record="all" if keep_spikes else _record(port, decoding),
         membranes=(port.node,) if port and decoding and decoding.needs_membrane else (),
         threads=threads,
+        mapped=True if opened.artifact.placement is not None else None,
         progress=advance,
     )
     for run in runs:

@@ -1,7 +1,9 @@
 """Partition and placement: the neurons of a network on the cores of a target, under every limit."""
 
+from neurochain.mapping.counting import PacketCounter
 from neurochain.mapping.limits import CORE_LIMITS, Limits, Packing, limits_of
 from neurochain.mapping.mapper import METHODS, OBJECTIVES, map_network
+from neurochain.mapping.mesh import Mesh
 from neurochain.mapping.placement import CoreRow, Placement
 from neurochain.mapping.traffic import Costs
 
@@ -12,6 +14,8 @@ __all__ = [
     "CoreRow",
     "Costs",
     "Limits",
+    "Mesh",
+    "PacketCounter",
     "Packing",
     "Placement",
     "limits_of",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochain.mapping.demand import Demand, Link
+from neurochain.mapping.incoming import Incoming
 from neurochain.mapping.limits import CORE_LIMITS, Limits
 from neurochain.network import I64
 
@@ -40,13 +41,13 @@ def grouped(core_of: I64, cores: int) -> tuple[I64, I64]:
     return order, begin
 
 
-def axon_lists(link: Link, core_of: I64, cores: int) -> AxonLists:
-    """The lists of a projection whose targets lie on `core_of` (n_out,), in 0..cores - 1."""
+def axon_lists(feeds: Incoming, core_of: I64, cores: int) -> AxonLists:
+    """The lists of a projection (its synapses), targets on `core_of` (n_out,) in 0..cores - 1."""
     order, begin = grouped(core_of, cores)
     sizes = np.zeros(cores, dtype=np.int64)
     sources, synapses = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for core in np.flatnonzero(np.diff(begin)):
-        _, found = link.synapses.take(order[begin[core] : begin[core + 1]])
+        _, found = feeds.take(order[begin[core] : begin[core + 1]])
         if not found.size:
             continue
         low = int(found.min())

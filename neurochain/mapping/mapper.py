@@ -281,5 +281,6 @@ def _placement(found: _Candidate, limits: Limits, **label: Any) -> Placement:
         packets=found.traffic.packets,
         costs=found.costs,
         unit=limits.unit,
+        mesh=found.mesh,
         **label,
     )

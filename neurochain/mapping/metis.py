@@ -48,8 +48,7 @@ def metis_orders(
     options = pymetis.Options(seed=_SEED, contig=0)
     _, member = pymetis.part_graph(
         max(parts, 1),
-        xadj=begin.tolist(),
-        adjncy=other.tolist(),
+        pymetis.CSRAdjacency(begin.tolist(), other.tolist()),
         eweights=weight.tolist(),
         options=options,
     )

@@ -102,7 +102,9 @@ def _cut(
 
 
 def _counted(demand: Demand, limits: Limits, core_of: Mapping[str, I64], cores: int) -> Partition:
-    lists = {link.name: axon_lists(link, core_of[link.target], cores) for link in demand.links}
+    lists = {
+        link.name: axon_lists(link.synapses, core_of[link.target], cores) for link in demand.links
+    }
     used = resources(demand, core_of, lists, limits, cores)
     return Partition(core_of=core_of, cores=cores, lists=lists, used=used)
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from neurochain.mapping.mesh import Mesh, link_loads
 from neurochain.mapping.traffic import Costs
 from neurochain.network import I64
 
@@ -40,6 +41,7 @@ class Placement:
     cores           (used cores,) int64, ascending
     used[limit]     (used cores,) int64, of every name in `limits.CORE_LIMITS`
     limits          limit -> the most a core has, where a number is known
+    mesh            where the routers of all cores of these chips lie
     source, target_core, packets   (routes,) packets from core to core, for the same spikes
     costs, unit     what they cost; energy in `unit` (fJ, or hops where no price is known)
     """
@@ -60,6 +62,7 @@ class Placement:
     packets: I64
     costs: Costs
     unit: str
+    mesh: Mesh
 
     def __post_init__(self) -> None:
         for name in ("core_of", "used", "limits"):
@@ -82,6 +85,14 @@ class Placement:
             )
             for k, core in enumerate(self.cores)
         )
+
+    def link_loads(self) -> tuple[I64, I64, I64, I64]:
+        """Packets over every link of the mesh for the spikes that `costs` are for, XY routing.
+
+        East and west (height, width - 1), south and north (height - 1, width), as of
+        `neurochain.mapping.mesh.link_loads`; of a run: `MappedActivity.links`.
+        """
+        return link_loads(self.mesh, self.source, self.target_core, self.packets)
 
     def _binds(self, k: int) -> str:
         share = {name: self.used[name][k] / max(most, 1) for name, most in self.limits.items()}

@@ -59,6 +59,7 @@ def compile(
     calibration: str | None = None,
     mapping: str | None = None,
     chips: int | None = None,
+    place_inputs: bool = False,
 ) -> Artifact:
     """Compile a network and, where its live module is at hand, verify it against that module.
 
@@ -85,6 +86,8 @@ def compile(
     mapping    how it is placed on the target's cores: "hilbert" (the default), "greedy", "metis",
                "sequential"; or "none" (docs/mapping.md)
     chips      the most to place it on; by default as many as it needs
+    place_inputs  put inputs on cores too, so that their packets and hops are known; by default
+               they come from outside
     calibration  "spikes" (with data), "mse", "percentile" or "peak" (docs/quantisation.md)
     Errors: InputError, UnsupportedError (all findings at once), VerifyError where the compiled
     network's spikes differ from the module's, FitError where it does not fit the target.
@@ -105,7 +108,7 @@ def compile(
         assume=assume,
     )
     chip = {"weight_bits": weight_bits, "calibrate": calibrate, "calibration": calibration}
-    places = {"mapping": mapping, "chips": chips}
+    places = {"mapping": mapping, "chips": chips, "place_inputs": place_inputs or None}
     if target is None:
         refuse_without_target({**chip, **places})
     elif weights != "float32":

@@ -35,6 +35,7 @@ def deploy_artifact(
     method: str | None = None,
     mapping: str | None = None,
     chips: int | None = None,
+    place_inputs: bool | None = None,
 ) -> Artifact:
     """The artefact with its network in the target's integers, placed on its cores.
 
@@ -42,6 +43,7 @@ def deploy_artifact(
     method  how scales are chosen, one of quantize.loihi.deploy.CALIBRATIONS
     mapping  one of mapping.METHODS, "hilbert" by default; "none" leaves the network unplaced
     chips    the most to place it on, by default as many as it needs
+    place_inputs  inputs lie on cores too, instead of coming from outside
 
     Errors: InputError, UnsupportedError (everything the target refuses), as of
     `quantize.loihi.deploy.deploy`; FitError where it does not fit the target.
@@ -73,12 +75,19 @@ def deploy_artifact(
             "target": _target_record(chip, made, weight_bits, used),
         },
         findings=(*artifact.findings, *made.findings),
-        placement=_placed(made.network, chip, mapping or "hilbert", chips, given),
+        placement=_placed(
+            made.network, chip, mapping or "hilbert", chips, given, bool(place_inputs)
+        ),
     )
 
 
 def _placed(
-    network: Network, chip: Target, method: str, chips: int | None, data: Any
+    network: Network,
+    chip: Target,
+    method: str,
+    chips: int | None,
+    data: Any,
+    place_inputs: bool,
 ) -> Placement | None:
     """On the target's cores, for the spikes of the first samples of the data where there are any.
 
@@ -93,8 +102,17 @@ def _placed(
             name: values[:_WEIGHED].reshape(-1, values.shape[1], *shapes[name])
             for name, values in data.items()
         }
-        emissions = simulate(network, few, record="all").raw_spikes
-    return map_network(network, chip, method=method, emissions=emissions, chips=chips)
+        spikes = simulate(network, few, record="all").raw_spikes
+        flat = {name: values[:_WEIGHED] for name, values in data.items()}
+        emissions = {**flat, **spikes} if place_inputs else spikes
+    return map_network(
+        network,
+        chip,
+        method=method,
+        emissions=emissions,
+        chips=chips,
+        place_inputs=place_inputs,
+    )
 
 
 def _dense(network: Network, data: Any) -> dict[str, F32]:

@@ -10,8 +10,11 @@ import numpy as np
 
 from neurochain.accounting import LAYER_COUNTS, POPULATION_COUNTS, Activity
 from neurochain.errors import InternalError
+from neurochain.mapping import Placement
 from neurochain.network import I64
 from neurochain.reporting.energy import with_energy
+from neurochain.reporting.mapped_records import merge_mapped
+from neurochain.reporting.placed import placement_record
 from neurochain.reporting.records import (
     CountSet,
     Evaluation,
@@ -45,6 +48,7 @@ def merge(a: CountSet, b: CountSet) -> CountSet:
         steps=a.steps,
         layers=_each(_merge_layers, a.layers, b.layers),
         populations=_each(_merge_populations, a.populations, b.populations),
+        mapped=merge_mapped(a.mapped, b.mapped),
     )
 
 
@@ -57,6 +61,7 @@ def run_record(
     evaluation: Evaluation | None = None,
     warnings: Sequence[str] = (),
     traces: Traces | None = None,
+    placement: Placement | None = None,
 ) -> RunRecord:
     """Put a run's record together, with the estimates that are made unless lists are named."""
     record = RunRecord(
@@ -68,6 +73,7 @@ def run_record(
         evaluation=evaluation,
         warnings=list(warnings),
         traces=traces,
+        placement=placement_record(placement),
     )
     return with_energy(record)
 

@@ -34,6 +34,7 @@ from neurochain.reporting.energy_records import (
     TermRecord,
     TwinRecord,
 )
+from neurochain.reporting.mapped_records import mapped_sums_of
 from neurochain.reporting.records import CountSet, RunRecord
 
 __all__ = ["sums", "with_energy"]
@@ -43,7 +44,11 @@ _SETS = ("model", "deployed")
 
 
 def with_energy(
-    record: RunRecord, prices: Sequence[PriceList] = (), *, step_time_s: float | None = None
+    record: RunRecord,
+    prices: Sequence[PriceList] = (),
+    *,
+    step_time_s: float | None = None,
+    static: bool = False,
 ) -> RunRecord:
     """The record with every estimate that the price lists allow, of both sets of counts.
 
@@ -54,7 +59,9 @@ def with_energy(
     for counting in _SETS:
         run = sums(record.counts(counting))
         weights = record.meta.weights if counting == "deployed" else "float32"
-        found = [e for p in prices for e in model_of(run, p, step_time_s=step_time_s)]
+        found = [
+            e for p in prices for e in model_of(run, p, step_time_s=step_time_s, static=static)
+        ]
         if not prices:
             found = list(default_estimates(run, weights))
         estimates += [_record(estimate) for estimate in found]
@@ -107,9 +114,11 @@ def sums(counts: CountSet) -> RunSums:
                 states=p.states,
                 spiking=p.spiking,
                 counts={name: getattr(p, name) for name in POPULATION_COUNTS},
+                values=p.values,
             )
             for p in counts.populations
         ),
+        mapped=mapped_sums_of(counts.mapped),
     )
 
 
@@ -199,6 +208,8 @@ def _record(estimate: Estimate) -> EnergyRecord:
             barrier_low_s=latency.barrier_low_s,
             barrier_high_s=latency.barrier_high_s,
             uncertainty_percent=latency.uncertainty_percent,
+            busiest_s=latency.busiest_s,
+            route_s=latency.route_s,
         ),
     )
 

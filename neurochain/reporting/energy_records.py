@@ -78,7 +78,11 @@ class RowEnergy(_Record, frozen=True, kw_only=True):
 
 
 class LatencyRecord(_Record, frozen=True, kw_only=True):
-    """Seconds of one step of one sample. `serial_s`: one core does all; `floor_s`: all cores do."""
+    """Seconds of one step of one sample. `serial_s`: one core does all; `floor_s`: all cores do.
+
+    Of a placed network an average step takes `busiest_s` (the core with the most work), `route_s`
+    (the longest way of a packet) and the barrier; both are null where nothing is placed.
+    """
 
     serial_s: float
     floor_s: float
@@ -86,6 +90,8 @@ class LatencyRecord(_Record, frozen=True, kw_only=True):
     barrier_low_s: float
     barrier_high_s: float
     uncertainty_percent: float
+    busiest_s: float | None = None
+    route_s: float | None = None
 
 
 class EnergyRecord(_Record, frozen=True, kw_only=True):

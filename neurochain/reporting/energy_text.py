@@ -43,6 +43,10 @@ _TITLES = {
     "neuron_access": "neuron accesses",
     "spikes_out": "spikes out",
     "static": "static power",
+    "packets": "packets",
+    "packets_in": "packets that arrive",
+    "hops_east_west": "hops east-west",
+    "hops_north_south": "hops north-south",
 }
 
 
@@ -204,6 +208,12 @@ def _latency_line(e: EnergyRecord) -> str:
         f"  time of a step: {amount(t.serial_s, 's')} on one core, at least "
         f"{amount(t.floor_s, 's')} on {t.cores}, and {amount(t.barrier_low_s, 's')} to "
         f"{amount(t.barrier_high_s, 's')} for the barrier"
+        + (
+            ""
+            if t.busiest_s is None
+            else f"; placed {amount(t.busiest_s, 's')} on the busiest core"
+        )
+        + ("" if not t.route_s else f" and {amount(t.route_s, 's')} for the longest way")
         + (f"; +-{t.uncertainty_percent:g} %" if t.uncertainty_percent else "")
     )
 

@@ -11,6 +11,7 @@ import msgspec
 
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.accounting.energy.twin import CAVEATS
+from neurochain.drawing import map_style, map_svg
 from neurochain.reporting import charts
 from neurochain.reporting.compare import Comparison
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, SourceRecord
@@ -24,8 +25,9 @@ from neurochain.reporting.energy_text import (
 )
 from neurochain.reporting.findings import findings
 from neurochain.reporting.pareto import Point, energy_note
-from neurochain.reporting.records import RunRecord
-from neurochain.reporting.render import WIDE, cell, counted, footer
+from neurochain.reporting.placed import map_of
+from neurochain.reporting.records import CountSet, RunRecord
+from neurochain.reporting.render import WIDE, cell, counted, footer, mapped_lines
 from neurochain.reporting.rows import Row, rows, totals
 from neurochain.reporting.values import figures
 
@@ -67,6 +69,7 @@ def render_html(
         lines=[_line(row, total) for row in table],
         total=_line(total, total),
         notes=footer(record, counts)[:4],
+        placed=mapped_lines(counts),
         operations=charts.operation_bars(counts),
         ticks=charts.log_ticks(counts),
         energy_bars=[] if best is None else charts.energy_bars(counts, best),
@@ -75,6 +78,7 @@ def render_html(
         heat=charts.heat_map(counts),
         sparsity=charts.sparsity(counts),
         membranes=charts.membranes(record),
+        core_map=_core_map(record, counts),
         comparison=comparison,
         priced_by={e.profile_id: e for e in priced}.values(),
         technology=technology_caveat(record, counting),
@@ -111,6 +115,16 @@ def bibtex(record: RunRecord, counting: str = "model") -> str:
     return "\n\n".join([own, *found.values()])
 
 
+def _core_map(record: RunRecord, counts: CountSet) -> Any:
+    """The cores of a placed network as SVG, "" where it was not placed."""
+    from markupsafe import Markup
+
+    if record.placement is None:
+        return ""
+    found = map_of(record.placement, counts.mapped)
+    return Markup(map_svg(found, f"Cores of {record.meta.model}", alone=False))
+
+
 def _page(template: str, **values: Any) -> str:
     text: str = _environment().get_template(template).render(**values)
     return text
@@ -128,7 +142,8 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     folder = files("neurochain.reporting") / "templates"
-    environment.globals["style"] = Markup((folder / "report.css").read_text("utf-8"))
+    style = (folder / "report.css").read_text("utf-8") + map_style()
+    environment.globals["style"] = Markup(style)
     environment.globals["script"] = Markup((folder / "report.js").read_text("utf-8"))
     environment.globals["counted"] = counted
     environment.filters["joules"] = lambda value: amount(value, micro="µ")

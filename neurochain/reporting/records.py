@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
+from neurochain.reporting.mapped_records import MappedRecord
+from neurochain.reporting.placed import PlacementRecord
 from neurochain.reporting.trace_records import Traces
 
 __all__ = [
@@ -88,7 +90,8 @@ class PopulationStep(_Record, frozen=True, kw_only=True):
 class PopulationRecord(_Record, frozen=True, kw_only=True):
     """One neuron population, summed over samples and steps.
 
-    `updates` is `neuron_updates_dense`; `rate` is spikes per neuron and step.
+    `updates` is `neuron_updates_dense`; `rate` is spikes per neuron and step; `values` are the
+    numbers that an snnTorch neuron of this kind holds, null for other neurons.
     """
 
     name: str
@@ -105,16 +108,21 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
     updates: int
     rate: float
     per_timestep: list[PopulationStep]
+    values: int | None = None
 
 
 class CountSet(_Record, frozen=True, kw_only=True):
-    """All counts of a run in one of the two sets: as trained (model) or as lowered (deployed)."""
+    """All counts of a run in one of the two sets: as trained (model) or as lowered (deployed).
+
+    mapped  of a placed network; the same in both sets, and stored with the deployed one
+    """
 
     counting: Literal["model", "deployed"]
     samples: int
     steps: int
     layers: list[LayerRecord]
     populations: list[PopulationRecord]
+    mapped: MappedRecord | None = None
 
 
 class QuantisedLayer(_Record, frozen=True, kw_only=True):
@@ -198,6 +206,7 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     neurobench   by NeuroBench's own names, all samples as one batch; null: a network does not tell
     definitions  what other tools would count
     traces       what some neurons did in the first sample
+    placement    the cores that the network lies on; null: it was not placed
     """
 
     schema: Literal["neurochain.run"] = "neurochain.run"
@@ -215,6 +224,7 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     neurobench: dict[str, float | int | None] = {}
     definitions: list[DefinitionRecord] = []
     traces: Traces | None = None
+    placement: PlacementRecord | None = None
 
     def counts(self, counting: str) -> CountSet:
         """The set called "model" or "deployed"."""
@@ -226,4 +236,5 @@ class RunRecord(_Record, frozen=True, kw_only=True):
             steps=self.meta.timesteps,
             layers=self.layers,
             populations=self.populations,
+            mapped=self.deployed.mapped,
         )

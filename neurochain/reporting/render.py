@@ -23,6 +23,7 @@ __all__ = [
     "cell",
     "counted",
     "footer",
+    "mapped_lines",
     "render_csv",
     "render_markdown",
     "render_text",
@@ -213,10 +214,37 @@ def footer(record: RunRecord, counts: CountSet) -> list[str]:
         f"per step:   {_shares(total, counts.samples * counts.steps)}",
         f"{size}; engine {meta.engine}, weights {meta.weights}; counts {_SETS[counts.counting]}",
         _LEGEND,
+        *mapped_lines(counts),
         f"{origin}, {_verified(meta)}, neurochain {meta.tool_version}",
         *(f"warning: {text}" for text in record.warnings),
         *_energy_footer(record, counts.counting),
     ]
+
+
+def mapped_lines(counts: CountSet) -> list[str]:
+    """Packets, hops and the work of cores, where the network is placed."""
+    mapped = counts.mapped
+    if mapped is None:
+        return []
+    total = {
+        name: sum(getattr(node, name) for node in mapped.nodes)
+        for name in ("packets", "packets_same_tile", "hops_x", "hops_y", "updates")
+    }
+    outside = sum(node.packets for node in mapped.nodes if not node.placed)
+    events = sum(layer.synaptic_events for layer in mapped.layers)
+    said = f", {outside:,} of them from inputs outside the mesh" if outside else ""
+    busiest = max(mapped.cores, key=lambda core: core.synaptic_events)
+    where = (
+        f"{mapped.target}, {counted(len(mapped.cores), 'core')} in "
+        f"{counted(mapped.tiles, 'tile')}, {counted(mapped.steps, 'step')}"
+    )
+    text = (
+        f"as placed ({where}): packets {total['packets']:,}{said}; hops {total['hops_x']:,} "
+        f"east-west and {total['hops_y']:,} north-south, busiest link {mapped.max_link_load:,}; "
+        f"synaptic events {events:,}, {busiest.synaptic_events:,} of them on core {busiest.core}; "
+        f"neuron updates {total['updates']:,}"
+    )
+    return [text]
 
 
 def _energy_footer(record: RunRecord, counting: str) -> list[str]:

@@ -64,6 +64,10 @@ def figures(record: RunRecord, counting: str = "model") -> dict[str, float]:
         "params": total.params or 0,
         "size_bytes": size_bytes(record),
     }
+    if counts.mapped is not None:
+        nodes = counts.mapped.nodes
+        found["packets"] = each(sum(node.packets for node in nodes))
+        found["hops"] = each(sum(node.hops_x + node.hops_y for node in nodes))
     best = primary(record, counting)
     if best is not None:
         found["energy_j"] = best.per_sample.nominal_j

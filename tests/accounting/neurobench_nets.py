@@ -296,6 +296,14 @@ def real_results(module: nn.Module, x: np.ndarray, batch_size: int) -> dict[str,
     return {**found.pop("SynapticOperations"), **found}
 
 
+def real_footprint(net: Net) -> int:
+    """Of a fresh module: its buffers take the shape of a batch when it runs. Needs neurobench."""
+    from neurobench.metrics.static import Footprint
+    from neurobench.models import SNNTorchModel
+
+    return int(Footprint()(SNNTorchModel(make(net)[0])))
+
+
 def main() -> None:
     """All results as JSON."""
     from importlib.metadata import version
@@ -304,7 +312,14 @@ def main() -> None:
     for net in NETS:
         module, x, digest = make(net)
         results = {str(b): real_results(module, x, b) for b in net.batches}
-        nets.append({"name": net.name, "sha256": digest, "by_batch_size": results})
+        nets.append(
+            {
+                "name": net.name,
+                "sha256": digest,
+                "footprint": real_footprint(net),
+                "by_batch_size": results,
+            }
+        )
     versions = {name: version(name) for name in ("neurobench", "snntorch", "torch", "numpy")}
     json.dump({"versions": versions, "seed": SEED, "nets": nets}, sys.stdout, indent=1)
     sys.stdout.write("\n")

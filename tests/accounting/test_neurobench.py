@@ -62,6 +62,14 @@ def test_as_stored(net: Net, stored: dict[str, Any]) -> None:
         compare(net, run, int(batch_size), wanted)
 
 
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_footprint_of_a_fresh_module(net: Net, stored: dict[str, Any]) -> None:
+    module, x, _ = make(net)
+    found = neurobench(ours(module, x).activity).to_dict()["Footprint"]
+    one_to_one = net.name == "recurrent-one-to-one"  # as with ParameterCount
+    assert found == (None if one_to_one else stored[net.name]["footprint"])
+
+
 def test_the_switch_moves_with_the_batch_and_the_sum_does_not(stored: dict[str, Any]) -> None:
     found = stored["switch"]["by_batch_size"]
     macs = [found[str(b)]["Effective_MACs"] for b in (1, 2, 4)]
@@ -92,6 +100,7 @@ def test_public_anchors(stored: dict[str, Any]) -> None:
 
     assert of("speech-commands")["Dense"] == 145_152 * 200
     assert of("speech-commands")["ParameterCount"] == 145_955
+    assert stored["speech-commands"]["footprint"] == 583_900
     assert of("motor-96")["Dense"] == 4_900
     assert of("motor-192")["Dense"] == 9_700
 

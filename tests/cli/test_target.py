@@ -41,10 +41,7 @@ def test_the_artefact_runs_on_both_engines_and_its_report_has_the_error(chip):
     path, _ = chip
     reports = []
     for engine in ("event", "reference"):
-        result = invoke(
-            "evaluate", str(path), "--input", str(find_model("mnist-mlp").sample),
-            "--engine", engine, "--json",
-        )  # fmt: skip
+        result = invoke("evaluate", str(path), "--input", "demo", "--engine", engine, "--json")
         assert result.exit_code == 0, result.output
         reports.append(json.loads(result.stdout))
     assert reports[0]["evaluation"] == reports[1]["evaluation"]

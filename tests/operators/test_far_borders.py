@@ -13,7 +13,7 @@ from neurochain.operators import Conv, MaxPool, Pool, output_size, pool_divisors
 from neurochain.programs import relay_program
 from neurochain.simulators import Record, has_kernel, run
 
-GEOMETRIES = 1500
+GEOMETRIES = 300
 ENGINES = ("reference", "event") if has_kernel() else ("reference",)
 
 

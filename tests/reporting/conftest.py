@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from neurochain.artifact import Artifact
 from neurochain.graph import LIF, Affine, Edge, Graph, Input, Output, Reset
 from neurochain.lowering import lower_reported
+from neurochain.mapping import Placement, map_network
 from neurochain.reporting import Meta, RunRecord, count_set, run_record
 from neurochain.reporting.traces import record_traces
 from neurochain.session import Run, simulate
+from neurochain.targets import load_target
 
-sys.path.insert(0, str(Path(__file__).parent))  # chromium.py
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "mapping")]  # chromium.py, integer_networks.py
 
 # the worked example of docs/counting.md: 3 inputs, 2 outputs with bias, 4 steps
 WEIGHT = np.array([[1, 0, -1], [0.5, 0.25, 0]], dtype=np.float32)
@@ -123,3 +127,22 @@ def busy(busy_artifact: Artifact, busy_input: np.ndarray, busy_run: Run) -> RunR
         count_set(busy_run.activity_deployed),
         traces=record_traces(busy_artifact, busy_input[:1], "reference"),
     )
+
+
+@pytest.fixture(scope="session")
+def placed() -> tuple[Placement, Run, RunRecord]:
+    """Some layers on cores drawn at random, so that packets have ways to go, and their run."""
+    from integer_networks import drawn
+
+    network = drawn(3)
+    placement = map_network(network, load_target("loihi1"), method="random", seed=5)
+    artifact = Artifact(network=network, placement=placement)
+    x = (np.random.default_rng(2).random((3, 12, network.sources[0].shape[0], 9, 8)) < 0.3) * 1.0
+    run = simulate(artifact, x.astype(np.float32), mapped=True)
+    record = run_record(
+        msgspec.structs.replace(meta(3), timesteps=12),
+        count_set(run.activity),
+        count_set(run.activity_deployed),
+        placement=placement,
+    )
+    return placement, run, record

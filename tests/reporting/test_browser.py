@@ -210,3 +210,35 @@ def test_the_page_needs_no_script_to_be_read(
     browser.open(tmp_path / "still.html")
     assert browser.run("document.querySelectorAll('#layers tbody tr').length") == 3
     assert browser.run("document.querySelectorAll('[data-chart=rates] path').length") > 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_map_of_cores(
+    browser: chromium.Browser,
+    placed: tuple[object, object, RunRecord],
+    tmp_path: Path,
+    width: int,
+    dark: bool,
+) -> None:
+    """Cores in use are seen, none lies on another, links have a colour, and nothing overflows."""
+    file = tmp_path / "placed.html"
+    file.write_text(render_html(placed[2]), encoding="utf-8")
+    browser.errors.clear()
+    browser.look(width=width, dark=dark)
+    browser.open(file)
+    boxes = browser.run(
+        "Array.from(document.querySelectorAll('.core-map rect')).filter(e => e.children.length)"
+        ".map(e => e.getBoundingClientRect()).map(b => [b.x, b.y, b.width, b.height])"
+    )
+    assert len(boxes) == 128
+    for k, (x, y, w, h) in enumerate(boxes):
+        assert min(w, h) > 8
+        assert all(abs(x - u) >= w or abs(y - v) >= h for u, v, _, _ in boxes[:k])
+    colours = browser.run(
+        "Array.from(document.querySelectorAll('.core-map line'))"
+        ".map(e => getComputedStyle(e).stroke)"
+    )
+    assert set(colours) == {"rgb(240, 162, 107)" if dark else "rgb(192, 86, 33)"}
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.errors == []

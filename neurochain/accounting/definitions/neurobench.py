@@ -2,7 +2,7 @@
 
 1. AC or MAC is decided once a layer call for the whole batch: one event anywhere in it that is
    neither -1 nor 1 makes all of its operations MACs. A call without events is AC, of none.
-2. Footprint depends on what a module's buffers have grown to: it is not here.
+2. Footprint is that of a fresh snnTorch module in float32; its buffers grow as it runs.
 3. NeuroBench sums in float32 and is off by rounding above 2^24 a call; these are integers.
 4. A metric that raises there is reported as 0.0; here, what cannot be said is None.
 5. -1 is a spike. A graded spike of value 2 is not.
@@ -60,6 +60,7 @@ class NeuroBench:
     connection_sparsity: float | None
     membrane_updates: float | None
     parameter_count: int | None
+    footprint: int | None
 
     def to_dict(self) -> dict[str, float | int | None]:
         """The keys of NeuroBench's results, SynapticOperations taken apart."""
@@ -71,7 +72,7 @@ class NeuroBench:
             "ConnectionSparsity": self.connection_sparsity,
             "MembraneUpdates": self.membrane_updates,
             "ParameterCount": self.parameter_count,
-            "Footprint": None,
+            "Footprint": self.footprint,
         }
 
 
@@ -122,6 +123,7 @@ def neurobench_of_calls(run: RunSums, calls: Calls) -> NeuroBench:
         connection_sparsity=_rounded(weights - nonzero, weights),
         membrane_updates=_membrane_updates(run, calls),
         parameter_count=_parameters(run),
+        footprint=_footprint(run),
     )
 
 
@@ -142,6 +144,21 @@ def _parameters(run: RunSums) -> int | None:
     """Weights and biases; None with one-to-one layers, of which a module may hold one number."""
     other = any(layer.weights for layer in run.layers if layer.kind not in COUNTED)
     return None if other else sum(layer.params for layer in run.layers)
+
+
+def _footprint(run: RunSums) -> int | None:
+    """Bytes of a fresh module: parameters, and the buffers of Leaky and Synaptic.
+
+    These are their decays and thresholds, and three numbers more (snnTorch 1.0). None for other
+    neurons, and where the number of parameters is not known.
+    """
+    parameters, held = _parameters(run), [p.values for p in run.populations]
+    if parameters is None or not held:
+        return None
+    known = [values for values in held if values is not None]
+    if len(known) < len(held):
+        return None
+    return 4 * (parameters + sum(3 + values for values in known))
 
 
 def _rounded(zeros: int, weights: int) -> float | None:

@@ -1,7 +1,8 @@
 """Model C, chip profile: event prices of a chip, on counts.
 
-What needs no placement is priced: synaptic events, neuron updates (idle ones too), spikes. Packets
-and hops need one, and are named as missing.
+What needs no placement is priced for any network: synaptic events, neuron updates (idle ones too),
+spikes. Of a placed one (`RunSums.mapped`) the counts are those of its cores, packets and hops are
+priced as well, and the time of a step is that of the busiest core.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from neurochain.accounting.energy.arithmetic import not_priced
-from neurochain.accounting.energy.estimate import Cell, Estimate, Latency, Part, estimate
-from neurochain.accounting.energy.ranges import NS, Range, price_range, time_range
-from neurochain.accounting.energy.sums import LayerSums, PopulationSums, RunSums
+from neurochain.accounting.energy.estimate import Cell, Estimate, Part, estimate
+from neurochain.accounting.energy.ranges import Range, price_range
+from neurochain.accounting.energy.steptime import latency, quantity_of_kind, step_range
+from neurochain.accounting.energy.sums import PopulationSums, RunSums
+from neurochain.accounting.mapped import MappedSums
 from neurochain.accounting.prices import Price, PriceList
 from neurochain.errors import Finding, InputError
 
@@ -20,19 +23,19 @@ __all__ = ["chip_profile"]
 Counted = tuple[Part, str, str, str, int, int, int]
 """Part, row, term, quantity, and the count: low, nominal, high."""
 
-_BY_KIND = {
-    "dense": "synaptic_event_dense",
-    "conv": "synaptic_event_conv",
-    "pool": "synaptic_event_conv",
-}
 _PLACED = ("packet_within_tile", "message_out", "message_in", "hop_ew", "hop_ns")
+_FETCHED = "weights and states are fetched within the price of an event and an update"
 
 
-def chip_profile(run: RunSums, prices: PriceList, *, step_time_s: float | None = None) -> Estimate:
+def chip_profile(
+    run: RunSums, prices: PriceList, *, step_time_s: float | None = None, static: bool = False
+) -> Estimate:
     """Energy and time by a chip's event prices.
 
     step_time_s   how long the chip takes for a step, where known: adds the static power of one chip
-    Errors: InputError where the list is no chip's, or has no static power and a time is given.
+    static        the same for the time that the list's own times give for a placed network
+    Errors: InputError where the list is no chip's, or has no static power (or times) and these are
+    asked for.
     """
     if prices.tier != "chip":
         raise InputError(
@@ -42,12 +45,17 @@ def chip_profile(run: RunSums, prices: PriceList, *, step_time_s: float | None =
     counted = [*_counted(run, prices)]
     cells = [_cell(prices, item) for item in counted]
     included, partial = [1, 2, 3, 4], {}
-    if "spike_out" in prices.prices:
+    if run.mapped is not None:
+        included += [5, 6]
+    elif "spike_out" in prices.prices:
         partial[5] = "spikes that leave their neurons; no packets"
+    time = latency(run, prices, [(quantity, n) for *_, quantity, _, n, _ in counted])
     if step_time_s is not None:
-        cells.append(_static(run, prices, step_time_s))
+        cells.append(_static(run, prices, Range(step_time_s, step_time_s, step_time_s)))
         included.append(8)
-    placed = [name for name in _PLACED if name in prices.prices]
+    elif static:
+        cells.append(_static(run, prices, step_range(time, prices)))
+        included.append(8)
     return estimate(
         "chip-profile",
         prices,
@@ -56,27 +64,36 @@ def chip_profile(run: RunSums, prices: PriceList, *, step_time_s: float | None =
         included=tuple(included),
         partial=partial,
         unpriced=not_priced(run),
-        notes=(
-            "the network is not placed: no " + ", ".join(placed),
-            "weights and states are fetched within the price of an event and an update",
-        ),
-        latency=_latency(run, prices, counted),
+        notes=(*_notes(run, prices), _FETCHED),
+        latency=time,
     )
+
+
+def _notes(run: RunSums, prices: PriceList) -> Iterator[str]:
+    if run.mapped is None:
+        placed = [name for name in _PLACED if name in prices.prices]
+        yield "the network is not placed: no " + ", ".join(placed)
+        return
+    outside = [name for name, (placed, _, _) in run.mapped.nodes.items() if not placed]
+    if outside:
+        yield (
+            f"packets of {', '.join(outside)} come from outside the mesh: what they take until "
+            "they arrive is not known"
+        )
 
 
 def _counted(run: RunSums, prices: PriceList) -> Iterator[Counted]:
     """Every count that the list has a price for."""
     for layer in run.layers:
-        quantity = _synaptic(layer, prices)
-        yield ("layer", layer.name, "synaptic_events", quantity, *(layer.synops,) * 3)
+        quantity = quantity_of_kind(layer.kind, prices)
+        events = layer.synops if run.mapped is None else sum(run.mapped.events[layer.name])
+        yield ("layer", layer.name, "synaptic_events", quantity, *(events,) * 3)
     for population in run.populations:
-        yield from _updates(population, prices)
-
-
-def _synaptic(layer: LayerSums, prices: PriceList) -> str:
-    if "synaptic_event" in prices.prices:
-        return "synaptic_event"
-    return _BY_KIND.get(layer.kind, "synaptic_event_sparse")
+        if run.mapped is None:
+            yield from _updates(population, prices)
+    if run.mapped is not None:
+        for node in run.mapped.nodes:
+            yield from _of_node(run.mapped, node, prices)
 
 
 def _updates(population: PopulationSums, prices: PriceList) -> Iterator[Counted]:
@@ -96,6 +113,34 @@ def _updates(population: PopulationSums, prices: PriceList) -> Iterator[Counted]
             yield "population", population.name, term, quantity, low, nominal, high
 
 
+def _of_node(mapped: MappedSums, node: str, prices: PriceList) -> Iterator[Counted]:
+    """Updates, spikes and packets of a placed node; inputs have packets alone."""
+    placed, neurons, counts = mapped.nodes[node]
+    known: dict[str, tuple[str, int, int]] = {}
+    is_population = node not in mapped.inputs
+    if is_population:
+        dense, touched, held = neurons * mapped.frames, counts["updates_input"], counts["updates"]
+        known = {
+            "neuron_update_active": ("updates_active", touched, touched),
+            "neuron_update_inactive": ("updates_idle", dense - touched, dense - touched),
+            "neuron_access": ("neuron_access", dense, dense),
+            "neuron_update": ("updates_active", held, held),
+            "spike_out": ("spikes_out", counts["spikes"], counts["spikes"]),
+        }
+    packets = counts["packets"]
+    known["message_in"] = ("packets_in", packets, packets)
+    if placed:
+        # the paper does not say whether a packet that leaves its tile pays this as well
+        known["packet_within_tile"] = ("packets", counts["packets_same_tile"], packets)
+        known["message_out"] = ("packets", packets, packets)
+        known["hop_ew"] = ("hops_east_west", counts["hops_x"], counts["hops_x"])
+        known["hop_ns"] = ("hops_north_south", counts["hops_y"], counts["hops_y"])
+    part: Part = "population" if is_population else "chip"
+    for quantity, (term, low, nominal) in known.items():
+        if quantity in prices.prices:
+            yield part, node, term, quantity, low, nominal, nominal
+
+
 def _price(prices: PriceList, quantity: str) -> Price:
     price = prices.prices.get(quantity)
     if price is None:
@@ -111,7 +156,7 @@ def _cell(prices: PriceList, item: Counted) -> Cell:
     return Cell(part=part, row=row, term=term, count=nominal, joules=joules)
 
 
-def _static(run: RunSums, prices: PriceList, step_time_s: float) -> Cell:
+def _static(run: RunSums, prices: PriceList, step_s: Range) -> Cell:
     if prices.static is None:
         raise InputError(
             Finding(
@@ -120,32 +165,13 @@ def _static(run: RunSums, prices: PriceList, step_time_s: float) -> Cell:
                 fix="Leave the step time out, or add [static] to a list of your own.",
             )
         )
-    joules = prices.static.power_mw * 1e-3 * step_time_s * run.frames
+    chips = 1 if run.mapped is None else run.mapped.chips
+    frames = run.frames if run.mapped is None else run.mapped.frames
+    power_w = prices.static.power_mw * 1e-3 * chips
     return Cell(
         part="chip",
         row="(chip)",
         term="static",
-        count=run.frames,
-        joules=Range(joules, joules, joules),
-    )
-
-
-def _latency(run: RunSums, prices: PriceList, counted: list[Counted]) -> Latency | None:
-    """Seconds a step, where the list has a time for everything that is counted."""
-    serial = 0.0
-    for *_, quantity, _, nominal, _ in counted:
-        time = time_range(_price(prices, quantity))
-        if time is None:
-            return None
-        serial += time.nominal * nominal
-    if prices.cores is None or prices.barrier is None or not run.frames:
-        return None
-    serial /= run.frames
-    return Latency(
-        serial_s=serial,
-        floor_s=serial / prices.cores,
-        cores=prices.cores,
-        barrier_low_s=prices.barrier.low_ns * NS,
-        barrier_high_s=prices.barrier.high_ns * NS,
-        uncertainty_percent=prices.time_uncertainty_percent,
+        count=frames,
+        joules=step_s.times(power_w * frames),
     )

@@ -61,6 +61,8 @@ class Latency:
     serial   all operations one after the other: one core does everything
     floor    the same work shared out evenly over `cores`: less is not possible
     barrier  what agreeing on the end of a step takes, with the least and the most tiles
+    busiest  of a placed network: all that the core with the most work does, in an average step
+    route    and the hops of the longest way that a packet took; None where nothing is placed
     """
 
     serial_s: float
@@ -69,6 +71,16 @@ class Latency:
     barrier_low_s: float
     barrier_high_s: float
     uncertainty_percent: float
+    busiest_s: float | None = None
+    route_s: float | None = None
+
+    @property
+    def placed_s(self) -> tuple[float, float] | None:
+        """An average step of a placed network, with the shortest and the longest barrier."""
+        if self.busiest_s is None or self.route_s is None:
+            return None
+        work = self.busiest_s + self.route_s
+        return work + self.barrier_low_s, work + self.barrier_high_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

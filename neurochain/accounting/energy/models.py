@@ -36,7 +36,7 @@ def default_prices(weights: str) -> tuple[str, ...]:
 
 
 def model_of(
-    run: RunSums, prices: PriceList, *, step_time_s: float | None = None
+    run: RunSums, prices: PriceList, *, step_time_s: float | None = None, static: bool = False
 ) -> tuple[Estimate, ...]:
     """Every estimate that a list allows. Errors: InputError as of the models."""
     found = []
@@ -48,7 +48,7 @@ def model_of(
         elif model == "lemaire":
             found.append(lemaire(run, prices))
         elif model == "chip-profile":
-            found.append(chip_profile(run, prices, step_time_s=step_time_s))
+            found.append(chip_profile(run, prices, step_time_s=step_time_s, static=static))
     return tuple(found)
 
 

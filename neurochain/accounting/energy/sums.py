@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from neurochain.accounting.activity import LAYER_COUNTS, POPULATION_COUNTS, Activity
+from neurochain.accounting.mapped import MappedSums, mapped_sums
 from neurochain.network import I64
 
 __all__ = ["LayerSums", "PopulationSums", "RunSums", "sums_of"]
@@ -60,6 +61,7 @@ class PopulationSums:
     states: int
     spiking: bool
     counts: Mapping[str, int]
+    values: int | None = None
 
     @property
     def state_bytes(self) -> int:
@@ -69,13 +71,17 @@ class PopulationSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSums:
-    """A run, or a part of one: `frames` is the number of (sample, step) pairs."""
+    """A run, or a part of one: `frames` is the number of (sample, step) pairs.
+
+    mapped  of a placed network; its own steps are the chip's
+    """
 
     counting: str
     samples: int
     steps: int
     layers: tuple[LayerSums, ...]
     populations: tuple[PopulationSums, ...]
+    mapped: MappedSums | None = None
 
     @property
     def frames(self) -> int:
@@ -125,7 +131,9 @@ def sums_of(activity: Activity, samples: slice = EVERY, steps: slice = EVERY) ->
                 states=population.states,
                 spiking=population.spiking,
                 counts=added(population.counts, POPULATION_COUNTS),
+                values=population.values,
             )
             for population in activity.populations
         ),
+        mapped=None if activity.mapped is None else mapped_sums(activity.mapped, samples, steps),
     )

@@ -108,7 +108,7 @@ def _unit_grid(item: RoundedUnit, target: Target) -> UnitGrid:
 def _bias_grid(unit: Unit, factor: float, membrane: float, target: Target) -> tuple[float, int]:
     most = (1 << (target.number("bias_mantissa_bits") - 1)) - 1
     peak = _HEADROOM * float(np.abs(unit.bias).max(initial=0.0)) * factor / membrane
-    exponent = 0
+    exponent = target.number("bias_exponent_min") if "bias_exponent_min" in target.numbers else 0
     while exponent < target.number("bias_exponent_max") and peak / 2**exponent > most:
         exponent += 1
     return membrane * 2.0**exponent, most
