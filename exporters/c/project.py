@@ -50,7 +50,7 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
         "states": _states(run, image),
         "late_biases": _late_biases(run, image),
         "clocks": _clocks(run, image),
-        "whole": job.network.arithmetic == "loihi",
+        "whole": job.network.is_whole,
     }
     facts |= {"network": network, "run": state}
     recorded = _recorded(job, run, facts, inputs)

@@ -93,7 +93,7 @@ def _move(run: PreparedRun, scratch: Any, k: int, buffers: list[Any]) -> None:
 def _shrink(run: PreparedRun, team: Any) -> None:
     """Sums: 64 bits only where they can be needed, one buffer for all convolutions."""
     memory, network = run.memory, run.network
-    whole = network.arithmetic == "loihi"
+    whole = network.is_whole
     shared: dict[str, int] = {"acc": 1, "exact": 1, "part": 1}
     for k, projection in enumerate(run.packed.projections):
         size = padded(projection.operator.n_out)

@@ -65,7 +65,7 @@ def write_nir(
 
     to = _reader(reader)
     bounds: Mapping[str, str] = {}
-    chip = network is not None and network.arithmetic == "loihi"
+    chip = network is not None and network.is_whole
     if network is not None and not chip:
         graph, bounds = with_stored_weights(graph, network)
     source = graph

@@ -79,7 +79,7 @@ def _parts(network: Network) -> _Parts:
         shape = network.node(port.node).shape
         g("Reshape", step.membranes[port.node], g.ints(-1, *shape), out=membrane_name(port.node))
         outputs[membrane_name(port.node)] = shape
-        if network.arithmetic == "loihi":
+        if network.is_whole:
             whole.add(membrane_name(port.node))
     step.histories()
     names = frozenset(whole | {f"{name}.next" for name in whole})

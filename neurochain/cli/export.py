@@ -149,7 +149,7 @@ def _to_nir(
         )
     inputs = None if given is None else given.batches()
     network = opened.artifact.network
-    if network.arithmetic != "loihi":
+    if not network.is_whole:
         return write_nir(
             graph,
             output,

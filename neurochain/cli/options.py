@@ -264,7 +264,7 @@ _COMPILE = (
         "--target",
         metavar="NAME|FILE.TOML",
         help="A chip whose integers and timing the network is put into: loihi1, loihi2, "
-        "loihi2-netx.",
+        "loihi2-netx, xylo2.",
     ),
     click.option(
         "--weight-bits",

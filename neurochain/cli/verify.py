@@ -100,7 +100,7 @@ def _module_pair(art: str, source: str | None) -> tuple[str, str | None] | None:
     if ":" in art or not is_network or Path(source).suffix not in modules:
         return None
     arithmetic = open_source(art, CompileOptions()).artifact.network.arithmetic
-    return None if arithmetic == "loihi" else (art, source)
+    return None if arithmetic in ("loihi", "xylo") else (art, source)
 
 
 def _agree(

@@ -23,7 +23,12 @@ NEEDED: dict[str, tuple[str, ...]] = {
         *("bias_mantissa_bits", "bias_exponent_max", "weight_bits", "weight_limit"),
         *("weight_exponent_max", "weight_shift", "input_sum_bits", "delay_steps_max"),
         "payload_bits",
-    )
+    ),
+    "xylo": (
+        *("state_bits", "dash_bits", "weight_bits", "input_channels", "hidden_neurons"),
+        *("output_neurons", "fanout_max", "recurrent_synapses", "input_spikes_per_step"),
+        *("hidden_spikes_per_step", "output_spikes_per_step"),
+    ),
 }
 """Arithmetic -> numbers that it cannot do without."""
 

@@ -127,7 +127,7 @@ class PreparedRun:
             spiking = (p for p in self.network.populations if p.emits is PortKind.EVENT)
             names = tuple(p.name for p in spiking)
         self.emissions: dict[str, NDArray[Any]] = dict.fromkeys(names, np.zeros(0))
-        self.number = "int32" if self.network.arithmetic == "loihi" else "float32"
+        self.number = "int32" if self.network.is_whole else "float32"
         self.membranes: dict[str, NDArray[Any]] = {}
         self.currents: dict[tuple[str, str], NDArray[Any]] = {}
         self.overflow: dict[str, I64] = {}

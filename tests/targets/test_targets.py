@@ -35,7 +35,7 @@ def test_shipped_targets_are_complete(name):
     assert all(c.fix and c.why for c in refused)
     assert all(
         target.constructs[k].status is Status.EXACT
-        for k in ("dense", "convolution", "bias", "reset_to_zero", "recurrence")
+        for k in ("dense", "sparse", "bias", "synaptic_current", "recurrence")
     )
 
 
