@@ -28,6 +28,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def _means_what_it_says(network, population):
+    """The generator also draws relays of "events" that are none; compilers do not."""
+    if not population.is_relay or population.emits is PortKind.ANALOG:
+        return True
+    incoming = network.incoming(population.name)
+    return len(incoming) == 1 and all(
+        p.bias is None and p.operator.weight is None and not getattr(p.operator, "average", False)
+        for p in incoming
+    )
+
+
 def _drawn(seed, dtype=None):
     """A random network without NaN, all of whose populations are outputs, with input."""
     for again in range(50):
@@ -44,7 +55,9 @@ def _drawn(seed, dtype=None):
             inputs = cases.inputs_for(rng, network, batch=1, steps=7)
             result = cases.run_reference(network, inputs, record=cases.everything(network))
         values = (*result.emissions.values(), *result.membranes.values())
-        if not any(v.dtype.kind == "f" and np.isnan(v).any() for v in values):
+        if all(_means_what_it_says(network, p) for p in network.populations) and not any(
+            v.dtype.kind == "f" and np.isnan(v).any() for v in values
+        ):
             return network, inputs
     raise LookupError("NaN everywhere")
 
