@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from neurochain.exporters.netx.neurons import Reset, neuron_fault, reset_of
 from neurochain.exporters.recorded import drawn_note, recorded_inputs
 from neurochain.exporters.render import renderer
 from neurochain.network import Network, PortKind, Projection
+from neurochain.simulators.lava import mending
 
 __all__ = ["check", "write"]
 
@@ -90,7 +92,7 @@ def _skips(projection: Projection, before: str) -> str:
 
 
 def write(job: Job, folder: Path) -> Sequence[Finding]:
-    """network.net, input.npz (the first sample of the input), and run.py that runs them in Lava."""
+    """network.net, input.npz (the input's first sample), run.py and what Lava needs to run it."""
     network = job.network
     layers, _ = _layers(network)
     reset, _ = reset_of(network)
@@ -98,6 +100,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     facts = _facts(job, layers, reset)
     text = renderer(Path(__file__).parent / "templates")("run.py.j2", **facts)
     (folder / "run.py").write_text(text, encoding="utf-8")
+    shutil.copyfile(Path(mending.__file__), folder / "lava_compat.py")
     inputs = {name: x[0].astype(np.int32) for name, x in recorded_inputs(job).items()}
     np.savez(folder / "input.npz", **inputs)
     what = (
@@ -123,6 +126,7 @@ def _facts(job: Job, layers: Sequence[Layer], reset: Reset) -> dict[str, object]
         "source": repr(source.name),
         "shape": source.shape if layers[0].conv is not None else (int(np.prod(source.shape)),),
         "layers": [(layer.name, layer.shape) for layer in layers],
+        "late": {population.name: population.start for population in network.populations},
     }
 
 

@@ -21,6 +21,7 @@ BUILT_IN = (
     "onnx_folder",
     "c_project",
     "lava_package",
+    "netx_folder",
     "module",
 )
 """Modules of `readers/`, each with a `READER`; the first that takes a path opens it."""

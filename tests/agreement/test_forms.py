@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import graph_networks
+import h5py
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
@@ -14,7 +17,9 @@ from safetensors.numpy import load_file, save
 from neurochain.agreement import compare_runs, open_runnable
 from neurochain.agreement.registry import BUILT_IN, reader_of, readers
 from neurochain.artifact import Artifact, load_artifact, save_artifact
-from neurochain.errors import ExecutionError, InputError
+from neurochain.cli.options import CompileOptions
+from neurochain.cli.sources import open_source
+from neurochain.errors import ExecutionError, InputError, UnsupportedError
 from neurochain.exporters.job import Job
 from neurochain.exporters.run import export
 from neurochain.models.zoo import find_model
@@ -163,3 +168,30 @@ def test_every_reader_is_listed_and_says_what_it_takes(repository, tmp_path):
         assert not [r.kind for r in readers() if r.takes(path)], path
         with pytest.raises(InputError, match="loihi-graph"):
             reader_of(path)
+
+
+def test_a_netx_folder_without_lava_dl_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text('{"format": "netx"}')
+    monkeypatch.setenv("LAVA_DL_PYTHON", sys.executable)
+    if find_spec("lava") is not None and find_spec("lava.lib") is not None:
+        pytest.skip("lava-dl is installed")
+    with pytest.raises(UnsupportedError, match="lava-dl==0.6.0"):
+        open_runnable(str(tmp_path))
+
+
+@pytest.mark.skipif("LAVA_DL_PYTHON" not in os.environ, reason="no lava-dl (set LAVA_DL_PYTHON)")
+def test_a_netx_folder(tmp_path):
+    """Late layers are put in the time of the input; a changed weight is found."""
+    source = open_source("mnist-mlp", CompileOptions(target="loihi2-netx"))
+    network = source.artifact.network
+    save_artifact(source.artifact, tmp_path / "chip.nchain")
+    export(Job(network=network, name="net"), "netx", tmp_path / "net")
+    with np.load(find_model("mnist-mlp").sample) as held:
+        x = {network.sources[0].name: held["spikes"][:1].reshape(1, -1, 784).astype(np.float32)}
+    ours, netx = (open_runnable(str(tmp_path / name)) for name in ("chip.nchain", "net"))
+    found = compare_runs(ours, netx, x)
+    assert found.equal, found
+    assert all(row.spikes_a for row in found.populations)
+    with h5py.File(tmp_path / "net" / "network.net", "r+") as file:
+        file["layer/1/weight"][...] = file["layer/1/weight"][::-1]
+    assert not compare_runs(ours, netx, x).equal

@@ -12,6 +12,7 @@ import numpy as np
 
 
 def script_of(folder):
+    sys.path.insert(0, str(folder))  # lava_compat.py
     spec = importlib.util.spec_from_file_location("run", folder / "run.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

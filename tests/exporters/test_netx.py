@@ -168,7 +168,7 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
              .mkdir()]  # fmt: skip
     one, two = (next(iter(f)) for f in found)
     names = sorted(p.name for p in one.iterdir())
-    assert names == ["input.npz", "manifest.json", "network.net", "run.py"]
+    assert names == ["input.npz", "lava_compat.py", "manifest.json", "network.net", "run.py"]
     for name in names:
         assert (one / name).read_bytes() == (two / name).read_bytes()
 

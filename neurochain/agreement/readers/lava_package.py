@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import os
-import signal
-import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from neurochain.agreement.readers._folders import exported_as
+from neurochain.agreement.readers._folders import constants, exported_as, run_script
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
-from neurochain.errors import ExecutionError, Finding, InputError, UnsupportedError
+from neurochain.errors import Finding, InputError, UnsupportedError
 
 __all__ = ["READER"]
 
@@ -39,17 +33,11 @@ def _open(path: str, reading: Reading) -> Runnable:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """INPUTS of network.py, read without running it."""
+    (found,) = constants(path, "INPUTS")
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found: Any = next(
-            ast.literal_eval(node.value)
-            for node in tree.body
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INPUTS"
-        )
         return {str(name): tuple(int(k) for k in shape) for name, shape in found.items()}
-    except (OSError, ValueError, SyntaxError, StopIteration, AttributeError, TypeError) as error:
-        what = f"does not say its INPUTS ({error!r})."
+    except (ValueError, AttributeError, TypeError) as error:
+        what = f"INPUTS are no shapes ({error!r})."
         raise InputError(Finding(where=str(path), what=what, fix="Export it again.")) from error
 
 
@@ -58,29 +46,10 @@ def _trace(folder: Path, inputs: Inputs) -> Trace:
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "input.npz", Path(place) / "output.npz"
         np.savez(given, **inputs)  # type: ignore[arg-type]
-        _run(folder, [str(given), str(found)], SAMPLE_SECONDS * batch)
+        seconds = SAMPLE_SECONDS * batch
+        run_script(folder, sys.executable, [str(given), str(found)], seconds)
         with np.load(found, allow_pickle=False) as held:
             return Trace(spikes=dict(held))
-
-
-def _run(folder: Path, arguments: list[str], seconds: float) -> None:
-    """Run the script; whatever it has forked ends with it. Errors: ExecutionError."""
-    command = [sys.executable, str(folder.resolve() / "run.py"), *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as script:
-        try:
-            _, errors = script.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            what = f"did not end within {seconds} s."
-            raise ExecutionError(Finding(where=str(folder), what=what)) from error
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(script.pid, signal.SIGKILL)
-    if script.returncode:
-        what = f"failed: {errors.strip()[-500:]}"
-        raise ExecutionError(Finding(where=str(folder), what=what))
 
 
 READER = Reader(
