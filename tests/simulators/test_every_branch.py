@@ -149,6 +149,34 @@ def test_sparse_rows_of_many_steps(steps, rate):
     _agree(network, {"s": x}, chunk=100, threads=3)
 
 
+@pytest.mark.parametrize("busy", ["middle", "edge", "all", "none"])
+def test_many_sources_are_looked_at_in_the_middle_first(busy):
+    """Whether 64 steps are taken together is decided there; it changes no result."""
+    rng = np.random.default_rng(21)
+    n_in, steps = 16_384 + 70, 70
+    weights = np.zeros((70, n_in), np.int8)
+    some = rng.integers(0, n_in, (70, 90))
+    some[:, :30] = n_in // 2 + rng.integers(0, 1024, (70, 30))
+    np.put_along_axis(weights, some, rng.integers(1, 9, some.shape).astype(np.int8), axis=1)
+    network = _one(Csr.from_dense(weights, (n_in,), (70,)), "int8", theta=0.2)
+    x = (rng.random((1, steps, n_in)) < 0.001).astype(np.float32)
+    part = {"middle": slice(n_in // 2, n_in // 2 + 1024), "edge": slice(0, 1024)}
+    if busy != "none":
+        rows = x[:, :, part.get(busy, slice(None))]
+        rows[:] = rng.random(rows.shape) < 0.06
+    _agree(network, {"s": x}, threads=2)
+
+
+@pytest.mark.parametrize("weight", [-128, 127, -32_768, 32_767])
+@pytest.mark.parametrize("sources", [1, 31, 32, 33])
+def test_the_largest_sums_beside_their_number(weight, sources):
+    """A sum and the number of its events share a word: here the sum is the largest there is."""
+    dtype = "int8" if abs(weight) <= 128 else "int16"
+    weights = np.full((3, sources), weight, dtype)
+    network = _one(Csr.from_dense(weights, (sources,), (3,)), dtype, theta=1)
+    _agree(network, {"s": np.tril(np.ones((sources + 1, sources), np.float32))[None]})
+
+
 @pytest.mark.parametrize("dtype", cases.DTYPES)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_networks_of_which_only_spikes_are_kept(dtype, seed):
