@@ -40,7 +40,8 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     if (nc_biased(w, k, now)) sums.bias = edge->bias;
     for (size_t j = range.first; j < range.end; j += TILE) {
         const size_t end = range.end - j < TILE ? range.end : j + TILE;
-        float *here = sums.floats != NULL ? in : tile - j; /* the same lines for every tile */
+        /* where neuron 0 would be, so that every tile has the same lines */
+        float *here = sums.floats != NULL ? in : (float *)((uintptr_t)tile - j * sizeof *tile);
         touched += w->wide->sums_in(&sums, j, end, here);
         changed += w->wide->hot_step(&p->hot, j, end, here, v, i, scratch->bits);
     }
