@@ -56,7 +56,7 @@ def _sample(
     padded = np.concatenate([x, np.zeros((max(late.values(), default=0), *x.shape[1:]), x.dtype)])
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "input.npz", Path(place) / "output.npz"
-        np.savez(given, **{source: padded})
+        np.savez(given, **{source: padded})  # type: ignore[arg-type]
         run_script(folder, python, [str(given), str(found)], SAMPLE_SECONDS)
         with np.load(found, allow_pickle=False) as held:
             return {name: held[name][late.get(name, 0) :][: len(x)] for name in held}
