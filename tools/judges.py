@@ -23,6 +23,7 @@ CONSUMERS = (
     ("BRIAN2_PYTHON", ("brian2",)),
     ("LAVA_DL_PYTHON", ("lava-dl",)),
     ("PYNN_PYTHON", ("pynn", "nest-simulator")),
+    ("SANAFE_PYTHON", ("sanafe",)),
 )
 """(variable that names the Python it runs in, "" for this one; distributions)."""
 TOOLS = (
