@@ -12,7 +12,8 @@
 #   N=1000 SEED=1        of `make battery` and `make lava-equal`: how many networks, from which seed
 #   CROSS=...            of `make cross`: which processors; empty: all
 #   NETWORKS=30          of `make cross`: how many networks are drawn at random
-#   WRITE=1              of `make callgrind`: write the limits instead of comparing with them
+#   WRITE=1              of `make callgrind`: write the limits instead of comparing with them;
+#                        of `make judges`: write docs/judges.md
 
 VENV        ?= .venv
 PYTHON      ?= python3
@@ -136,23 +137,43 @@ $(STAMPS)/ort: $(STAMPS)/dev constraints.txt
 	@$(PIP) install $(QUIET) --constraint constraints.txt 'onnx>=1.21' 'onnxruntime>=1.20'
 	@touch $@
 
-# Brian2 in an environment of its own: its needs are not ours.
+# Brian2 in an environment of its own: its needs are not ours. 2.9, the last for Python 3.11, takes
+# numpy 2 and does not run with it.
 $(STAMPS)/brian2: $(STAMPS)/venv
 	@echo "set-up: for the judges: brian2"
 	@$(PYTHON) -m venv $(VENV)/brian2
-	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7'
+	@$(VENV)/brian2/bin/python -m pip install $(QUIET) 'brian2>=2.7' \
+	    'numpy<2; python_version < "3.12"'
 	@touch $@
 
 # SANA-FE likewise; it is under the GPL, and only ever run as a program of its own.
 $(STAMPS)/sanafe: $(STAMPS)/venv
-	@echo "set-up: for the judges: sanafe"
-	@$(PYTHON) -m venv $(VENV)/sanafe
-	@$(VENV)/sanafe/bin/python -m pip install $(QUIET) 'sanafe==2.2.9'
+	@echo "set-up: for the # lava-dl beside what is installed here: it needs torch and the Lava runtime, and is large.
+$(STAMPS)/lava-dl: $(STAMPS)/lava
+	@echo "set-up: for the judges: lava-dl"
+	@$(PYTHON) -m venv $(VENV)/lava-dl
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' > \
+	    $$($(VENV)/lava-dl/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth
+	@$(VENV)/lava-dl/bin/python -m pip install $(QUIET) --no-deps --ignore-requires-python lava-dl==0.6.0
 	@touch $@
 
-judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(STAMPS)/ort $(STAMPS)/brian2 $(STAMPS)/sanafe
-	BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python \
-	    SANAFE_PYTHON=$(abspath $(VENV))/sanafe/bin/python $(BIN)/pytest -n $(JOBS) -m judge --timeout 3600 $(PYTEST_ARGS)
+# PyNN with NEST, whose needs are not ours either.
+$(STAMPS)/pynn: $(STAMPS)/venv
+	@echo "set-up: for the judges: pynn nest-simulator"
+	@$(PYTHON) -m venv $(VENV)/pynn
+	@$(VENV)/pynn/bin/python -m pip install $(QUIET) pynn==0.13.0 nest-simulator==3.10.0
+	@touch $@
+
+# One line a consumer: its stamp, and the variable that names its Python.
+JUDGES := ort brian2 lava-dl pynn sanafe
+JUDGE_PYTHONS = \
+    BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python \
+    LAVA_DL_PYTHON=$(abspath $(VENV))/lava-dl/bin/python \
+    PYNN_PYTHON=$(abspath $(VENV))/pynn/bin/python \
+    SANAFE_PYTHON=$(abspath $(VENV))/sanafe/bin/python
+
+judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(JUDGES:%=$(STAMPS)/%)
+	$(JUDGE_PYTHONS) $(PY) tools/judges.py $(if $(WRITE),--write) -n $(JOBS) $(PYTEST_ARGS)
 
 battery: $(STAMPS)/dev
 	$(PY) tests/battery/generator.py --number $(N) --seed $(SEED)

@@ -1,7 +1,12 @@
-"""What Loihi's integers cost in accuracy: the shipped models, after training, paired with float.
+"""What Loihi's integers cost in accuracy, after training and after fine-tuning, paired with float.
 
     python benchmarks/quantisation.py mnist DATA [--bits 8 7 6 5 4 3 2] [--plot OUT.svg]
     python benchmarks/quantisation.py nmnist NMNIST.ZIP --runs RUNS [--bits 8]
+    python benchmarks/quantisation.py mnist DATA --runs RUNS --methods spikes qat
+
+The method "qat" takes the weights that `neurochain train NAME --qat --target T --weight-bits B`
+left in RUNS (of the zoo's mnist-mlp for `mnist`, of every fold for `nmnist`); --trained-for is that
+T, where another target of the same arithmetic is measured.
 
 `mnist`: the zoo's mnist-mlp on the 10,000 test images. `nmnist`: five networks, each trained by
 `neurochain train nmnist-conv --cv` on four folds and measured on the fifth, all 1,100 recordings.
@@ -27,6 +32,7 @@ from neurochain.inputs import OutputDecoding, decode
 from neurochain.learning.api import stratified_folds
 from neurochain.learning.data import TrainingData, load_data
 from neurochain.learning.pooled import pool
+from neurochain.learning.recipes import Recipe
 from neurochain.learning.recipes import recipe as find_recipe
 from neurochain.models import find_model
 from neurochain.pipeline.deploy import deploy_artifact
@@ -87,18 +93,29 @@ def measure(art: Artifact, data: TrainingData, samples: np.ndarray) -> tuple[Mea
     return Measured(np.concatenate(correct), np.concatenate(synops)), overflow
 
 
+Tuned = Callable[[int, str, int], Artifact]
+"""Fold, target and bits -> the float network whose weights were trained for them."""
+
+
 def compare(
     folds: list[tuple[Artifact, TrainingData, np.ndarray, np.ndarray]],
     target: str,
     bits: int,
     method: str,
     reference: list[Measured],
+    tuned: Tuned,
 ) -> Row:
     """All folds quantised alike; folds hold (float artefact, data, calibration, test samples)."""
     found, overflow = [], 0
-    for art, data, known, test in folds:
-        x = data.clean(known) if method == "spikes" else None
-        chip = deploy_artifact(art, target, weight_bits=bits, data=x, method=method)
+    for fold, (art, data, known, test) in enumerate(folds):
+        if method == "qat":
+            source = tuned(fold, target, bits)
+            chip = deploy_artifact(source, target, weight_bits=bits, mapping="none")
+        else:
+            x = data.clean(known) if method == "spikes" else None
+            chip = deploy_artifact(
+                art, target, weight_bits=bits, data=x, method=method, mapping="none"
+            )
         measured, over = measure(chip, data, test)
         found.append(measured)
         overflow += over
@@ -134,28 +151,44 @@ def nmnist(
     path: Path, runs: Path, calibration: int
 ) -> list[tuple[Artifact, TrainingData, Any, Any]]:
     """Five networks, each on the fold it has not seen, calibrated on recordings it has."""
+    recipe = find_recipe("nmnist-conv")
+    data = pool([load_data(recipe, path, "train"), load_data(recipe, path, "test")])
+    found = []
+    for fold, test in enumerate(stratified_folds(data.labels, FOLDS, 0)):
+        art = compiled(recipe, runs / f"nmnist-conv-seed0-fold{fold}.weights.pt")
+        others = np.setdiff1d(np.arange(len(data.labels)), test)
+        found.append((art, data, others[:: len(others) // calibration][:calibration], test))
+    return found
+
+
+def compiled(recipe: Recipe, weights: Path) -> Artifact:
+    """The recipe's network with the weights of a run, in float."""
     import torch
 
     import neurochain
     from neurochain.learning.training import build
 
-    recipe = find_recipe("nmnist-conv")
-    data = pool([load_data(recipe, path, "train"), load_data(recipe, path, "test")])
-    found = []
-    for fold, test in enumerate(stratified_folds(data.labels, FOLDS, 0)):
-        weights = runs / f"nmnist-conv-seed0-fold{fold}.weights.pt"
-        net = build(recipe, 0)
-        net.load_state_dict(torch.load(weights, weights_only=True))
-        art = neurochain.compile(
-            net.eval(),
-            torch.zeros(1, *recipe.encoding.shape),
-            dt=recipe.encoding.dt_s,
-            encoding=recipe.encoding.to_dict(),
-            decoding=recipe.decoding.to_dict(),
-        )
-        others = np.setdiff1d(np.arange(len(data.labels)), test)
-        found.append((art, data, others[:: len(others) // calibration][:calibration], test))
-    return found
+    net = build(recipe, 0)
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    return neurochain.compile(
+        net.eval(),
+        torch.zeros(1, *recipe.encoding.shape),
+        dt=recipe.encoding.dt_s,
+        encoding=recipe.encoding.to_dict(),
+        decoding=recipe.decoding.to_dict(),
+    )
+
+
+def fine_tuned(options: argparse.Namespace) -> Tuned:
+    """Where `neurochain train --qat` left its weights."""
+
+    def find(fold: int, target: str, bits: int) -> Artifact:
+        end = f"-{options.trained_for or target}-{bits}bit.weights.pt"
+        name = "mnist-mlp-seed0" if options.what == "mnist" else f"nmnist-conv-seed0-fold{fold}"
+        recipe = find_recipe("mnist-mlp" if options.what == "mnist" else "nmnist-conv")
+        return compiled(recipe, options.runs / f"{name}{end}")
+
+    return find
 
 
 def rows(
@@ -180,19 +213,21 @@ def rows(
     for target in options.targets:
         for bits in options.bits:
             for method in options.methods:
-                yield compare(folds, target, bits, method, reference)
+                yield compare(folds, target, bits, method, reference, fine_tuned(options))
 
 
 def plot(found: list[Row]) -> str:
-    """Accuracy and synaptic operations against weight bits, as SVG, one target and method."""
+    """Accuracy and synaptic operations against weight bits, as SVG: one target, with and without
+    fine-tuning."""
     first = found[1]
-    chosen = [r for r in found[1:] if (r.target, r.method) == (first.target, first.method)]
-    chosen.sort(key=lambda r: r.bits)
+    of_target = sorted((r for r in found[1:] if r.target == first.target), key=lambda r: r.bits)
+    chosen = [r for r in of_target if r.method == first.method]
+    tuned = [r for r in of_target if r.method == "qat" and r.method != first.method]
     width, height, left, right, top, bottom = 620, 320, 64, 72, 30, 48
     share = {r.bits: 100 * r.correct / r.samples for r in chosen}
     floating = 100 * found[0].correct / found[0].samples
     low, high = np.floor(min(share.values())) - 0.5, np.ceil(max(*share.values(), floating))
-    most = 1.15 * max(r.synops for r in chosen)
+    most = 1.15 * max(r.synops for r in of_target)
 
     def x(bits: float) -> float:
         return left + (bits - chosen[0].bits) / (chosen[-1].bits - chosen[0].bits) * (
@@ -214,17 +249,19 @@ def plot(found: list[Row]) -> str:
     accuracy = [(x(b), y(v, low, high)) for b, v in share.items()]
     work = [(x(r.bits), y(r.synops, 0.0, most)) for r in chosen]
     level = y(floating, low, high)
-    title = f"{first.target}: correct decisions (left, blue; float dotted) and synaptic operations"
+    title = f"{first.target}: correct (blue; --qat green; float dotted)"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
     frame = f"M{left} {top}V{height - bottom}H{width - right}V{top}"
     parts = [
         head + ' font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{left}" y="18">{title} a sample (right, orange)</text>',
+        f'<text x="{left}" y="18">{title} and synops (orange; --qat brown)</text>',
         f'<path d="{frame}" fill="none" stroke="#888"/>',
         f'<path d="M{left} {level:.1f}H{width - right}" stroke="#2060c0" stroke-dasharray="2 3"/>',
         line(accuracy, "#2060c0"),
         line(work, "#d07010", "6 3"),
+        line([(x(r.bits), y(100 * r.correct / r.samples, low, high)) for r in tuned], "#208040"),
+        line([(x(r.bits), y(r.synops, 0.0, most)) for r in tuned], "#806010", "2 3"),
     ]
     parts += [
         f'<text x="{x(r.bits):.1f}" y="{height - bottom + 18}" text-anchor="middle">{r.bits}</text>'
@@ -249,6 +286,7 @@ def main() -> None:
     parser.add_argument("what", choices=["mnist", "nmnist"])
     parser.add_argument("data", type=Path)
     parser.add_argument("--runs", type=Path)
+    parser.add_argument("--trained-for", metavar="TARGET")
     parser.add_argument("--bits", type=int, nargs="+", default=[8])
     parser.add_argument("--targets", nargs="+", default=["loihi1", "loihi2"])
     parser.add_argument("--methods", nargs="+", default=["spikes"])

@@ -10,6 +10,7 @@ from neurochain.errors import Finding
 from neurochain.exporters.manifest import NodeNote
 from neurochain.mapping import Placement
 from neurochain.network import F32, Network, Population
+from neurochain.targets import Target
 
 __all__ = ["Exporter", "Job", "integer_refusal"]
 
@@ -21,15 +22,17 @@ class Job:
     network   what to write
     name      how the source is called, for titles
     inputs    source -> (sample, step, n) float32: input to record or measure with, None: none given
-    placement  on the cores of a chip, None: it is not placed
     seed      of the input that an exporter draws where it needs one and none is given
+    placement on the cores of a chip, None where there is none
+    target    the chip, where it is not one that neurochain ships
     """
 
     network: Network
     name: str
     inputs: Mapping[str, F32] | None = None
-    placement: Placement | None = None
     seed: int = 0
+    placement: Placement | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

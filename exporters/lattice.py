@@ -59,6 +59,8 @@ def _passes_on(population: Population) -> bool:
 def _through(projection: Projection, source: Lattice) -> Lattice | None:
     """The lattice of a structural operator's result."""
     operator = projection.operator
+    if projection.weight_exp:
+        return None
     if isinstance(operator, Identity | Route | MaxPool):
         return source
     if not isinstance(operator, Pool):

@@ -17,7 +17,11 @@ GROUP = "neurochain.exporters"
 BUILT_IN = {
     "brian2": "neurochain.exporters.brian2:EXPORTER",
     "c": "neurochain.exporters.c:EXPORTER",
+    "lava": "neurochain.exporters.lava:EXPORTER",
+    "loihi-graph": "neurochain.exporters.loihi_graph.export:EXPORTER",
+    "netx": "neurochain.exporters.netx:EXPORTER",
     "onnx": "neurochain.exporters.onnx:EXPORTER",
+    "pynn": "neurochain.exporters.pynn:EXPORTER",
     "sana-fe": "neurochain.exporters.sanafe:EXPORTER",
 }
 

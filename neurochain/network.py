@@ -11,9 +11,9 @@ starting at 0, sources ascending; the port's value is the sum of the accumulator
 by one. Integer weights with event input accumulate exactly in int32, are converted to float32 and
 multiplied by the projection's scale.
 
-Integer networks (`arithmetic` "loihi"): a projection's sum is exact, shifted by `weight_exp`, and
-all that arrives at a port is added in int32; programs calculate in int32. Nothing is rounded but
-where a shift says so, so no order matters. docs/loihi.md.
+Integer networks (`arithmetic` "loihi", "xylo"): a projection's sum is exact, shifted by
+`weight_exp`, and all that arrives at a port is added in int32; programs calculate in int32. Nothing
+is rounded but where a shift says so, so no order matters. docs/loihi.md, docs/xylo.md.
 """
 
 from __future__ import annotations
@@ -55,8 +55,11 @@ _WEIGHTS = {
     "int8": ("int8",),
     "int16": ("int16",),
     "loihi": ("int8", "int16"),
+    "xylo": ("int8", "int16"),
 }
 """Arithmetic -> dtypes of its weights."""
+_WHOLE = ("loihi", "xylo")
+"""What chips calculate in: int32 throughout."""
 _WHOLE_OPERATORS = ("dense", "csr", "conv", "diagonal", "identity", "route")
 """Kinds whose result on whole numbers is a sum of whole numbers, without a division or maximum."""
 
@@ -191,7 +194,7 @@ class Projection:
     bias            (n_out,) float32 added every step from `bias_from_step` on, or None; steps
                     count from rest, runs that carry the state on included
     scale           float32 factor of integer weights, or None
-    weight_exp      arithmetic "loihi": the sum is multiplied by 2^weight_exp, or where that is
+    weight_exp      in a chip's integers: the sum is multiplied by 2^weight_exp, or where that is
                     negative divided, rounded down
     name            the layer it is counted under: the module's qualified name where it has one
     model_fanout    nonzero fan-out (n_in,) int64 as trained, where the stored weights were
@@ -226,8 +229,8 @@ class OutputPort:
 class Network:
     """Sources, populations in execution order, projections in declared order.
 
-    arithmetic  "float32"; "int8" or "int16" (weights x scale, state in float32); or "loihi"
-                (integer weights, int32 state)
+    arithmetic  "float32"; "int8" or "int16" (weights x scale, state in float32); "loihi"
+                or "xylo" (integer weights, int32 state)
     dt_s        time step in seconds
     """
 
@@ -242,6 +245,11 @@ class Network:
         findings = list(_structure_findings(self))
         if findings:
             raise InternalError(*findings)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it calculates in a chip's integers."""
+        return self.arithmetic in _WHOLE
 
     @property
     def nodes(self) -> tuple[Source | Population, ...]:
@@ -315,7 +323,7 @@ def _size_findings(network: Network) -> list[Finding]:
 
 def _number_findings(network: Network) -> list[Finding]:
     """Integer networks have integers everywhere, all others nowhere but in their weights."""
-    whole = network.arithmetic == "loihi"
+    whole = network.is_whole
     number = "int32" if whole else "float32"
     findings = [
         Finding(where=p.name, what=f"runs in {p.program.number}, the network in {number}.")

@@ -84,7 +84,7 @@ class _Run:
         if names is None:
             names = tuple(p.name for p in network.populations if p.emits is PortKind.EVENT)
         shape = (batch, steps)
-        self.number = number = "int32" if network.arithmetic == "loihi" else "float32"
+        self.number = number = "int32" if network.is_whole else "float32"
         sizes = {n.name: int(np.prod(n.shape)) for n in network.nodes}
         self.emissions: dict[str, NDArray[Any]] = {
             n: np.zeros((*shape, sizes[n]), dtype=emission_dtype(kinds[n], number)) for n in names

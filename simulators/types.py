@@ -133,7 +133,7 @@ def check_whole(network: Network, inputs: Mapping[str, F32 | EventFrames]) -> No
 
     Errors: InputError.
     """
-    if network.arithmetic != "loihi":
+    if not network.is_whole:
         return
     findings = []
     for name in (source.name for source in network.sources):

@@ -4,7 +4,9 @@
     python tools/matrix.py --write    writes it
 
 A cell is "yes" where the stage ran (both engines bit-equal, the file's network bit-identical),
-"refused" where it raised UnsupportedError that names the node; anything else is an error.
+"refused" where it raised UnsupportedError that names the node; anything else is an error. Of
+targets it is what deploying the node makes of it: "exact", "simulated" (a warning says that chip or
+tools do not have it) or "refused".
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ from neurochain.network import Network, Operator, PortKind, Program
 from neurochain.operators import OPERATORS
 from neurochain.programs import lif_program, relay_program
 from neurochain.quantize import quantize_weights
+from neurochain.quantize.loihi.deploy import deploy
+from neurochain.quantize.xylo.deploy import deploy_xylo
 from neurochain.simulators import has_kernel, run
+from neurochain.targets import CONSTRUCTS, Status, Target, load_target, target_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "matrix.md"
@@ -112,6 +117,9 @@ def nodes() -> dict[str, tuple[g.Node, tuple[int, ...], tuple[int, ...]]]:
         "LIF": (lif(), (5,), (5,)),
         "LIF, inhibition": (replace(lif(), inhibition=True, reset=late), (5,), (5,)),
         "CubaLIF": (g.CubaLIF(**cuba, **spiking), (5,), (5,)),
+        "CubaLIF, reset by subtraction": (
+            g.CubaLIF(**cuba, **{**spiking, "reset": Reset(kind=g.ResetKind.SUBTRACT)}), (5,), (5,),
+        ),
         "CubaLIF, inhibition": (
             g.CubaLIF(**cuba, **{**spiking, "reset": late}, inhibition=True), (5,), (5,),
         ),
@@ -196,8 +204,8 @@ def cell(action: Callable[[], object]) -> str:
     return "yes"
 
 
-def node_rows() -> list[list[str]]:
-    """Graph nodes: lowering, both engines, integer weights, .nchain, .nir."""
+def node_rows(chips: list[Target]) -> list[list[str]]:
+    """Graph nodes: lowering, both engines, integer weights, .nchain, .nir, targets."""
     rows = []
     for name, (node, takes, gives) in nodes().items():
         graph = graph_of(node, takes, gives)
@@ -211,9 +219,77 @@ def node_rows() -> list[list[str]]:
                 cell(lambda n=network: engines(quantize_weights(n, "int8")[0])),
                 cell(lambda n=network, gr=graph: stored(n, gr)),
                 cell(lambda gr=graph: through_nir(gr)),
+                *(on_target(node, takes, gives, chip) for chip in chips),
             ]
         )
     return rows
+
+
+def neuron_for(arithmetic: str) -> g.NeuronNode:
+    """The neuron that a chip has."""
+    if arithmetic == "loihi":
+        return lif()
+    eight, zero, one = g.as_f64(8.0), g.as_f64(0.0), g.as_f64(1.0)
+    tau = g.as_f64(8 * DT)
+    reset = Reset(kind=g.ResetKind.SUBTRACT)
+    return g.CubaLIF(
+        tau_syn=tau, tau_mem=tau, r=eight, v_leak=zero, w_in=eight, v_threshold=one, v_reset=zero,
+        reset=reset,
+    )  # fmt: skip
+
+
+def on_chip(node: g.Node, takes: tuple[int, ...], gives: tuple[int, ...], chip: Target) -> Graph:
+    """input -> node (-> the chip's neuron, where it is none) -> weights -> neuron -> output."""
+    n = int(np.prod(gives))
+    members: dict[str, g.Node] = {"input": g.Input(shape=takes), "node": node}
+    if not isinstance(node, g.NeuronNode):
+        members["neuron"] = neuron_for(chip.arithmetic)
+    if len(gives) > 1:
+        members["flat"] = g.Flatten()
+    weights = (np.eye(2, n, dtype=np.float32) * 0.5) + np.float32(0.25)
+    members |= {"weights": g.Linear(weight=weights), "last": neuron_for(chip.arithmetic)}
+    members["output"] = g.Output(shape=(2,))
+    ports = {name: "x" for name, member in members.items() if isinstance(member, g.Custom)}
+    edges = tuple(Edge(a, b, port=ports.get(b)) for a, b in pairwise(members))
+    return Graph(nodes=members, edges=edges, dt_s=DT)
+
+
+def on_target(node: g.Node, takes: tuple[int, ...], gives: tuple[int, ...], chip: Target) -> str:
+    """What a target makes of a node, whatever its size."""
+    network = lower(on_chip(node, takes, gives, chip))
+    try:
+        made = (deploy_xylo if chip.arithmetic == "xylo" else deploy)(network, roomy(chip))
+    except UnsupportedError as error:
+        if not any(name in str(error) for name in ("node", "neuron")):
+            raise
+        return "refused"
+    engines(made.network)
+    return "simulated" if any("in simulation only" in f.what for f in made.findings) else "exact"
+
+
+def roomy(chip: Target) -> Target:
+    """The target without an end of neurons and connections."""
+    sizes = ("input_channels", "hidden_neurons", "output_neurons", "fanout_max")
+    more = {k: replace(v, value=1 << 30) for k, v in chip.numbers.items() if k in sizes}
+    return replace(chip, numbers={**chip.numbers, **more})
+
+
+def construct_rows(chips: list[Target]) -> list[list[str]]:
+    """Every construct and what each target says of it."""
+
+    def word(status: Status) -> str:
+        return "simulated" if status is Status.SIMULATED else str(status)
+
+    return [
+        [said, *(word(chip.constructs[key].status) for chip in chips)]
+        for key, said in CONSTRUCTS.items()
+    ]
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return [lines[0], "|" + "---|" * len(head), *lines[1:]]
 
 
 def covered() -> set[type[Operator]]:
@@ -230,7 +306,9 @@ def document() -> str:
     missing = set(OPERATORS.values()) - covered()
     if missing:
         raise AssertionError(f"no row for {missing}")
-    head = ["graph node", "operator", "both engines", "int8 weights", ".nchain", ".nir"]
+    chips = [load_target(name) for name in target_names()]
+    names = [chip.name for chip in chips]
+    head = ["graph node", "operator", "both engines", "int8 weights", ".nchain", ".nir", *names]
     lines = [
         "# What is implemented",
         "",
@@ -238,9 +316,16 @@ def document() -> str:
         '"yes": both engines give the same bits and the same counts; the file gives back the',
         'bit-identical network. "refused": an error names the node.',
         "",
-        "| " + " | ".join(head) + " |",
-        "|" + "---|" * len(head),
-        *("| " + " | ".join(row) + " |" for row in node_rows()),
+        'Of a target: "exact": the chip has it, and only numbers are rounded; "simulated": our',
+        'engines run it, chip or tools do not; "refused": an error names the node and what to do',
+        "instead. A node that is no neuron stands in front of the chip's own; size does not count.",
+        "",
+        *table(head, node_rows(chips)),
+        "",
+        "What targets say of constructs, whichever node brings them (`neurochain targets NAME` has",
+        "the reasons):",
+        "",
+        *table(["construct", *names], construct_rows(chips)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from neurochain import simulators
 from neurochain.errors import Finding, NeurochainError, Severity
 from neurochain.exporters.c.project import project_texts
 from neurochain.exporters.c.source import runtime_folder
-from neurochain.exporters.job import Job, integer_refusal
+from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.recorded import drawn_note
 from neurochain.simulators.event import pack
@@ -22,6 +22,7 @@ LEFT_OUT = ("nc_driver.c", "nc_overlap.c")
 """Kernel files for threads, and for checks of what others have packed (so are all nc_check*)."""
 RUNTIME = (
     *("nc_stream.c", "nc_stream.h", "nc_port.h", "nc_memory.c", "port_hosted.c", "product_main.c"),
+    "pipe_main.c",
     *("port_semihosting.c", "start_cortex_m.c", "cortex_m.ld", "start_riscv.S", "riscv.ld"),
 )
 
@@ -43,7 +44,7 @@ def check(job: Job) -> Sequence[NodeNote]:
         )
     unable = _unable(job) if all(n.fidelity is Fidelity.EXACT for n in notes) else ""
     for population in network.populations:
-        why = integer_refusal(population) or unable
+        why = unable
         notes.append(
             NodeNote(
                 name=population.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -48,6 +49,8 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
         "projections": [p.name for p in run.packed.projections],
         "states": _states(run, image),
         "late_biases": _late_biases(run, image),
+        "clocks": _clocks(run, image),
+        "whole": job.network.is_whole,
     }
     facts |= {"network": network, "run": state}
     recorded = _recorded(job, run, facts, inputs)
@@ -58,12 +61,27 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
         "network.c": render("network.c.j2", **data),
         "test/recorded.h": render("recorded.h.j2", **facts),
         "Makefile": render("Makefile.j2", **facts),
+        "network.json": _interface(facts),
     }
     reached = image.reached()
     return texts, Sizes(
         sum(region.size for region in reached if region.constant),
         sum(region.size for region in reached if not region.constant),
     )
+
+
+def _interface(facts: dict[str, Any]) -> str:
+    """network.json: inputs and outputs in the order that network_step and network_outputs have."""
+    inputs = [
+        {"name": s["name"], "shape": list(s["shape"]), "values": s["has_values"]}
+        for s in facts["sources"]
+    ]
+    items = {"uint8_t": "uint8", "int32_t": "int32", "float": "float32"}
+    outputs = [
+        {key: o[key] for key in ("node", "signal", "n")} | {"item": items[o["item"]]}
+        for o in facts["outputs"]
+    ]
+    return json.dumps({"sources": inputs, "outputs": outputs}, indent=1) + "\n"
 
 
 def _row(values: NDArray[Any]) -> str:
@@ -111,13 +129,26 @@ def _outputs(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
                 "node": name,
                 "signal": signal,
                 "what": "membrane" if signal == "membrane" else "spikes" if binary else "values",
-                "item": "uint8_t" if binary else "float",
+                "item": "uint8_t" if binary else _item(run, signal),
                 "at": image.root(pointer),
                 "n": n,
                 "bytes": n if binary else 4 * n,
             }
         )
     return found
+
+
+def _item(run: PreparedRun, signal: str) -> str:
+    """C type of a value: what travels is a float also where membranes are integers."""
+    return "int32_t" if run.number == "int32" and signal == "membrane" else "float"
+
+
+def _clocks(run: PreparedRun, image: Image) -> list[str]:
+    """Each population's steps since rest, where its program asks for them."""
+    null = run.memory.ffi.NULL
+    pointers = [run.struct[0].population[k].clock for k in range(len(run.network.populations))]
+    # of the run's memory, so that the storage may be written
+    return ["NULL" if p == null else f"(int32_t *){image.root(p)}" for p in pointers]
 
 
 def _states(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
@@ -127,7 +158,8 @@ def _states(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
             values = run.state[population.name][name].reshape(-1)
             rest = "NULL"
             if values.view(np.uint32).any():
-                rest = f"(const float[{values.size}]){{{_row(values)}}}"
+                item = "float" if values.dtype == np.float32 else "int32_t"
+                rest = f"(const {item}[{values.size}]){{{_row(values)}}}"
             at = image.root(run.struct[0].population[k].state[s])
             found.append({"at": at, "n": values.size, "rest": rest})
     return found
@@ -158,7 +190,7 @@ def _recorded(
     for output in facts["outputs"]:
         kept = result.membranes if output["signal"] == "membrane" else result.emissions
         values = kept[output["node"]][0]
-        dtype = np.uint8 if output["item"] == "uint8_t" else np.float32
+        dtype = {"uint8_t": np.uint8, "int32_t": np.int32}.get(output["item"], np.float32)
         output["rows"] = [_row(step.astype(dtype)) for step in values]
     counts = result.counts
     spikes = sum(
@@ -168,6 +200,11 @@ def _recorded(
         "steps": steps,
         "text": f"{steps} steps, {spikes} spikes, every output, state and count as recorded",
         "digest": _digest(run, result),
+        "most_watches": max(1, *(len(p.program.watch) for p in job.network.populations)),
+        "overflow": [
+            _row(result.overflow[p.name][0].sum(axis=0)) if p.program.watch else "0"
+            for p in job.network.populations
+        ],
         "population_counts": [
             _row(counts.populations[p.name][0].sum(axis=0)) for p in job.network.populations
         ],
@@ -182,6 +219,6 @@ def _digest(run: PreparedRun, result: EngineResult) -> int:
     value = 14695981039346656037
     for population in run.network.populations:
         for name in population.program.states:
-            for byte in result.final_state[population.name][name].astype("<f4").tobytes():
+            for byte in result.final_state[population.name][name].view("<u4").tobytes():
                 value = (value ^ byte) * 1099511628211 % 2**64
     return value

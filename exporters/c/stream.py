@@ -52,13 +52,19 @@ def stream_run(network: Network) -> PreparedRun:
     return run
 
 
+def _numbers(run: PreparedRun, size: int) -> Any:
+    """Zeros in the network's numbers; the kernel's declarations call them float."""
+    ctype = "int32_t" if run.number == "int32" else "float"
+    return run.memory.ffi.cast("float *", run.memory.zeros(ctype, size))
+
+
 def _share(run: PreparedRun) -> None:
     memory, struct = run.memory, run.struct[0]
     team, populations = struct.team[0], run.network.populations
     sizes = [run.packed.widths[population.name] for population in populations]
     ports = max(map(len, sizes), default=0)
     buffers = [
-        memory.zeros("float", max((widths[p] for widths in sizes if p < len(widths)), default=1))
+        _numbers(run, max((widths[p] for widths in sizes if p < len(widths)), default=1))
         for p in range(ports)
     ]
     most = max(population.n for population in populations)
@@ -87,10 +93,12 @@ def _move(run: PreparedRun, scratch: Any, k: int, buffers: list[Any]) -> None:
 def _shrink(run: PreparedRun, team: Any) -> None:
     """Sums: 64 bits only where they can be needed, one buffer for all convolutions."""
     memory, network = run.memory, run.network
+    whole = network.is_whole
     shared: dict[str, int] = {"acc": 1, "exact": 1, "part": 1}
     for k, projection in enumerate(run.packed.projections):
         size = padded(projection.operator.n_out)
-        if len(network.incoming(projection.target, projection.port)) > 1:
+        # integer networks gather each projection there before it is shifted
+        if whole or len(network.incoming(projection.target, projection.port)) > 1:
             shared["part"] = max(shared["part"], size)
         edge, scratch = run.packed.edges[k], team.projection[k]
         weight = projection.operator.weight
@@ -106,4 +114,4 @@ def _shrink(run: PreparedRun, team: Any) -> None:
         if team.projection[k].sums:
             team.projection[k].acc = acc
     team.exact = memory.zeros("int64_t", shared["exact"])
-    team.part = memory.zeros("float", shared["part"])
+    team.part = _numbers(run, shared["part"])

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import UnsupportedError
+from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Divergence
 from neurochain.exporters.nir.reader import HABITS, Reader, Schedule
 from neurochain.exporters.nir.schedule import as_scheduled
+from neurochain.exporters.recorded import recorded_inputs
 from neurochain.frontends.nir.reader import Plain
 from neurochain.graph import IF, LIF, CubaLIF, Edge, Graph, Node, Threshold
-from neurochain.lowering import lower
 from neurochain.network import Network, PortKind
-from neurochain.session import prepare_inputs
+from neurochain.session import prepare_inputs, simulate
 from neurochain.simulators import Record, run
 
 __all__ = ["as_read", "measure"]
@@ -49,13 +50,21 @@ def as_read(plain: Plain, graph: Graph, reader: Reader) -> Graph:
     return found
 
 
-def measure(here: Graph, there: Graph, batches: Iterable[Any]) -> tuple[Divergence, ...]:
-    """Run both graphs and count where their spikes differ, population by population.
+def drawn_batch(network: Network) -> dict[str, NDArray[Any]]:
+    """Random events for a network for which no input is given, as `measure` takes them."""
+    drawn = recorded_inputs(Job(network=network, name=""))
+    shapes = {source.name: source.shape for source in network.sources}
+    return {name: x.reshape(*x.shape[:2], *shapes[name]) for name, x in drawn.items()}
+
+
+def measure(ours: Network, theirs: Network, batches: Iterable[Any]) -> tuple[Divergence, ...]:
+    """Run both networks and count where their spikes differ, population by population.
+
+    Spikes are compared on the time axis of the input, also where a network runs pipelined.
 
     batches: inputs as `neurochain.simulate` takes them, (sample, step, *shape) each.
     Errors: InputError for input that does not fit.
     """
-    ours, theirs = lower(here), lower(there)
     names = [p.name for p in ours.populations if p.emits is PortKind.EVENT]
     names = [name for name in names if name in {p.name for p in theirs.populations}]
     found = [
@@ -70,6 +79,9 @@ def measure(here: Graph, there: Graph, batches: Iterable[Any]) -> tuple[Divergen
 
 def _spikes(network: Network, batch: Any, names: list[str]) -> dict[str, NDArray[np.bool_]]:
     """(sample, step, neuron) of every population."""
+    if network.latency:
+        spikes = simulate(network, batch, record=tuple(names)).spikes
+        return {n: np.asarray(spikes[n]).reshape(*spikes[n].shape[:2], -1) != 0 for n in names}
     inputs = prepare_inputs(network, batch)
     result = run(network, inputs, record=Record(emissions=tuple(names)))
     return {name: result.emissions[name] != 0 for name in names}

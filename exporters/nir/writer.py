@@ -11,18 +11,23 @@ import msgspec
 import numpy as np
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
+from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, Manifest, NodeNote
 from neurochain.exporters.nir.build import build_nir, needs_type_check_off
 from neurochain.exporters.nir.convert import convert
-from neurochain.exporters.nir.divergence import as_read, measure
+from neurochain.exporters.nir.divergence import as_read, drawn_batch, measure
 from neurochain.exporters.nir.fidelity import judge, judge_nodes
+from neurochain.exporters.nir.integers import as_trained, rated, with_stored_weights
 from neurochain.exporters.nir.reader import HABITS, Reader
+from neurochain.exporters.recorded import drawn_note
 from neurochain.files import atomic_path
 from neurochain.frontends.nir import read_nir
 from neurochain.frontends.nir.hdf5 import METADATA_KEY
 from neurochain.frontends.nir.metadata import digest, encode, facts_of
 from neurochain.frontends.nir.reader import read_plain
 from neurochain.graph import Graph
+from neurochain.lowering import lower
+from neurochain.network import Network
 
 __all__ = ["write_nir"]
 
@@ -37,6 +42,7 @@ def write_nir(
     allow_lossy: bool = False,
     reader: Reader | str = Reader.REFERENCE,
     inputs: Iterable[Any] | None = None,
+    network: Network | None = None,
 ) -> Manifest:
     """Write `graph` to `path`, atomically, and read it back to see that it is the same.
 
@@ -47,6 +53,9 @@ def write_nir(
                  "spikingjelly", "snntorch": an equal graph in the form that program runs as meant
     inputs       batches, each as `neurochain.simulate` takes it, (sample, step, *shape): the graph
                  here and the file as its reader runs it are compared on them, spike by spike
+    network      what the artefact runs, where that is not the graph in float32. Integer weights are
+                 written as q x scale; a chip's integers cannot be, so that every node is lossy, and
+                 without `inputs` the file is compared on random events
 
     Errors: UnsupportedError, one finding a node, for what NIR or the reader cannot hold and for
     lossy nodes unless allowed; InputError for shapes that do not fit, an unknown reader or a folder
@@ -54,8 +63,14 @@ def write_nir(
     """
     import nir
 
-    source, to = graph, _reader(reader)
+    to = _reader(reader)
+    bounds: Mapping[str, str] = {}
+    chip = network is not None and network.is_whole
+    if network is not None and not chip:
+        graph, bounds = with_stored_weights(graph, network)
+    source = graph
     graph, notes, findings = _prepared(graph, to)
+    notes = as_trained(notes, graph) if chip else rated(notes, bounds)
     _refuse(notes, allow_lossy)
     keep, dropped = _json_part(graph.metadata)
     built = build_nir(graph)
@@ -63,8 +78,11 @@ def write_nir(
     facts = facts_of(graph, digest(plain.nodes, plain.edges), keep)
     built.metadata = {METADATA_KEY: encode(facts)}
     divergence = None
+    here = lower(source) if network is None else network
+    if inputs is None and chip:
+        inputs, findings = [drawn_batch(here)], (*findings, *drawn_note(Job(network=here, name="")))
     if inputs is not None:
-        divergence = measure(source, as_read(plain, graph, to), inputs)
+        divergence = measure(here, lower(as_read(plain, graph, to)), inputs)
     with atomic_path(path) as temporary:
         nir.write(temporary, built)
         _check(temporary, graph)

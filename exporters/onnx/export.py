@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochain.errors import Finding, InputError, Severity
-from neurochain.exporters.job import Job, integer_refusal
+from neurochain.exporters.job import Job
 from neurochain.exporters.lattice import Lattice, emission_lattices, exact_sums, sum_bound
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.network import Network, Population, PortKind, Projection, Source
@@ -72,12 +72,10 @@ def _projection(projection: Projection, network: Network, lattice: Lattice | Non
 
 def _population(network: Network, population: Population) -> NodeNote:
     kind = population.program.name
-    integers = integer_refusal(population)
-    if integers:
-        return _note(population.name, kind, Fidelity.REFUSED, integers)
-    from neurochain.exporters.onnx.program import INSTRUCTIONS
+    from neurochain.exporters.onnx.program import instructions_of
 
-    unknown = sorted({step.op.value for step in population.program.body} - set(INSTRUCTIONS))
+    known = instructions_of(population)
+    unknown = sorted({step.op.value for step in population.program.body} - set(known))
     if unknown:
         why = f"ONNX export knows no operation {', '.join(unknown)}."
         return _note(population.name, kind, Fidelity.REFUSED, why, "Replace the neuron.")

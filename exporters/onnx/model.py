@@ -18,10 +18,11 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
 from neurochain._version import __version__
 from neurochain.exporters.lattice import emission_lattices
 from neurochain.exporters.onnx.graph import Nodes
-from neurochain.exporters.onnx.operators import write_projection
+from neurochain.exporters.onnx.integers import wrapped
+from neurochain.exporters.onnx.operators import write_projection, write_whole_projection
 from neurochain.exporters.onnx.program import write_program
 from neurochain.network import Network, Population
-from neurochain.simulators.types import AGE, HISTORY, rest_state
+from neurochain.simulators.types import AGE, CLOCK, HISTORY, rest_state
 
 __all__ = ["IR_VERSION", "OPSET", "membrane_name", "sequence_model", "state_name", "step_model"]
 
@@ -42,9 +43,13 @@ def membrane_name(node: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Parts:
-    """The nodes of a step, and what goes in and comes out: name -> shape after the batch."""
+    """The nodes of a step, and what goes in and comes out: name -> shape after the batch.
+
+    whole  the names that are int32; all others are float32
+    """
 
     nodes: Nodes
+    whole: frozenset[str]
     sources: Mapping[str, tuple[int, ...]]
     states: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, tuple[int, ...]]
@@ -53,11 +58,13 @@ class _Parts:
 def _parts(network: Network) -> _Parts:
     g = Nodes()
     sources = {source.name: source.shape for source in network.sources}
-    states = {
-        state_name(node, name): value.shape[1:]
+    rest = {
+        state_name(node, name): value
         for node, entries in rest_state(network, 1).items()
         for name, value in entries.items()
     }
+    states = {name: value.shape[1:] for name, value in rest.items()}
+    whole = {name for name, value in rest.items() if value.dtype == np.int32}
     batch = g("Shape", next(iter([*sources, *states])), start=0, end=1)
     step = _Writer(g, network, batch)
     outputs: dict[str, tuple[int, ...]] = {}
@@ -72,8 +79,11 @@ def _parts(network: Network) -> _Parts:
         shape = network.node(port.node).shape
         g("Reshape", step.membranes[port.node], g.ints(-1, *shape), out=membrane_name(port.node))
         outputs[membrane_name(port.node)] = shape
+        if network.is_whole:
+            whole.add(membrane_name(port.node))
     step.histories()
-    return _Parts(nodes=g, sources=sources, states=states, outputs=outputs)
+    names = frozenset(whole | {f"{name}.next" for name in whole})
+    return _Parts(nodes=g, whole=names, sources=sources, states=states, outputs=outputs)
 
 
 class _Writer:
@@ -90,15 +100,44 @@ class _Writer:
     def population(self, population: Population) -> None:
         """The ports' sums, then the program."""
         g, name = self.g, population.name
-        registers = {port: self._port(population, port) for port in population.program.ports}
-        registers |= {state: state_name(name, state) for state in population.program.states}
+        program = population.program
+        registers = {port: self._port(population, port) for port in program.ports}
+        registers |= {state: self._state(population, state) for state in program.states}
+        if program.clock:
+            registers[program.clock] = self._clock(population)
         done = write_program(g, population, registers, self.batch)
         for state, value in done.states.items():
             g("Identity", value, out=state_name(name, state) + ".next")
         self.now[name] = done.emitted
         self.membranes[name] = done.membrane
 
+    def _state(self, population: Population, state: str) -> str:
+        name = state_name(population.name, state)
+        whole = population.program.number == "int32"
+        return self.g.cast(name, TensorProto.INT64) if whole else name
+
+    def _clock(self, population: Population) -> str:
+        """The number of this step since rest, which is also the next state."""
+        g, name = self.g, state_name(population.name, CLOCK)
+        now = g("Add", g.cast(name, TensorProto.INT64), g.constant(np.asarray(1, dtype=np.int64)))
+        g("Cast", now, to=TensorProto.INT32, out=name + ".next")
+        return wrapped(g, now)
+
+    def _whole_port(self, population: Population, port: str) -> str:
+        """The sum at a port of an integer network, int64 that holds int32 numbers."""
+        g, total = self.g, ""
+        for projection in self.network.incoming(population.name, port):
+            lattice = self.lattices.get(projection.source)
+            part = write_whole_projection(g, projection, self._delivered(projection), lattice)
+            total = wrapped(g, g("Add", total, part)) if total else part
+        if total:
+            return total
+        size = g("Concat", self.batch, g.ints(population.n), axis=0)
+        return g("Expand", g.constant(np.asarray(0, dtype=np.int64)), size)
+
     def _port(self, population: Population, port: str) -> str:
+        if population.program.number == "int32":
+            return self._whole_port(population, port)
         g, total = self.g, ""
         incoming = self.network.incoming(population.name, port)
         for projection in incoming:
@@ -144,8 +183,9 @@ class _Writer:
                 g("Min", older, g.scalar(late), out=age + ".next")
 
 
-def _value(name: str, *shape: int | str) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+def _value(parts: _Parts, name: str, *shape: int | str) -> ValueInfoProto:
+    item = TensorProto.INT32 if name in parts.whole else TensorProto.FLOAT
+    return helper.make_tensor_value_info(name, item, list(shape))
 
 
 def _model(graph: GraphProto, network: Network, name: str) -> ModelProto:
@@ -175,8 +215,8 @@ def step_model(network: Network, name: str) -> ModelProto:
     graph = helper.make_graph(
         parts.nodes.nodes,
         name,
-        [_value(n, BATCH, *shape) for n, shape in {**parts.sources, **parts.states}.items()],
-        [_value(n, BATCH, *shape) for n, shape in {**parts.outputs, **states}.items()],
+        [_value(parts, n, BATCH, *shape) for n, shape in {**parts.sources, **parts.states}.items()],
+        [_value(parts, n, BATCH, *shape) for n, shape in {**parts.outputs, **states}.items()],
         list(parts.nodes.initializers.values()),
     )
     return _model(graph, network, name)
@@ -189,10 +229,10 @@ def sequence_model(network: Network, name: str) -> ModelProto:
     inner = helper.make_graph(
         parts.nodes.nodes,
         f"{name} step",
-        [_value(n, BATCH, *shape) for n, shape in {**parts.states, **parts.sources}.items()],
+        [_value(parts, n, BATCH, *shape) for n, shape in {**parts.states, **parts.sources}.items()],
         [
-            *(_value(f"{n}.next", BATCH, *shape) for n, shape in parts.states.items()),
-            *(_value(n, BATCH, *shape) for n, shape in parts.outputs.items()),
+            *(_value(parts, f"{n}.next", BATCH, *shape) for n, shape in parts.states.items()),
+            *(_value(parts, n, BATCH, *shape) for n, shape in parts.outputs.items()),
         ],
     )
     # names outside must not be those inside: the body sees outer names, weights among them
@@ -217,12 +257,12 @@ def sequence_model(network: Network, name: str) -> ModelProto:
         [*entering, scan, *leaving],
         name,
         [
-            *(_value(n, STEPS, BATCH, *shape) for n, shape in parts.sources.items()),
-            *(_value(n, BATCH, *shape) for n, shape in parts.states.items()),
+            *(_value(parts, n, STEPS, BATCH, *shape) for n, shape in parts.sources.items()),
+            *(_value(parts, n, BATCH, *shape) for n, shape in parts.states.items()),
         ],
         [
-            *(_value(n, STEPS, BATCH, *shape) for n, shape in parts.outputs.items()),
-            *(_value(f"{n}.next", BATCH, *shape) for n, shape in parts.states.items()),
+            *(_value(parts, n, STEPS, BATCH, *shape) for n, shape in parts.outputs.items()),
+            *(_value(parts, f"{n}.next", BATCH, *shape) for n, shape in parts.states.items()),
         ],
         list(parts.nodes.initializers.values()),
     )

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from neurochain.exporters.lattice import Lattice, exact_sums
+from neurochain.exporters.lattice import Lattice, exact_sums, magnitudes
 from neurochain.exporters.onnx.graph import Nodes
+from neurochain.exporters.onnx.integers import shifted
 from neurochain.network import Operator, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 from neurochain.operators.windows import Window
 
-__all__ = ["OPERATORS", "integer_sums", "write_projection"]
+__all__ = ["OPERATORS", "integer_sums", "write_projection", "write_whole_projection"]
 
 
 def integer_sums(projection: Projection, kind: PortKind, source: Lattice | None) -> bool:
@@ -46,6 +47,21 @@ def write_projection(
     if weight is None or weight.dtype == np.float32 or projection.scale is None:
         return total
     return g("Mul", total, g.scalar(float(projection.scale)))
+
+
+def write_whole_projection(g: Nodes, projection: Projection, x: str, source: Lattice | None) -> str:
+    """What one projection of an integer network contributes: int64 that holds an int32 number.
+
+    Sums that float32 holds are left to its faster loops.
+    """
+    operator = projection.operator
+    most = 2.0**24
+    small = source is not None and magnitudes(projection).max(initial=0.0) * source.limit <= most
+    whole = operator.weight is not None and not small
+    if whole:
+        x = g.cast(x, TensorProto.INT64)
+    total = OPERATORS[type(operator)](g, projection.name, operator, x, whole)
+    return shifted(g, total if whole else g.cast(total, TensorProto.INT64), projection)
 
 
 def _weights(g: Nodes, name: str, weights: NDArray[Any], whole: bool) -> str:

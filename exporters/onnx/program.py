@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from onnx import TensorProto
 
 from neurochain.exporters.onnx.graph import Nodes
+from neurochain.exporters.onnx.integers import INTEGER_INSTRUCTIONS
 from neurochain.network import Op, Population
 
-__all__ = ["INSTRUCTIONS", "Step", "write_program"]
+__all__ = ["INSTRUCTIONS", "Step", "instructions_of", "write_program"]
 
 
 def _plain(op: str) -> Callable[..., str]:
@@ -57,8 +59,16 @@ INSTRUCTIONS: Mapping[Op, Callable[..., str]] = MappingProxyType(
 )
 
 
+def instructions_of(population: Population) -> Mapping[Op, Callable[..., str]]:
+    """How each operation is written, by the numbers of the population."""
+    return INTEGER_INSTRUCTIONS if population.program.number == "int32" else INSTRUCTIONS
+
+
 class Step:
-    """What a population's step gave: names of tensors (batch, n)."""
+    """What a population's step gave: names of tensors (batch, n).
+
+    emitted is float32; states and the membrane are of the program's numbers.
+    """
 
     def __init__(self, emitted: str, states: Mapping[str, str], membrane: str) -> None:
         self.emitted, self.states, self.membrane = emitted, states, membrane
@@ -67,17 +77,24 @@ class Step:
 def write_program(
     g: Nodes, population: Population, registers: Mapping[str, str], batch: str
 ) -> Step:
-    """One step of a population; `registers`: ports and states, `batch`: the vector [batch]."""
+    """One step of a population; `batch`: the vector [batch].
+
+    registers   ports and states (batch, n), and the clock (batch, 1): float32, or int64 that hold
+                int32 numbers
+    """
     program = population.program
+    number = np.float32 if program.number == "float32" else np.int64
+    instructions = instructions_of(population)
     values = dict(registers)
-    whole = set(values)  # registers that have one value a neuron and sample
+    # registers that have one value a neuron and sample
+    whole = set(values) - {program.clock}
     for name, value in population.params.items():
-        values[name] = g.constant(value, f"{population.name}.{name}")
+        values[name] = g.constant(value.astype(number), f"{population.name}.{name}")
     for name, literal in program.constants:
-        values[name] = g.scalar(literal)
+        values[name] = g.constant(np.asarray(literal, dtype=number))
     for step in program.body:
         args = [values[a] for a in step.args]
-        values[step.out] = INSTRUCTIONS[step.op](g, *args)
+        values[step.out] = instructions[step.op](g, *args)
         if whole.intersection(step.args):
             whole.add(step.out)
     size = g("Concat", batch, g.ints(population.n), axis=0)
@@ -88,8 +105,22 @@ def write_program(
 
     emitted = spread(program.emit)
     if program.winner:
-        first = g("ArgMax", spread(program.winner), axis=1, keepdims=1)
+        compared = _narrow(g, spread(program.winner), program.number)
+        first = g("ArgMax", compared, axis=1, keepdims=1)
         places = g.constant(np.arange(population.n, dtype=np.int64)[None])
-        emitted = g("Where", g("Equal", places, first), emitted, g.scalar(0))
-    states = {state: spread(register) for state, register in program.next_state}
-    return Step(emitted, states, spread(program.membrane) if program.membrane else "")
+        emitted = g(
+            "Where", g("Equal", places, first), emitted, g.constant(np.asarray(0, dtype=number))
+        )
+    if program.number == "int32":
+        emitted = g.cast(emitted, TensorProto.FLOAT)
+    states = {
+        state: _narrow(g, spread(register), program.number)
+        for state, register in program.next_state
+    }
+    membrane = _narrow(g, spread(program.membrane), program.number) if program.membrane else ""
+    return Step(emitted, states, membrane)
+
+
+def _narrow(g: Nodes, value: str, number: str) -> str:
+    """int64 registers as the int32 that they hold."""
+    return g.cast(value, TensorProto.INT32) if number == "int32" else value

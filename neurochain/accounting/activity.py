@@ -145,7 +145,7 @@ class PopulationActivity:
             "neurons": self.neurons,
             "states": self.states,
             "spiking": self.spiking,
-            "values": self.values,
+            **({} if self.values is None else {"values": self.values}),
             **{name: self.total(name) for name in POPULATION_COUNTS},
             "updates": dense,
             "rate": self.total("spikes_out") / dense if dense else 0.0,

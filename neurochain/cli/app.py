@@ -22,7 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("neurochain.cli.evaluate", "Accuracy, confusion and operations per sample."),
     "report": ("neurochain.cli.report", "Show the counts of a run, and what they would cost."),
     "export": ("neurochain.cli.export", "Write a network in another format."),
-    "verify": ("neurochain.cli.verify", "Compare a compiled network with its PyTorch module."),
+    "verify": (
+        "neurochain.cli.verify",
+        "Compare a network with its PyTorch module, or any two forms of a network.",
+    ),
     "inspect": ("neurochain.cli.inspect", "Show what a compiled network consists of."),
     "targets": ("neurochain.cli.targets", "List the chips that can be compiled for."),
     "models": ("neurochain.cli.models", "List and show the trained models that are shipped."),

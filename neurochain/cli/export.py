@@ -32,7 +32,10 @@ __all__ = ["command"]
     "neurochain export mnist-mlp-subtract -o m.nir --allow-lossy --input demo\n"
     "neurochain export mnist-mlp --to onnx -o mnist-onnx\n"
     "neurochain export mnist-mlp --weights int8 --to c -o mnist-c --input demo --limit 1\n"
-    "neurochain export mnist-mlp --target loihi1 --to sana-fe -o m --input demo --limit 1",
+    "neurochain export mnist-mlp --target loihi1 --to sana-fe -o m --input demo --limit 1\n"
+    "neurochain export chip.nchain --to loihi-graph -o graph\n"
+    "neurochain export chip.nchain --to lava -o lava-package\n"
+    "neurochain export mnist-mlp --target loihi2-netx --to netx -o mnist-netx",
 )
 @source_argument
 @click.option(
@@ -41,8 +44,8 @@ __all__ = ["command"]
     default="nir",
     show_default=True,
     metavar="FORMAT",
-    help="nir (a file), or a folder: brian2, c, onnx, sana-fe, or what an installed package "
-    "brings.",
+    help="nir (a file), or a folder: brian2, c, lava, loihi-graph, netx, onnx, pynn, sana-fe, or "
+    "what an installed package brings.",
 )
 @click.option(
     "-o",
@@ -70,8 +73,8 @@ __all__ = ["command"]
     "data",
     metavar="FILE|demo",
     help="nir: run the network and the written graph, as its reader takes it, on this input, and "
-    "say where their spikes differ. c, brian2, sana-fe: its first sample goes out with the "
-    "network. As of `neurochain simulate`.",
+    "say where their spikes differ. c, brian2, lava, netx, pynn, sana-fe: its first sample goes "
+    "out with the network. As of `neurochain simulate`.",
 )
 @click.option(
     "--steps",
@@ -145,8 +148,16 @@ def _to_nir(
             f"{opened.name}: holds no graph, only the network. Compile its source again."
         )
     inputs = None if given is None else given.batches()
-    if opened.artifact.network.arithmetic != "loihi":
-        return write_nir(graph, output, allow_lossy=allow_lossy, reader=reader, inputs=inputs)
+    network = opened.artifact.network
+    if not network.is_whole:
+        return write_nir(
+            graph,
+            output,
+            allow_lossy=allow_lossy,
+            reader=reader,
+            inputs=inputs,
+            network=None if network.arithmetic == "float32" else network,
+        )
     what = (
         "calculates in a chip's integers, which NIR cannot say; its graph is that of the network "
         "as it was trained."
@@ -154,7 +165,9 @@ def _to_nir(
     if not allow_lossy:
         fix = "Export what --target was given, or write that graph with --allow-lossy."
         raise UnsupportedError(Finding(where=opened.name, what=what, fix=fix))
-    manifest = write_nir(graph, output, allow_lossy=True, reader=reader, inputs=inputs)
+    manifest = write_nir(
+        graph, output, allow_lossy=True, reader=reader, inputs=inputs, network=network
+    )
     said = Finding(where=opened.name, what=what, severity=Severity.WARNING)
     return replace(manifest, findings=(*manifest.findings, said))
 

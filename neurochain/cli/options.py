@@ -263,7 +263,8 @@ _COMPILE = (
     click.option(
         "--target",
         metavar="NAME|FILE.TOML",
-        help="A chip whose integers and timing the network is put into: loihi1, loihi2.",
+        help="A chip whose integers and timing the network is put into: loihi1, loihi2, "
+        "loihi2-netx, xylo2.",
     ),
     click.option(
         "--weight-bits",

@@ -11,7 +11,7 @@ import click
 from neurochain.cli.options import PATH, json_option
 
 if TYPE_CHECKING:
-    from neurochain.learning import CrossValidation, TrainResult
+    from neurochain.learning import CrossValidation, TrainResult, Tuning
     from neurochain.learning.results import ProgressCallback
 
 __all__ = ["command"]
@@ -28,7 +28,8 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.command(
     "train",
     epilog="\b\nneurochain train mnist-mlp --data mnist/ --out runs --seeds 0,1,2\n"
-    "neurochain train nmnist-conv --data nmnist.zip --out runs --cv",
+    "neurochain train nmnist-conv --data nmnist.zip --out runs --cv\n"
+    "neurochain train mnist-mlp --data mnist/ --out runs --qat --target loihi2 --weight-bits 4",
 )
 @click.argument("name")
 @click.option("--data", type=PATH, required=True, help="Folder or zip file with the data set.")
@@ -61,6 +62,17 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     is_flag=True,
     help="Count the operations of training, forward and backward, and estimate their energy.",
 )
+@click.option(
+    "--qat",
+    is_flag=True,
+    help="Fine-tune in the integers of --target, starting from --from or from the float run "
+    "in --out, which is trained first where there is none.",
+)
+@click.option("--target", metavar="NAME|FILE", help="For --qat: loihi1, loihi2, or a .toml.")
+@click.option("--weight-bits", type=int, metavar="N", help="For --qat: bits a weight [8].")
+@click.option(
+    "--from", "start", type=PATH, metavar="FILE", help="For --qat: a state dict to start from."
+)
 @json_option
 def command(
     name: str,
@@ -73,17 +85,23 @@ def command(
     any_data: bool,
     threads: int,
     meter: bool,
+    qat: bool,
+    target: str | None,
+    weight_bits: int | None,
+    start: Path | None,
     as_json: bool,
 ) -> None:
     """Train one of the shipped models again.
 
     Takes up an interrupted run found in --out. Prints the figure of every seed; none is chosen by
-    its test accuracy.
+    its test accuracy. With --qat the figure is that of the integers, and
+    `compile --target --weight-bits` makes the very same ones from the weights.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.learning import cross_validate, recipe, train
 
     chosen = recipe(name)
+    tuning = _tuning(qat, target, weight_bits, start)
     results: list[TrainResult | CrossValidation] = []
     with _progress() as report:
         more: dict[str, Any] = {
@@ -93,6 +111,7 @@ def command(
             "check_md5": not any_data,
             "threads": threads,
             **({"meter": True} if meter else {}),
+            **({} if tuning is None else {"tuning": tuning}),
         }
         for seed in seeds:
             call = cross_validate if cv else train
@@ -109,6 +128,24 @@ def command(
         emit(f"mean {sum(values) / len(values):.2f} %, {min(values):.2f} to {max(values):.2f} %")
 
 
+def _tuning(qat: bool, target: str | None, bits: int | None, start: Path | None) -> Tuning | None:
+    """What --qat and its options say. Errors: InputError."""
+    from neurochain.errors import InputError
+    from neurochain.learning import Tuning
+
+    if qat and target is None:
+        raise InputError("--qat: trains in the integers of a target. Give --target NAME.")
+    if qat and target is not None:
+        return Tuning(target=target, weight_bits=8 if bits is None else bits, start=start)
+    if given := [
+        name
+        for name, value in (("--target", target), ("--weight-bits", bits), ("--from", start))
+        if value is not None
+    ]:
+        raise InputError(f"{', '.join(given)}: only with --qat.")
+    return None
+
+
 def _line(result: TrainResult | CrossValidation) -> str:
     from neurochain.learning import CrossValidation
 
@@ -118,7 +155,10 @@ def _line(result: TrainResult | CrossValidation) -> str:
         return f"{result.recipe} seed {result.seed}: cross-validated {figure} (folds {folds})"
     counts = f"{result.evaluation.correct:,} of {result.evaluation.total:,}"
     figure = f"{100 * result.accuracy:.2f} %"
-    return f"{result.recipe} seed {result.seed}: {figure} ({counts}), {result.weights}"
+    how = ""
+    if result.tuning is not None:
+        how = f" for {result.tuning['target']}, {result.tuning['weight_bits']} bits"
+    return f"{result.recipe} seed {result.seed}{how}: {figure} ({counts}), {result.weights}"
 
 
 def _operations(result: TrainResult | CrossValidation) -> list[str]:

@@ -1,4 +1,4 @@
-"""neurochain verify ART SOURCE --input FILE."""
+"""neurochain verify A [B] --input FILE."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ __all__ = ["command"]
     "verify",
     epilog="\b\nneurochain verify model.nchain model.pt --input x.npy\n"
     "neurochain verify model.nchain weights.pt --model mynet:make --input x.npy\n"
-    "neurochain verify mnist-mlp --input demo --limit 2",
+    "neurochain verify mnist-mlp --input demo --limit 2\n"
+    "neurochain verify chip.nchain graph-folder --input x.npy\n"
+    "neurochain verify chip.nchain lava:chip.nchain --input x.npy",
 )
-@click.argument("art", metavar="ART")
-@click.argument("source", metavar="[SOURCE]", required=False)
+@click.argument("art", metavar="A")
+@click.argument("source", metavar="[B]", required=False)
 @input_options
 @click.option(
     "--module-time-axis",
@@ -53,24 +55,69 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Compare a compiled network with its PyTorch module.
+    """Compare a network with its PyTorch module, or any two forms of a network.
 
-    Every layer and step is compared. SOURCE holds the module: a .pt by neurochain.save, or a state
-    dict with --model. Shipped models know theirs. Several inputs come from an .npz, an array a
-    name. Exit code 1 where they differ; the first difference is printed with step, node, neuron and
-    values.
+    A network and its module (a .pt by neurochain.save, a .pt2, or a state dict with --model;
+    shipped models know theirs) are compared layer by layer and step by step, within proven bounds
+    of rounding. Any other two are run on the same input and compared spike by spike, and in the
+    states of integers that both have: .nchain, .nir, .pt, folders of `neurochain export --to`
+    loihi-graph, onnx, c or lava, and ENGINE:FILE for another engine (lava:chip.nchain). Folders of
+    C and Lava are built and run. Several inputs come from an .npz, an array a name. Exit code 1
+    where they differ; the first difference is printed with sample, step, node, neuron and values.
     """
     from neurochain.cli.output import emit, emit_json
     from neurochain.cli.run import split_options
 
     _, data = split_options(options)
-    report = _verify(art, source, _module_options(model, sample, time_axis), data)
+    module = _module_options(model, sample, time_axis)
+    pair = _module_pair(art, source)
+    if pair is None:
+        return _agree(art, source or "", module, data, strict=strict, as_json=as_json)
+    report = _verify(*pair, module, data)
     ok = report.equal and not (strict and report.not_exercised)
     if as_json:
         emit_json("verify", {"ok": ok, **_plain(report)})
         return 0 if ok else 1
     for line in _lines(report):
         emit(line)
+    return 0 if ok else 1
+
+
+def _module_pair(art: str, source: str | None) -> tuple[str, str | None] | None:
+    """The network and what holds its module, None where both are to be run.
+
+    A chip's integers are no rounding of the module's floats, so they are run.
+    """
+    from neurochain.cli.options import CompileOptions
+    from neurochain.cli.sources import SUFFIXES, open_source
+
+    if source is None:
+        return art, None
+    modules = (".pt", ".pth", ".pt2")
+    if Path(art).suffix in modules and Path(source).suffix in (".nchain", ".nir"):
+        art, source = source, art
+    is_network = Path(art).suffix in SUFFIXES or not Path(art).exists()
+    if ":" in art or not is_network or Path(source).suffix not in modules:
+        return None
+    arithmetic = open_source(art, CompileOptions()).artifact.network.arithmetic
+    return None if arithmetic in ("loihi", "xylo") else (art, source)
+
+
+def _agree(
+    a: str, b: str, module: dict[str, Any], data: InputOptions, *, strict: bool, as_json: bool
+) -> int:
+    """Run both, print what was found, and answer."""
+    from neurochain.agreement import Reading
+    from neurochain.cli.agreement import agreement_dict, agreement_lines, agreement_of
+    from neurochain.cli.output import emit, emit_json
+
+    found = agreement_of(a, b, Reading(**module), data)
+    ok = found.equal and not (strict and found.not_exercised)
+    if as_json:
+        emit_json("verify", {"ok": ok, **agreement_dict(found)})
+    else:
+        for line in agreement_lines(found):
+            emit(line)
     return 0 if ok else 1
 
 

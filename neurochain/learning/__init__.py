@@ -10,6 +10,7 @@ from neurochain.learning.results import (
     ProgressCallback,
     TrainResult,
 )
+from neurochain.learning.tuning import Tuning, tuned
 
 __all__ = [
     "Augmentation",
@@ -20,10 +21,12 @@ __all__ = [
     "Recipe",
     "TrainResult",
     "TrainingData",
+    "Tuning",
     "cross_validate",
     "load_data",
     "recipe",
     "recipes",
     "stratified_folds",
     "train",
+    "tuned",
 ]

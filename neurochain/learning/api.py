@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,10 @@ from neurochain.learning.data import TrainingData, load_data
 from neurochain.learning.recipes import Recipe
 from neurochain.learning.recipes import recipe as find_recipe
 from neurochain.learning.results import CrossValidation, ProgressCallback, TrainResult
+from neurochain.learning.tuning import Tuning, tuned
+
+if TYPE_CHECKING:
+    from neurochain.learning.training import Job
 
 __all__ = ["cross_validate", "stratified_folds", "train"]
 
@@ -32,6 +38,7 @@ def train(
     check_md5: bool = True,
     threads: int = 1,
     meter: bool = False,
+    tuning: Tuning | None = None,
 ) -> TrainResult:
     """Train on the training part, measure once on the test part, write weights and figures.
 
@@ -44,12 +51,15 @@ def train(
     epochs     another number than the recipe's, for trials; the rate schedule is fitted to it
     check_md5  refuse other data than the recipe names
     meter      count the operations of training (docs/energy.md); changes no bit of the weights
+    tuning     fine-tune in a target's integers (`tuned(recipe)`): from `tuning.start`, or from the
+               weights of this run in out_dir, trained first where they are not there; `epochs` is
+               then the number of fine-tuning epochs
     threads    torch threads; with another number than 1 the last bits may differ
 
     Errors: InputError for bad data, an unknown name, or a checkpoint of another run.
     """
-    chosen, count = _resolve(recipe, seed, epochs)
-    from neurochain.learning.training import Job, run_job
+    chosen, count = _resolve(recipe, seed, epochs if tuning is None else None)
+    from neurochain.learning.training import Job
 
     train_data = load_data(chosen, data_path, "train", check_md5=check_md5)
     test_data = load_data(chosen, data_path, "test", check_md5=check_md5)
@@ -64,7 +74,7 @@ def train(
         out=Path(out_dir),
         meter=meter,
     )
-    return run_job(job, resume=resume, progress=progress, threads=threads)
+    return _run(job, tuning, epochs, resume=resume, progress=progress, threads=threads)
 
 
 def cross_validate(
@@ -80,14 +90,20 @@ def cross_validate(
     check_md5: bool = True,
     threads: int = 1,
     meter: bool = False,
+    tuning: Tuning | None = None,
 ) -> CrossValidation:
     """Train `folds` networks, each measured on the fold it has not seen; both parts pooled.
 
     The folds keep the classes balanced and depend on `seed` alone. Arguments as for `train`.
     """
-    chosen, count = _resolve(recipe, seed, epochs)
+    chosen, count = _resolve(recipe, seed, epochs if tuning is None else None)
+    if tuning is not None and tuning.start is not None:
+        raise InputError(
+            "cross-validation: every fold fine-tunes its own weights, which have not seen what it "
+            "is measured on. Leave the weights to start from out (--from)."
+        )
     from neurochain.learning.pooled import pool
-    from neurochain.learning.training import Job, run_job
+    from neurochain.learning.training import Job
 
     parts: list[TrainingData] = [
         load_data(chosen, data_path, "train", check_md5=check_md5),
@@ -108,8 +124,27 @@ def cross_validate(
             fold=fold,
             meter=meter,
         )
-        results.append(run_job(job, resume=resume, progress=progress, threads=threads))
+        more = {"resume": resume, "progress": progress, "threads": threads}
+        results.append(_run(job, tuning, epochs, **more))
     return CrossValidation(recipe=chosen.name, seed=seed, folds=tuple(results))
+
+
+def _run(job: Job, tuning: Tuning | None, epochs: int | None, **more: Any) -> TrainResult:
+    """The run; for a fine-tuning the float run before it, where its weights are not there."""
+    from neurochain.learning.training import run_job
+
+    if tuning is None:
+        return run_job(job, **more)
+    if tuning.start is None:
+        weights = job.out / f"{job.stem}.weights.pt"
+        if not weights.is_file():
+            weights = run_job(job, **more).weights
+        tuning = replace(tuning, start=weights)
+    recipe = tuned(job.recipe)
+    count = recipe.epochs if epochs is None else epochs
+    if count < 1:
+        raise InputError(f"fine-tuning: epochs={count}; at least 1 is needed.")
+    return run_job(replace(job, recipe=recipe, epochs=count, tuning=tuning), **more)
 
 
 def stratified_folds(

@@ -57,6 +57,7 @@ class TrainResult:
     losses   mean training loss per epoch
     seconds  time spent in all its processes, from the first batch to the last evaluation
     operations  counts of training by category (accounting.meter), where they were metered
+    tuning   of a fine-tuning: target, weight bits, digest of the weights it started from
     resumed  epoch at which this call took up an earlier run; None where it started afresh
     """
 
@@ -72,6 +73,7 @@ class TrainResult:
     resumed: int | None = None
     fold: int | None = None
     operations: dict[str, int] | None = None
+    tuning: dict[str, Any] | None = None
 
     @property
     def accuracy(self) -> float:
@@ -82,8 +84,9 @@ class TrainResult:
         """Plain data for JSON; the weights by file name."""
         values = asdict(self) | {"weights": self.weights.name, "accuracy": self.accuracy}
         del values["resumed"]
-        if self.operations is None:
-            del values["operations"]
+        for name in ("operations", "tuning"):
+            if values[name] is None:
+                del values[name]
         return values
 
 

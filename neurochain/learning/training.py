@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,17 @@ from torch import nn
 from neurochain.accounting.meter import OpMeter
 from neurochain.errors import InputError
 from neurochain.files import atomic_write_bytes
-from neurochain.learning.bptt import count_loss, evaluate_module, learning_rate_at, run_in_time
+from neurochain.learning.bptt import (
+    count_loss,
+    evaluate_module,
+    forget,
+    learning_rate_at,
+    run_in_time,
+)
 from neurochain.learning.checkpoint import (
     Checkpoint,
     load_checkpoint,
+    load_state_dict,
     save_checkpoint,
     save_tensors,
 )
@@ -33,6 +40,10 @@ from neurochain.learning.data import TrainingData
 from neurochain.learning.metering import TrainingMeter
 from neurochain.learning.recipes import Recipe
 from neurochain.learning.results import Evaluation, Progress, ProgressCallback, TrainResult
+from neurochain.learning.tuning import Tuning
+
+if TYPE_CHECKING:
+    from neurochain.learning.qat import Prepared
 
 __all__ = ["Job", "build", "evaluate_on", "run_job"]
 
@@ -56,18 +67,21 @@ class Job:
     out: Path
     fold: int | None = None
     meter: bool = False
+    tuning: Tuning | None = None
 
     @property
     def label(self) -> str:
         """Name of the run for progress and messages."""
         tail = f"seed {self.seed}" if self.fold is None else f"fold {self.fold}"
-        return f"{self.recipe.name} {tail}"
+        name = self.recipe.name + ("" if self.tuning is None else self.tuning.suffix)
+        return f"{name} {tail}"
 
     @property
     def stem(self) -> str:
         """Start of the file names in `out`."""
         tail = "" if self.fold is None else f"-fold{self.fold}"
-        return f"{self.recipe.name}-seed{self.seed}{tail}"
+        tuning = "" if self.tuning is None else self.tuning.suffix
+        return f"{self.recipe.name}-seed{self.seed}{tail}{tuning}"
 
     @property
     def md5(self) -> dict[str, str]:
@@ -83,6 +97,7 @@ class Job:
             "fold": self.fold,
             "samples": [len(self.train), len(self.test)],
             "md5": self.md5,
+            **({} if self.tuning is None else {"tuning": self.tuning.key()}),
         }
 
 
@@ -106,13 +121,16 @@ def run_job(
     """Train, evaluate, write weights and result; take up an earlier run where there is one.
 
     With one thread the weights are the same bits on the same machine, however often the run was
-    interrupted. Files in `job.out`: STEM.checkpoint.pt, STEM.weights.pt, STEM.json.
+    interrupted. A fine-tuning starts from its own weights, is measured in the target's integers and
+    leaves a plain module's state dict. Files in `job.out`: STEM.checkpoint.pt, STEM.weights.pt,
+    STEM.json.
     """
     job.out.mkdir(parents=True, exist_ok=True)
     path = job.out / f"{job.stem}.checkpoint.pt"
     start = load_checkpoint(path, job.key()) if resume else None
     with _threads(threads), torch.random.fork_rng(devices=[]):
         net = build(job.recipe, job.seed)
+        prepared = _prepared(job, net)
         optimiser = torch.optim.AdamW(
             net.parameters(), lr=job.recipe.learning_rate, weight_decay=job.recipe.weight_decay
         )
@@ -130,6 +148,8 @@ def run_job(
         began = time.monotonic()
         evaluation = evaluate_on(net, job.recipe, job.test_data, job.test, job.label, progress)
         seconds += time.monotonic() - began
+    if prepared is not None:
+        prepared.finish()
     weights = job.out / f"{job.stem}.weights.pt"
     save_tensors(weights, net.state_dict())
     result = TrainResult(
@@ -145,10 +165,31 @@ def run_job(
         resumed=start.epoch if start else None,
         fold=job.fold,
         operations=None if meter is None else meter.total.to_dict(),
+        tuning=None if job.tuning is None else job.tuning.key(),
     )
     text = json.dumps(result.to_dict(), indent=1) + "\n"
     atomic_write_bytes(job.out / f"{job.stem}.json", text.encode())
     return result
+
+
+def _prepared(job: Job, net: nn.Sequential) -> Prepared | None:
+    """For a fine-tuning: the network with its trained weights, put into the target's integers."""
+    if job.tuning is None or job.tuning.start is None:
+        return None
+    from neurochain.learning.qat import prepare
+
+    state = load_state_dict(job.tuning.start)
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(
+            f"{job.tuning.start}: is no state dict of {job.recipe.name} ({error})."
+        ) from error
+    sample = torch.zeros(1, *job.recipe.encoding.shape)
+    how = job.tuning
+    made = prepare(net, sample, target=how.target, weight_bits=how.weight_bits)
+    forget(net)
+    return made
 
 
 def evaluate_on(

@@ -14,12 +14,14 @@ from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.inputs import EventFrames
 from neurochain.mapping import Placement, map_network
 from neurochain.network import F32, Network
+from neurochain.pipeline.xylo import deploy_on_xylo
 from neurochain.quantize.loihi.deploy import Deployed, deploy
 from neurochain.session import prepare_inputs, simulate
 from neurochain.targets import Target, load_target
 
 __all__ = ["deploy_artifact", "refuse_without_target"]
 
+_WEIGHT_BITS = 8
 _WEIGHED = 8
 """Samples whose spikes weigh the traffic between cores."""
 
@@ -28,7 +30,7 @@ def deploy_artifact(
     artifact: Artifact,
     target: str | os.PathLike[str],
     *,
-    weight_bits: int = 8,
+    weight_bits: int = _WEIGHT_BITS,
     data: Any = None,
     method: str | None = None,
     mapping: str | None = None,
@@ -47,6 +49,11 @@ def deploy_artifact(
     `quantize.loihi.deploy.deploy`; FitError where it does not fit the target.
     """
     chip = load_target(target)
+    if chip.arithmetic == "xylo":
+        given = None if data is None else _dense(artifact.network, data)
+        bits = None if weight_bits == _WEIGHT_BITS else weight_bits
+        graded = _is_graded(artifact, chip, given)
+        return deploy_on_xylo(artifact, chip, weight_bits=bits, data=given, graded_input=graded)
     given = None if data is None else _dense(artifact.network, data)
     graded = _is_graded(artifact, chip, given)
     made = deploy(
@@ -90,9 +97,14 @@ def _placed(
         return None
     emissions = None
     if data is not None:
-        few = {name: values[:_WEIGHED] for name, values in data.items()}
+        shapes = {source.name: source.shape for source in network.sources}
+        few = {
+            name: values[:_WEIGHED].reshape(-1, values.shape[1], *shapes[name])
+            for name, values in data.items()
+        }
         spikes = simulate(network, few, record="all").raw_spikes
-        emissions = {**few, **spikes} if place_inputs else spikes
+        flat = {name: values[:_WEIGHED] for name, values in data.items()}
+        emissions = {**flat, **spikes} if place_inputs else spikes
     return map_network(
         network,
         chip,

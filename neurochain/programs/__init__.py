@@ -24,6 +24,7 @@ from neurochain.programs.loihi_ternary import loihi_ternary_program
 from neurochain.programs.multi_spike import rockpool_program, sinabs_program
 from neurochain.programs.relay import relay_program
 from neurochain.programs.threshold import threshold_program
+from neurochain.programs.xylo_lif import xylo_lif_program
 
 __all__ = [
     "Features",
@@ -51,4 +52,5 @@ __all__ = [
     "sinabs_program",
     "threshold_program",
     "to_int32",
+    "xylo_lif_program",
 ]

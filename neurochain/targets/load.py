@@ -23,7 +23,12 @@ NEEDED: dict[str, tuple[str, ...]] = {
         *("bias_mantissa_bits", "bias_exponent_max", "weight_bits", "weight_limit"),
         *("weight_exponent_max", "weight_shift", "input_sum_bits", "delay_steps_max"),
         "payload_bits",
-    )
+    ),
+    "xylo": (
+        *("state_bits", "dash_bits", "weight_bits", "input_channels", "hidden_neurons"),
+        *("output_neurons", "fanout_max", "recurrent_synapses", "input_spikes_per_step"),
+        *("hidden_spikes_per_step", "output_spikes_per_step"),
+    ),
 }
 """Arithmetic -> numbers that it cannot do without."""
 
@@ -43,9 +48,10 @@ class _Construct(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     name: Text
     title: Text
-    arithmetic: Text
-    numbers: dict[str, _Number]
-    constructs: dict[str, _Construct]
+    arithmetic: str = ""
+    extends: str = ""  # a shipped target, of which this one says only what differs
+    numbers: dict[str, _Number] = {}
+    constructs: dict[str, _Construct] = {}
 
 
 def target_names() -> tuple[str, ...]:
@@ -86,7 +92,7 @@ def _read(path: Path) -> bytes:
 
 def _build(where: str, data: bytes) -> Target:
     try:
-        given = msgspec.toml.decode(data, type=_File)
+        given = _extended(where, msgspec.toml.decode(data, type=_File))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(
             Finding(
@@ -114,6 +120,24 @@ def _build(where: str, data: bytes) -> Target:
         arithmetic=given.arithmetic,
         numbers=MappingProxyType(numbers),
         constructs=MappingProxyType(constructs),
+    )
+
+
+def _extended(where: str, given: _File) -> _File:
+    """With what the target that it extends says. Errors: InputError where there is none."""
+    if not given.extends:
+        return given
+    if given.extends not in target_names():
+        known = ", ".join(target_names())
+        what = f"extends {given.extends!r}, which is not shipped."
+        raise InputError(Finding(where=where, what=what, fix=f"Targets: {known}."))
+    data = (files("neurochain.targets") / f"{given.extends}.toml").read_bytes()
+    base = msgspec.toml.decode(data, type=_File)
+    return msgspec.structs.replace(
+        given,
+        arithmetic=base.arithmetic,
+        numbers={**base.numbers, **given.numbers},
+        constructs={**base.constructs, **given.constructs},
     )
 
 

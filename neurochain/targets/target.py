@@ -23,12 +23,14 @@ class Status(StrEnum):
 NUMBERS: Mapping[str, str] = MappingProxyType(
     {
         "state_bits": "width of synaptic current and membrane, signed",
+        "dash_bits": "width of decays as shifts, unsigned; a state keeps 1 - 2^-dash",
         "decay_bits": "width of both decays, unsigned; a decay of d keeps 1 - d / 2^bits",
         "current_decay_offset": "added to the current decay before it is used",
         "threshold_bits": "width of the threshold mantissa, unsigned",
         "threshold_shift": "the threshold is compared as mantissa << shift",
         "bias_mantissa_bits": "width of the bias mantissa, signed",
-        "bias_exponent_max": "largest bias exponent, smallest 0",
+        "bias_exponent_max": "largest bias exponent",
+        "bias_exponent_min": "smallest bias exponent; 0 where it is not given",
         "weight_bits": "widths a weight can be stored in",
         "weight_limit": "largest |weight| before its exponent",
         "weight_exponent_max": "largest exponent shared by a projection, the smallest used is 0",
@@ -58,6 +60,14 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "output_axons_per_core": "core-to-core connections that leave",
         "state_bytes_per_neuron": "memory of a neuron's state",
         "chips_max": "chips in one system",
+        "input_channels": "inputs",
+        "hidden_neurons": "neurons that hear inputs and each other",
+        "output_neurons": "neurons that are read",
+        "fanout_max": "targets of a neuron among the hidden ones",
+        "recurrent_synapses": "connections between hidden neurons",
+        "input_spikes_per_step": "events that an input can deliver in a step",
+        "hidden_spikes_per_step": "most spikes of a hidden neuron in a step",
+        "output_spikes_per_step": "most spikes of an output neuron in a step",
     }
 )
 """What a target may give numbers for, and what they mean. Others are an error."""
@@ -73,6 +83,7 @@ CONSTRUCTS: Mapping[str, str] = MappingProxyType(
         "bias": "a constant input to the membrane, leak towards a voltage other than 0",
         "current_bias": "a constant input to a synaptic current",
         "synaptic_current": "a current with its own decay before the membrane",
+        "no_current": "the membrane takes what arrives at once",
         "old_current": "the membrane takes the current of the last step",
         "reset_to_zero": "the membrane is set to 0 in the step of its spike",
         "delayed_reset": "the membrane is set to 0 at the start of the next step",

@@ -219,7 +219,7 @@ static int limits(nc_checking *c, const nc_projection *p) {
 
 static int fanouts(nc_checking *c, const nc_projection *p) {
     for (size_t k = 0; k < 3; k++)
-        if (!NC_MAY_BE(c, int64_t, p->fan[k].fan, p->n_in, "fan") ||
+        if (!NC_MAY_BE(c, uint32_t, p->fan[k].fan, p->n_in, "fan") ||
             !nc_need(c, nc_fan_total(p->fan + k, p->n_in) >= 0, NC_COUNTERS, "fan"))
             return 0;
     return 1;

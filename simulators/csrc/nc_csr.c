@@ -8,7 +8,10 @@
 #endif
 enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
 
-/* The first lines of a row to come are fetched while this one is added: rows lie far apart. */
+/* The lines of a row to come are fetched while this one is added: rows lie far apart. No line beyond
+ * the row: it may be another worker's part, and would cost as much memory bandwidth as a useful one. */
+#define NC_FETCH(FIRST, BYTES, LINE)                                                             \
+    NC_PREFETCH((const char *)(FIRST) + ((LINE) * NC_LINE < (BYTES) ? (LINE) * NC_LINE : (BYTES) - 1))
 #define NC_AHEAD(W)                                                                              \
     if (k + STARTS_AHEAD < count) {                                                              \
         NC_PREFETCH(m->begin + idx[k + STARTS_AHEAD]);                                           \
@@ -16,12 +19,16 @@ enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
     }                                                                                            \
     if (k + ROWS_AHEAD < count) {                                                                \
         const int64_t ahead = m->begin[idx[k + ROWS_AHEAD]];                                     \
+        const int64_t stored = m->end[idx[k + ROWS_AHEAD]] - ahead;                              \
+        const int64_t wide = 2 * stored, bytes = (int64_t)sizeof(W) * stored;                    \
         NC_PREFETCH(targets + ahead);                                                            \
-        NC_PREFETCH(targets + ahead + 32);                                                       \
-        NC_PREFETCH(targets + ahead + 64);                                                       \
-        NC_PREFETCH(targets + ahead + 96);                                                       \
+        NC_FETCH(targets + ahead, wide, 1);                                                      \
+        NC_FETCH(targets + ahead, wide, 2);                                                      \
+        NC_FETCH(targets + ahead, wide, 3);                                                      \
         NC_PREFETCH(weights + ahead);                                                            \
-        NC_PREFETCH((const char *)(weights + ahead) + 64);                                       \
+        NC_FETCH(weights + ahead, bytes, 1);                                                     \
+        if (sizeof(W) > 1) NC_FETCH(weights + ahead, bytes, 2);                                  \
+        if (sizeof(W) > 2) NC_FETCH(weights + ahead, bytes, 3);                                  \
     }
 
 /* ADD adds weight p of the row to its target; targets of a row differ. */
@@ -67,7 +74,7 @@ NC_CSR(nc_csr_i16_i64, int16_t, int64_t)
 NC_CSR(nc_csr_i8_f32, int8_t, float)
 NC_CSR(nc_csr_i16_f32, int16_t, float)
 
-#define NC_ADD_PACKED(p) acc[targets[p]] += (int32_t)weights[p] * unit + 1
+#define NC_ADD_PACKED(p) acc[targets[p]] += (int32_t)weights[p] + unit
 void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
     NC_ROWS(int8_t, NC_ADD_PACKED);
 }

@@ -64,7 +64,7 @@ typedef struct {
     const int64_t *rows; /* CSR [csr_blocks][n_in + 1]: rows of a block follow one another */
     const uint16_t *local; /* CSR [stored]: target within its block, ascending in a row */
     int32_t no_zero;     /* CSR: no stored weight is 0 */
-    uint32_t shift;      /* CSR: bits that hold any number of events; 0: sums and numbers do not fit */
+    uint32_t shift;      /* CSR: bits that hold any sum, with its sign; 0: sums and numbers of events do not fit */
     float mark_from;     /* convolution: products of values from here on with nonzero weights are none */
     const int64_t *indptr; /* route [n_in + 1] */
     const int32_t *targets;

@@ -80,7 +80,8 @@ void nc_csr_i8_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
 void nc_csr_i16_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
 void nc_csr_i8_f32(const nc_csr *m, const nc_span *span, float *acc);
 void nc_csr_i16_f32(const nc_csr *m, const nc_span *span, float *acc);
-/* Every value 1, no weight 0: acc += weight * unit + 1, sum and number of events in one word. */
+/* Every value 1, no weight 0: acc += weight + unit, sum and number of events in one word, which is 0
+ * where no event arrived. */
 void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
 void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
 /* Sets touched[] of the targets of nonzero weights of this type. */
@@ -289,7 +290,7 @@ typedef struct {
     const int32_t *packed, *whole;
     const float *floats;
     float scale;
-    uint32_t shift;
+    uint32_t shift; /* bits of a packed sum */
     const float *bias; /* or NULL */
 } nc_sums;
 
@@ -335,12 +336,17 @@ typedef struct {
     /* The places of the set bits of flags[words], plus 64 `first`. Room as above. */
     size_t (*events_of_bits)(size_t words, size_t first, const uint64_t *flags, uint32_t *idx);
     void (*scale_i32)(size_t n, float scale, const int32_t *acc, float *out); /* (float)acc * scale */
-    /* Packed sums: out = (acc >> shift) * scale, or NC_UNTOUCHED where the low bits are 0. */
+    /* Packed sums: out = (the low `shift` bits of acc, signed) * scale, or NC_UNTOUCHED where acc is 0. */
     void (*scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc, float *out);
 } nc_wide;
 /* Version 0 is portable; higher ones need more of the processor. NULL: there is none. */
 const nc_wide *nc_wide_version(uint32_t version);
 /* cdef end */
+
+/* The sum in a packed one; `shift` of 1 .. 30 bits. */
+static inline int32_t nc_unpacked(int32_t packed, uint32_t shift) {
+    return (int32_t)((uint32_t)packed << (32 - shift)) >> (32 - shift);
+}
 
 extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
 #define NC_WIDE_TABLE(NAME, SUFFIX)                                                              \

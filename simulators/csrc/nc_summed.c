@@ -33,14 +33,17 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
     float *v = at->state[current ? 1 : 0] + own, *i = current ? at->state[0] + own : NULL;
     float *in = scratch->buffer[0];
+    float tile[TILE] __attribute__((aligned(NC_LINE)));
     nc_sums sums;
     size_t touched = 0, changed = 0;
     nc_sparse_sums(w, k, span, range, !all, in, &sums);
     if (nc_biased(w, k, now)) sums.bias = edge->bias;
     for (size_t j = range.first; j < range.end; j += TILE) {
         const size_t end = range.end - j < TILE ? range.end : j + TILE;
-        touched += w->wide->sums_in(&sums, j, end, in);
-        changed += w->wide->hot_step(&p->hot, j, end, in, v, i, scratch->bits);
+        /* where neuron 0 would be, so that every tile has the same lines */
+        float *here = sums.floats != NULL ? in : (float *)((uintptr_t)tile - j * sizeof *tile);
+        touched += w->wide->sums_in(&sums, j, end, here);
+        changed += w->wide->hot_step(&p->hot, j, end, here, v, i, scratch->bits);
     }
     counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits, NULL);
     if (!all) counts[1] = (int64_t)touched;

@@ -171,6 +171,41 @@ static void forget_steps(const nc_worker *w, const nc_projection *edge, size_t s
     }
 }
 
+/* The first event of a source from `from` on. */
+static size_t place_from(const nc_span *span, size_t from) {
+    size_t low = 0, high = span->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (span->idx[middle] < from) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* 1 where it may pay to take the steps together, as some sources in the middle have it. Bits of many
+ * sources fill a second-level cache: they are not set for nothing. */
+static int may_pay(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first, size_t end,
+                   size_t base) {
+    enum { SOME = 1024, MANY = 16 * SOME };
+    if (edge->n_in < MANY) return 1;
+    uint8_t fires[SOME] = {0};
+    const size_t from = edge->n_in / 2;
+    size_t events = 0, sources = 0;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    for (size_t t = first; t < end; t++) {
+        nc_emitted(w, edge->source, nc_moment_of(w->run, sample, t, base), edge->delay, span);
+        for (uint32_t s = 0; s < w->run->workers; s++) {
+            const uint32_t *idx = span[s].idx;
+            for (size_t k = place_from(span + s, from); k < span[s].count && idx[k] < from + SOME; k++) {
+                sources += fires[idx[k] - from] == 0;
+                fires[idx[k] - from] = 1;
+                events++;
+            }
+        }
+    }
+    return events >= (EVENTS_A_SOURCE - 1) * sources;
+}
+
 /* Sets the bits of the steps in which sources fire, and counts the events; 1 where it pays to go on with them. */
 static int gather_steps(const nc_worker *w, const nc_projection *edge, size_t sample, size_t first,
                         size_t end, size_t base, size_t *events, uint64_t *when) {
@@ -240,12 +275,13 @@ void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t
     uint64_t *when = w->team->population[index].when + w->me * edge->n_in;
     for (size_t part = first; part < end; part += NC_STEPS) {
         const size_t last = end - part < NC_STEPS ? end : part + NC_STEPS;
-        size_t events;
-        if (gather_steps(w, edge, sample, part, last, first, &events, when))
+        size_t events = 0;
+        if (may_pay(w, edge, sample, part, last, first) &&
+            gather_steps(w, edge, sample, part, last, first, &events, when))
             run_steps(w, index, sample, part, last, first, when);
         else
             for (size_t t = part; t < last; t++)
                 nc_step(w, index, nc_moment_of(w->run, sample, t, first));
-        forget_steps(w, edge, sample, part, last, first, events, when);
+        if (events != 0) forget_steps(w, edge, sample, part, last, first, events, when);
     }
 }

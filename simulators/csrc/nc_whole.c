@@ -98,7 +98,7 @@ static void csr_block(const job *j, int bits, const nc_csr *m, size_t base) {
     }
 }
 
-/* Sum and number of events in one word: touched where the number is not 0. */
+/* Sum and number of events in one word: touched where it is not 0. */
 static void csr_packed(const job *j, const nc_csr *m, size_t base) {
     const int32_t unit = (int32_t)1 << j->p->shift;
     for (size_t s = 0; s < j->spans; s++) {
@@ -122,9 +122,8 @@ static nc_status csr(const job *j) {
     }
     if (bits == 64) narrow(j, first, n);
     for (size_t k = first; packed && k < end; k++) {
-        const uint32_t events = (uint32_t)j->out[k] & (((uint32_t)1 << p->shift) - 1);
-        j->touched[k] |= (uint8_t)(events != 0);
-        j->out[k] >>= p->shift;
+        j->touched[k] |= (uint8_t)(j->out[k] != 0);
+        j->out[k] = nc_unpacked(j->out[k], p->shift);
     }
     return NC_OK;
 }

@@ -126,10 +126,14 @@ NC_INLINE vec_i counted(vec_i counts, lanes m) { /* 1 more in m */
     return counts - m;
 #endif
 }
-NC_INLINE size_t total(vec_i counts) {
+NC_INLINE size_t total(vec_i counts) { /* below 2^32 */
+#ifdef NC_MASKS
+    return (uint32_t)_mm512_reduce_add_epi32((__m512i)counts);
+#else
     size_t sum = 0;
     for (int k = 0; k < NC_LANES; k++) sum += (size_t)counts[k];
     return sum;
+#endif
 }
 NC_INLINE vec_i places(void) { /* 0, 1, 2, ... */
     vec_i place = {0};

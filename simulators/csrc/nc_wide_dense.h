@@ -30,7 +30,30 @@ NC_INLINE void rows_i8(const void *block, const uint32_t *idx, size_t count, int
     }
 }
 
-/* The same for int16: 64 weights in 32 words of 32 bits, the low half plus 32768. */
+#ifdef NC_MASKS
+/* x[64] = scale * the sums of no more than MOST_I8 rows, which never leave the registers. */
+NC_INLINE void few_rows_i8(const void *block, const nc_span *span, float scale, float *x) {
+    const uint8_t *rows = block;
+    vec_s all = {0}, high = {0};
+    for (size_t k = 0; k < span->count; k++) {
+        const vec_s words = *(const any_s *)(rows + (size_t)span->idx[k] * NC_COLUMNS);
+        all = (vec_s)((vec_us)all + (vec_us)words); /* may wrap */
+        high += words >> 8;
+    }
+    const __m512i low = (__m512i)((vec_us)all - ((vec_us)high << 8)), top = (__m512i)high;
+    const vec_i lift = (vec_i){0} + 128 * (int32_t)span->count;
+    const vec_i sum[VECTORS] = {
+        (vec_i)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(low)) - lift,
+        (vec_i)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(low, 1)) - lift,
+        (vec_i)_mm512_cvtepi16_epi32(_mm512_castsi512_si256(top)),
+        (vec_i)_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(top, 1)),
+    };
+    for (int v = 0; v < VECTORS; v++)
+        store_f(x + v * NC_LANES, __builtin_convertvector(sum[v], vec_f) * scale);
+}
+#endif
+
+/* As rows_i8 for int16: 64 weights in 32 words of 32 bits, the low half plus 32768. */
 NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, int32_t *sum) {
     enum { N = NC_COLUMNS / 2 / NC_LANES };
     const uint32_t *rows = block;
@@ -87,6 +110,12 @@ NC_INLINE void block_sums(const int32_t type, const void *block, size_t columns,
         }
         return;
     }
+#ifdef NC_MASKS
+    if (type == NC_I8 && spans == 1 && span->count <= MOST_I8) {
+        few_rows_i8(block, span, scale, x);
+        return;
+    }
+#endif
     int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
     memset(sum, 0, sizeof sum);
     for (size_t s = 0; s < spans; s++) {

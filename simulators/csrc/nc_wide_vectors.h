@@ -31,17 +31,20 @@ static NC_TARGET void NC_WIDE(nc_scale_i32)(size_t n, float scale, const int32_t
     for (; j < n; j++) out[j] = (float)acc[j] * scale;
 }
 
+NC_INLINE vec_i unpacked(vec_i packed, uint32_t shift) {
+    return (vec_i)((vec_u)packed << (32 - shift)) >> (32 - shift);
+}
+
 static NC_TARGET void NC_WIDE(nc_scale_packed)(size_t n, float scale, uint32_t shift, const int32_t *acc,
                                         float *out) {
-    const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << shift) - 1);
     size_t j = 0;
     for (; j + NC_LANES <= n; j += NC_LANES) {
         const vec_i packed = *(const any_i *)(acc + j);
-        const vec_f value = __builtin_convertvector(packed >> shift, vec_f) * scale;
-        store_f(out + j, pick(below(packed & low, (vec_i){0} + 1), all_f(NC_UNTOUCHED), value));
+        const vec_f value = __builtin_convertvector(unpacked(packed, shift), vec_f) * scale;
+        store_f(out + j, pick(differ(packed, (vec_i){0}), value, all_f(NC_UNTOUCHED)));
     }
     for (; j < n; j++)
-        out[j] = (acc[j] & low[0]) == 0 ? NC_UNTOUCHED : (float)(acc[j] >> shift) * scale;
+        out[j] = acc[j] == 0 ? NC_UNTOUCHED : (float)nc_unpacked(acc[j], shift) * scale;
 }
 
 /* What one step's sums are to neurons j .. j + NC_LANES - 1; those that were touched count. */
@@ -54,9 +57,8 @@ NC_INLINE vec_f sums_vector(const int kind, const int biased, const nc_sums *s, 
         in = sum * s->scale + 0.0f;
     } else if (kind == NC_SUMS_PACKED) {
         const vec_i sum = load_i(s->packed + j);
-        const vec_i low = (vec_i){0} + (int32_t)(((uint32_t)1 << s->shift) - 1);
-        *touched = counted(*touched, differ(sum & low, (vec_i){0}));
-        in = __builtin_convertvector(sum >> s->shift, vec_f) * s->scale + 0.0f;
+        *touched = counted(*touched, differ(sum, (vec_i){0}));
+        in = __builtin_convertvector(unpacked(sum, s->shift), vec_f) * s->scale + 0.0f;
     } else {
         in = __builtin_convertvector(load_i(s->whole + j), vec_f) * s->scale + 0.0f;
     }
@@ -78,8 +80,8 @@ NC_INLINE size_t sums_all(const int kind, const int biased, const nc_sums *s, si
             count += bits != 0x80000000u;
             in = s->floats[j] * s->scale + 0.0f;
         } else if (kind == NC_SUMS_PACKED) {
-            count += (s->packed[j] & (int32_t)(((uint32_t)1 << s->shift) - 1)) != 0;
-            in = (float)(s->packed[j] >> s->shift) * s->scale + 0.0f;
+            count += s->packed[j] != 0;
+            in = (float)nc_unpacked(s->packed[j], s->shift) * s->scale + 0.0f;
         } else {
             in = (float)s->whole[j] * s->scale + 0.0f;
         }

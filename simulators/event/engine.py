@@ -17,7 +17,7 @@ from neurochain.simulators.event.border import check_run, failure
 from neurochain.simulators.event.calls import LONG_STEP, Calls, next_chunk
 from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.inputs import PackedInputs
-from neurochain.simulators.event.kernel import Memory, aligned_zeros
+from neurochain.simulators.event.kernel import Memory, aligned_copy, aligned_zeros
 from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork
 from neurochain.simulators.types import (
@@ -127,7 +127,7 @@ class PreparedRun:
             spiking = (p for p in self.network.populations if p.emits is PortKind.EVENT)
             names = tuple(p.name for p in spiking)
         self.emissions: dict[str, NDArray[Any]] = dict.fromkeys(names, np.zeros(0))
-        self.number = "int32" if self.network.arithmetic == "loihi" else "float32"
+        self.number = "int32" if self.network.is_whole else "float32"
         self.membranes: dict[str, NDArray[Any]] = {}
         self.currents: dict[tuple[str, str], NDArray[Any]] = {}
         self.overflow: dict[str, I64] = {}
@@ -199,7 +199,9 @@ class PreparedRun:
     def _population(self, into: Any, k: int, population: Population) -> None:
         memory, packed = self.memory, self.packed.populations[k]
         name, program, n = population.name, population.program, population.n
-        states = [self.state[name][s] for s in program.states]
+        own = self.state.get(name, {})
+        own.update((s, aligned_copy(own[s])) for s in program.states)
+        states = [own[s] for s in program.states]
         into.state = memory.new("float *[]", (self._numbers(s) for s in states))
         into.current = memory.new(
             "float *[]", (self._current(population, p) for p in program.ports)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Memory", "aligned_zeros", "kernel"]
+__all__ = ["Memory", "aligned_copy", "aligned_zeros", "kernel"]
 
 
 CACHE_LINE = 64  # bytes
@@ -44,6 +44,13 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     first = -raw.ctypes.data % CACHE_LINE
     line: NDArray[Any] = raw[first : first + size].view(dtype)
     return line.reshape(shape)
+
+
+def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers, contiguous, from the start of a cache line on."""
+    copy = aligned_zeros(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 class Memory:

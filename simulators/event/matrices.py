@@ -94,8 +94,8 @@ def pack_csr(memory: Memory, into: Any, operator: Csr, finite: bool) -> I64:
         return fan
     worst, most = _largest(into, rows)
     pack_limits(into, worst)
-    shift = most.bit_length()
-    into.shift = shift if (worst + 1) << shift <= MAX_I32 else 0
+    shift = worst.bit_length() + 1  # bits of any sum with its sign; the number of events above them
+    into.shift = shift if (most + 1) << shift <= MAX_I32 else 0
     return fan
 
 

@@ -92,7 +92,7 @@ class PackedNetwork:
             kind = self.nodes[source].emits
             given = isinstance(self.nodes[source], Source)
             finite = given or kind is not PortKind.ANALOG
-            lean = mantissas(projection) if self.network.arithmetic == "loihi" else None
+            lean = mantissas(projection) if self.network.is_whole else None
             pack_projection(
                 self.memory,
                 edges[k],

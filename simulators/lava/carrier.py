@@ -68,7 +68,7 @@ def NetworkProcess(  # noqa: N802 - it makes a process, and is used like the cla
     _check(network, chunk, held)
     fed = tuple(s.name for s in network.sources if s.name not in held)
     outputs = tuple(dict.fromkeys(o.node for o in network.outputs))
-    whole = network.arithmetic == "loihi"
+    whole = network.is_whole
     types = tuple(whole or network.node(n).emits is PortKind.EVENT for n in outputs)
     kind = _process_class(len(fed), types)
     return kind(network=network, chunk=chunk, data=held, fed=fed, given=outputs, name=name)

@@ -28,7 +28,7 @@ from neurochain.simulators.types import (
     run_size,
 )
 
-__all__ = ["prepare_lava", "run_plan", "traced_states"]
+__all__ = ["membrane_states", "prepare_lava", "run_plan", "traced_states"]
 
 
 def prepare_lava(network: Network) -> Callable[..., EngineResult]:
@@ -64,7 +64,7 @@ def run_plan(
     """
     record = record or Record()
     _check(planned.network, initial_state, record)
-    traced = {name: _membrane_states(planned, name) for name in record.membranes}
+    traced = {name: _membrane_states(planned.network, name) for name in record.membranes}
     result, traces = _run(planned, inputs, record, traced, (batch, steps), progress)
     membranes = {name: traces[name, states[0]] for name, states in traced.items()}
     return replace(result, membranes=membranes)
@@ -98,18 +98,25 @@ def _check(network: Network, initial_state: State | None, record: Record) -> Non
         raise InputError(f"record: unknown nodes {unknown}.")
 
 
-def _membrane_states(planned: Plan, name: str) -> tuple[str, ...]:
-    """The state of a population that its membrane is."""
-    population = planned.network.node(name)
+def membrane_states(network: Network, name: str) -> tuple[str, ...]:
+    """The state of a population that its membrane is, () where it is none of them."""
+    population = network.node(name)
     if not isinstance(population, Population):
         raise InputError(f"record: {name} has no membrane.")
     register = population.program.membrane
-    found = tuple(s for s, new in population.program.next_state if new == register)
+    return tuple(s for s, new in population.program.next_state if new == register)[:1]
+
+
+def _membrane_states(network: Network, name: str) -> tuple[str, ...]:
+    """The same. Errors: UnsupportedError where there is none."""
+    found = membrane_states(network, name)
     if not found:
+        population: Any = network.node(name)
+        register = population.program.membrane
         raise UnsupportedError(
             Finding(where=name, what=f"membrane {register!r} is no state of its program.")
         )
-    return found[:1]
+    return found
 
 
 def _run(

@@ -21,7 +21,7 @@ from neurochain.programs import (
     loihi_ternary_program,
 )
 
-__all__ = ["LavaNeurons", "neurons_of"]
+__all__ = ["BIAS_MOST", "LavaNeurons", "bias_mantissa", "neurons_of"]
 
 BIAS_MOST = 2**12
 """A bias mantissa is -2^12 .. 2^12 - 1 (13 bits)."""
@@ -162,7 +162,7 @@ def _fixed(population: Population) -> LavaNeurons | Finding:
     if isinstance(shared, Finding):
         return shared
     full = np.broadcast_to(population.params["bias"], (population.n,)).astype(np.int64)
-    mantissa, exponent = _mantissa(full)
+    mantissa, exponent = bias_mantissa(full)
     if not ((mantissa >= -BIAS_MOST) & (mantissa < BIAS_MOST)).all():
         what = f"a bias of {int(full[np.abs(full).argmax()])} is no 13-bit mantissa times 2^0..7."
         return _refused(population, what, "Round it to one.")
@@ -179,7 +179,7 @@ def _fixed(population: Population) -> LavaNeurons | Finding:
     )
 
 
-def _mantissa(full: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def bias_mantissa(full: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """full = mantissa 2^exponent with the least exponent whose mantissa has 13 bits."""
     mantissa, exponent = full.copy(), np.zeros_like(full)
     for _ in range(BIAS_EXP_MOST):

@@ -99,3 +99,26 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         report(state(1))
         report(state(2))
     assert "mnist-mlp seed 0: epoch 1/3, loss 0.2500" in terminal.getvalue()
+
+
+def test_qat_says_what_it_trains_for(invoke) -> None:
+    args = ("train", "mnist-mlp", "--data", "d", "--out", "o")
+    done = invoke(*args, "--qat", "--target", "loihi1", "--weight-bits", 4, "--from", "w.pt")
+    assert done.exit_code == 0, done.output
+    tuning = CALLS[0]["tuning"]
+    assert (tuning.target, tuning.weight_bits, tuning.start) == ("loihi1", 4, Path("w.pt"))
+    assert tuning.suffix == "-loihi1-4bit"
+    plain = invoke(*args)
+    assert plain.exit_code == 0
+    assert "tuning" not in CALLS[1]
+
+
+def test_qat_without_a_target_and_a_target_without_qat_are_refused(invoke) -> None:
+    args = ("train", "mnist-mlp", "--data", "d", "--out", "o")
+    without = invoke(*args, "--qat")
+    assert without.exit_code == 3
+    assert "Give --target" in without.stderr
+    alone = invoke(*args, "--target", "loihi2", "--weight-bits", 4)
+    assert alone.exit_code == 3
+    assert "--target, --weight-bits: only with --qat" in alone.stderr
+    assert CALLS == []

@@ -43,3 +43,13 @@ def _differences(a, b, path):
 def differences():
     """All differences of two networks, down to the bytes of every array and the order of names."""
     return lambda a, b: list(_differences(a, b, "network"))
+
+
+@pytest.fixture
+def invoke_cli():
+    """invoke_cli("export", path, ...) -> Result, in this process."""
+    from click.testing import CliRunner
+
+    from neurochain.cli import cli
+
+    return lambda *args: CliRunner().invoke(cli, [str(a) for a in args])

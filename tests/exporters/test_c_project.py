@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurochain.errors import UnsupportedError
 from neurochain.exporters.c.stream import outputs_of
 from neurochain.exporters.job import Job
 from neurochain.exporters.registry import find_exporter
@@ -20,10 +21,22 @@ from neurochain.programs import lif_program
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
 
 import engine_cases as cases
+import whole_networks as whole
 
 pytestmark = pytest.mark.skipif(
     shutil.which("cc") is None or shutil.which("make") is None, reason="no C compiler, or no make"
 )
+
+
+def _means_what_it_says(network, population):
+    """The generator also draws relays of "events" that are none; compilers do not."""
+    if not population.is_relay or population.emits is PortKind.ANALOG:
+        return True
+    incoming = network.incoming(population.name)
+    return len(incoming) == 1 and all(
+        p.bias is None and p.operator.weight is None and not getattr(p.operator, "average", False)
+        for p in incoming
+    )
 
 
 def _drawn(seed, dtype=None):
@@ -42,9 +55,30 @@ def _drawn(seed, dtype=None):
             inputs = cases.inputs_for(rng, network, batch=1, steps=7)
             result = cases.run_reference(network, inputs, record=cases.everything(network))
         values = (*result.emissions.values(), *result.membranes.values())
-        if not any(v.dtype.kind == "f" and np.isnan(v).any() for v in values):
+        if all(_means_what_it_says(network, p) for p in network.populations) and not any(
+            v.dtype.kind == "f" and np.isnan(v).any() for v in values
+        ):
             return network, inputs
     raise LookupError("NaN everywhere")
+
+
+def _drawn_integers(seed):
+    """The same of a chip's integers: every program, all membranes are outputs too."""
+    for again in range(50):
+        rng = np.random.default_rng([12, seed, again])
+        network = whole.random_network(rng)
+        shown = [(p.name, "spike") for p in network.populations]
+        shown += [(p.name, "membrane") for p in network.populations if p.program.membrane]
+        ports = tuple(OutputPort(name=f"{n}.{s}", node=n, signal=s) for n, s in shown)
+        network = replace(network, outputs=ports)
+        inputs = whole.inputs_for(rng, network, batch=1, steps=12)
+        try:
+            result = cases.run_reference(network, inputs)
+        except UnsupportedError:  # values beyond what an event holds
+            continue
+        if any(spikes.any() for spikes in result.emissions.values()):
+            return network, inputs
+    raise LookupError("silent, or too large, everywhere")
 
 
 def _make(folder, *arguments):
@@ -69,9 +103,9 @@ def built(tmp_path_factory):
     return folder
 
 
-def _with_objects(built, folder):
+def _with_objects(built, folder, target="host"):
     """Let a project have the objects that it would build to the same bytes."""
-    for path in (built / "build" / "host").rglob("nc_*.o"):
+    for path in (built / "build" / target).rglob("nc_*.o"):
         place = folder / path.relative_to(built)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
@@ -88,6 +122,43 @@ def test_random_networks_pass_their_own_test(built, seed, tmp_path):
     done = _make(folder, "OPT=-O0", "test")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "ok: 7 steps" in done.stdout
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_integer_networks_pass_their_own_test(built, seed, tmp_path):
+    """A chip's integers: spikes, values, membranes, states, clocks, counts, overflow."""
+    network, inputs = _drawn_integers(seed)
+    folder = tmp_path / "project"
+    manifest = export(Job(network=network, name=f"chip {seed}", inputs=inputs), "c", folder)
+    assert manifest.exact
+    _with_objects(built, folder)
+    done = _make(folder, "OPT=-O0", "test")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "ok: 12 steps" in done.stdout
+
+
+def test_wrong_integers_fail(built, tmp_path):
+    """In a state, and in a count of overflow."""
+    network, inputs = _drawn_integers(0)
+    export(Job(network=network, name="chip", inputs=inputs), "c", tmp_path / "project")
+    _with_objects(built, tmp_path / "project")
+    header = tmp_path / "project" / "test" / "recorded.h"
+    text = header.read_text()
+    digest = text.partition("recorded_digest = UINT64_C(")[2].partition(")")[0]
+    head, name, rows = text.partition("static const int64_t recorded_overflow")
+    first = rows.partition("] = {\n    { ")[2].partition(" ")[0].rstrip(",")
+    wrong = {
+        "a state differs": text.replace(digest, str(int(digest) ^ 1)),
+        "counts of overflow differ": head
+        + name
+        + rows.replace("] = {\n    { " + first, "] = {\n    { " + str(int(first) + 1), 1),
+    }
+    for what, changed in wrong.items():
+        assert changed != text
+        header.write_text(changed)
+        done = _make(tmp_path / "project", "OPT=-O0", "test")
+        assert done.returncode != 0
+        assert what in done.stdout
 
 
 def test_a_wrong_expectation_fails(built, tmp_path):
@@ -193,23 +264,32 @@ def _shipped(model, folder, weights="int8"):
     from neurochain.cli.sources import open_source
     from neurochain.quantize import quantize_weights
 
-    opened = open_source(model, CompileOptions())
+    opened = open_source(model, CompileOptions(target="loihi2" if weights == "loihi2" else None))
     network = opened.artifact.network
-    if weights != "float32":
+    if weights == "int8":
         network, _ = quantize_weights(network, weights)
     x = next(iter(open_data(opened, InputOptions(input="demo", limit=1)).batches()))
     inputs = {network.sources[0].name: x.reshape(*x.shape[:2], -1).astype(np.float32)}
     export(Job(network=network, name=model, inputs=inputs), "c", folder)
 
 
+@pytest.mark.parametrize(
+    ("model", "weights"), [("mnist-mlp", "loihi2"), ("mnist-mlp", "int8"), ("nmnist-conv", "int8")]
+)
+def test_shipped_models_here(built, model, weights, tmp_path):
+    _shipped(model, tmp_path / "project", weights)
+    _with_objects(built, tmp_path / "project")
+    done = _make(tmp_path / "project", "OPT=-O0", "test")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "every output, state and count as recorded" in done.stdout
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-@pytest.mark.parametrize("model", ["mnist-mlp", "nmnist-conv"])
-def test_shipped_models_here(model, compiler, tmp_path):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
-    _shipped(model, tmp_path / "project")
-    done = _make(tmp_path / "project", f"CC={compiler}", "OPT=-O1", "test")
+def test_a_shipped_model_built_by_clang(tmp_path):
+    if shutil.which("clang") is None:
+        pytest.skip("clang is not installed")
+    _shipped("mnist-mlp", tmp_path / "project")
+    done = _make(tmp_path / "project", "CC=clang", "OPT=-O1", "test")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "every output, state and count as recorded" in done.stdout
 
@@ -235,14 +315,39 @@ def test_shipped_models_fit_a_microcontroller(model, tmp_path):
 @pytest.mark.judge
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7", "rv32imafc", "rv64gc"])
 def test_other_processors(target, tmp_path):
-    """Fails, not skips, without compilers and emulators: shipped models and 20 random networks."""
+    """Fails, not skips, without compilers and emulators: shipped models and 40 random networks."""
     for model in ("mnist-mlp", "mnist-mlp-subtract", "nmnist-conv"):
         _shipped(model, tmp_path / model)
+    _shipped("mnist-mlp", tmp_path / "mnist-mlp-loihi2", "loihi2")
     for seed in range(20):
-        network, inputs = _drawn(seed)
-        job = Job(network=network, name=f"drawn {seed}", inputs=inputs)
-        export(job, "c", tmp_path / f"drawn-{seed}")
-    for folder in sorted(tmp_path.iterdir()):
+        for kind, drawn in (("drawn", _drawn), ("chip", _drawn_integers)):
+            network, inputs = drawn(seed)
+            job = Job(network=network, name=f"{kind} {seed}", inputs=inputs)
+            export(job, "c", tmp_path / f"{kind}-{seed}")
+    first, *_ = folders = sorted(tmp_path.iterdir())
+    for folder in folders:
+        if folder != first:
+            _with_objects(first, folder, target)
         done = _make(folder, target)
         assert done.returncode == 0, done.stderr + done.stdout
         assert "every output, state and count as recorded" in done.stdout
+
+
+def test_verify_runs_a_project(built, tmp_path):
+    """What is fed through the pipe gives the outputs of the event engine, sample by sample."""
+    from neurochain.agreement import compare_runs, open_runnable
+    from neurochain.artifact import Artifact, save_artifact
+
+    network, inputs = _drawn(1)
+    folder = tmp_path / "project"
+    export(Job(network=network, name="drawn", inputs=inputs), "c", folder)
+    _with_objects(built, folder)
+    save_artifact(Artifact(network=network), tmp_path / "net.nchain")
+    two = {name: np.concatenate([x, x[:, ::-1]]) for name, x in inputs.items()}
+    ours, project = (open_runnable(str(tmp_path / n)) for n in ("net.nchain", "project"))
+    found = compare_runs(ours, project, two)
+    assert found.equal, found
+    assert {row.name for row in found.populations} == {
+        p.name for p in network.populations if p.fires
+    }
+    assert not (folder / "build" / "pipe").exists()

@@ -187,7 +187,7 @@ def test_unknown_formats_are_refused():
 
 
 def test_built_in_formats():
-    assert {"brian2", "c", "onnx"} <= set(exporter_names())
+    assert {"brian2", "c", "netx", "onnx", "pynn"} <= set(exporter_names())
 
 
 def test_the_command_line_says_so_at_once(tmp_path):

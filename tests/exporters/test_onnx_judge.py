@@ -17,13 +17,10 @@ import onnx_runs as ort
 
 
 @pytest.mark.judge
-def test_a_thousand_networks(tmp_path):
+def test_a_thousand_networks(tmp_path, record_property):
     """Fails, not skips, without ONNX Runtime."""
-    import onnx
-    import onnxruntime
     from test_onnx import _drawn
 
-    print(f"onnx {onnx.__version__}, ONNX Runtime {onnxruntime.__version__}")
     for seed in range(100, 1100):
         with np.errstate(all="ignore"):
             network, inputs = _drawn(seed)
@@ -32,3 +29,18 @@ def test_a_thousand_networks(tmp_path):
         export(Job(network=network, name="drawn"), "onnx", folder)
         assert not ort.differing(want, *ort.run_steps(folder, network, inputs)), seed
         assert not ort.differing(want, *ort.run_sequence(folder, network, inputs)), seed
+    record_property("judged", "ONNX: 1,000 networks, every value the same in ONNX Runtime")
+
+
+@pytest.mark.judge
+def test_three_hundred_integer_networks(tmp_path, record_property):
+    """Fails, not skips, without ONNX Runtime: a chip's integers, spikes, values and states."""
+    from test_onnx_integers import drawn
+
+    for seed in range(100, 400):
+        network, inputs, want = drawn(seed)
+        folder = tmp_path / str(seed)
+        export(Job(network=network, name="drawn"), "onnx", folder)
+        assert not ort.differing(want, *ort.run_steps(folder, network, inputs)), seed
+        assert not ort.differing(want, *ort.run_sequence(folder, network, inputs)), seed
+    record_property("judged", "ONNX: 300 integer networks, every value and state the same")

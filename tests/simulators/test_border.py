@@ -120,6 +120,20 @@ def test_every_call_looks_at_the_scalars(key, value, status, teams):
         assert teams.advance() == getattr(teams.lib, f"NC_{status}")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("run team 0 at_sample", 3),
+        ("run team 1 at_sample", 0),
+        ("run team 1 end_sample", 4),
+        ("run team 0 at_step", 8),
+    ],
+)
+def test_every_call_looks_at_the_shares(path, value, teams):
+    with damaged(teams, path, value):
+        assert teams.advance() == teams.lib.NC_BAD_SHARE
+
+
 def test_a_call_without_network_run_or_time(teams):
     lib, ffi = teams.lib, teams.ffi
     assert lib.nc_advance(ffi.NULL, teams.prepared.struct, 1.0) == lib.NC_NULL

@@ -110,7 +110,7 @@ def test_fast_ways_of_every_hot_form(way, per_neuron):
 
 
 @pytest.mark.parametrize("bias", [None, 0, 0.25])
-@pytest.mark.parametrize("reset", [0, 3])
+@pytest.mark.parametrize("reset", [0, 5])
 @pytest.mark.parametrize("theta", [-1, 1])
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_changes_any_more(way, theta, reset, bias):
@@ -138,15 +138,48 @@ def test_fast_ways_step_aside_for_values(way, kind):
         _agree(network, inputs, cases.state_for(rng, network), chunk=4, threads=1 + k % 2)
 
 
+ZERO, ZERO_LATER = 2, 5  # of cases.RESETS: both have loops of their own
+
+
+@pytest.mark.parametrize("reset", [ZERO, ZERO_LATER])
 @pytest.mark.parametrize("steps", [1, 63, 64, 65, 130])
 @pytest.mark.parametrize("rate", [0.0, 0.004, 0.5])
-def test_sparse_rows_of_many_steps(steps, rate):
+def test_sparse_rows_of_many_steps(steps, rate, reset):
     rng = np.random.default_rng(steps)
     network = cases.one_projection(
-        rng, _csr, "int8", PortKind.EVENT, (24,), lif_program(cases.RESETS[3]), 1
+        rng, _csr, "int8", PortKind.EVENT, (24,), lif_program(cases.RESETS[reset]), 1, False
     )
+    assert pack(network).populations[0].many_steps
     x = (rng.random((2, steps, 24)) < rate).astype(np.float32)
     _agree(network, {"s": x}, chunk=100, threads=3)
+
+
+@pytest.mark.parametrize("busy", ["middle", "edge", "all", "none"])
+def test_many_sources_are_looked_at_in_the_middle_first(busy):
+    """Whether 64 steps are taken together is decided there; it changes no result."""
+    rng = np.random.default_rng(21)
+    n_in, steps = 16_384 + 70, 70
+    weights = np.zeros((70, n_in), np.int8)
+    some = rng.integers(0, n_in, (70, 90))
+    some[:, :30] = n_in // 2 + rng.integers(0, 1024, (70, 30))
+    np.put_along_axis(weights, some, rng.integers(1, 9, some.shape).astype(np.int8), axis=1)
+    network = _one(Csr.from_dense(weights, (n_in,), (70,)), "int8", theta=0.2)
+    x = (rng.random((1, steps, n_in)) < 0.001).astype(np.float32)
+    part = {"middle": slice(n_in // 2, n_in // 2 + 1024), "edge": slice(0, 1024)}
+    if busy != "none":
+        rows = x[:, :, part.get(busy, slice(None))]
+        rows[:] = rng.random(rows.shape) < 0.06
+    _agree(network, {"s": x}, threads=2)
+
+
+@pytest.mark.parametrize("weight", [-128, 127, -32_768, 32_767])
+@pytest.mark.parametrize("sources", [1, 31, 32, 33])
+def test_the_largest_sums_beside_their_number(weight, sources):
+    """A sum and the number of its events share a word: here the sum is the largest there is."""
+    dtype = "int8" if abs(weight) <= 128 else "int16"
+    weights = np.full((3, sources), weight, dtype)
+    network = _one(Csr.from_dense(weights, (sources,), (3,)), dtype, theta=1)
+    _agree(network, {"s": np.tril(np.ones((sources + 1, sources), np.float32))[None]})
 
 
 @pytest.mark.parametrize("dtype", cases.DTYPES)

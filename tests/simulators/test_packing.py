@@ -139,8 +139,8 @@ def test_sparse_blocks(
         assert into.shift == 0
         return
     assert into.limit_f32 == 2**24 // max(worst, 1)
-    shift = most.bit_length()
-    assert into.shift == (shift if (worst + 1) << shift < 2**31 else 0)
+    shift = worst.bit_length() + 1
+    assert into.shift == (shift if (most + 1) << shift < 2**31 else 0)
 
 
 def test_an_empty_matrix() -> None:
@@ -148,7 +148,7 @@ def test_an_empty_matrix() -> None:
                    targets=np.zeros(0, np.int32), weights=np.zeros(0, np.int8))  # fmt: skip
     _, into, fan = packed(operator, matrices.pack_csr)
     assert fan.tolist() == [0, 0, 0]
-    assert (into.no_zero, into.shift) == (1, 0)
+    assert (into.no_zero, into.shift) == (1, 1)
 
 
 GROWTH = """

@@ -114,6 +114,17 @@ DAMAGES = [
     ("overflow in counts", "OVERLAP population ?", "out lif overflow", "=out wait counts"),
     ("a clock misaligned", "MISALIGNED population clock", "out timed clock", misaligned),
     ("fewer neurons", "BAD_SIZE projection n_out", "pop lif n", less),
+    ("turned", "BAD_FLAG population whole", "pop values turned", 1),
+    ("many steps", "BAD_FLAG population whole", "pop values many_steps", 1),
+    ("no bounds", "NULL population integer.most", "pop wait integer most", null),
+    (
+        "a clock that is written",
+        "BAD_PROGRAM population integer.clock",
+        "pop timed integer clock",
+        "=pop timed program body 0 out",
+    ),
+    ("a LIF of values", "BAD_FLAG population is_lif", "pop lif binary", 0),
+    ("a LIF watched less", "BAD_FLAG population is_lif", "pop lif integer n_watches", less),
 ]
 
 

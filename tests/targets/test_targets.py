@@ -35,7 +35,7 @@ def test_shipped_targets_are_complete(name):
     assert all(c.fix and c.why for c in refused)
     assert all(
         target.constructs[k].status is Status.EXACT
-        for k in ("dense", "convolution", "bias", "reset_to_zero", "recurrence")
+        for k in ("dense", "sparse", "bias", "synaptic_current", "recurrence")
     )
 
 
@@ -99,6 +99,17 @@ def test_unknown_targets(tmp_path):
         load_target("loihi3")
     with pytest.raises(InputError, match="cannot be read"):
         load_target(tmp_path / "none.toml")
+
+
+def test_a_target_that_extends_another_says_what_differs(own):
+    base, netx = load_target("loihi2"), load_target("loihi2-netx")
+    other = {k for k in netx.numbers if netx.numbers[k] != base.numbers.get(k)}
+    assert other == {"bias_exponent_min", "bias_exponent_max", "weight_exponent_max"}
+    assert netx.arithmetic == "loihi"
+    mine = 'name = "mine"\ntitle = "Mine"\nextends = "loihi1"\n'
+    assert load_target(own(mine)).constructs == load_target("loihi1").constructs
+    with pytest.raises(InputError, match="extends 'loihi3', which is not shipped"):
+        load_target(own(mine.replace("loihi1", "loihi3")))
 
 
 def test_the_command_prints_sources_and_answers():

@@ -13,8 +13,8 @@ void nc_stream_reset(const nc_stream *stream) {
     nc_run *run = stream->run;
     for (size_t k = 0; k < stream->n_states; k++) {
         const nc_stream_state *s = stream->state + k;
-        if (s->rest == NULL) memset(s->at, 0, s->n * sizeof *s->at);
-        else memcpy(s->at, s->rest, s->n * sizeof *s->at);
+        if (s->rest == NULL) memset(s->at, 0, s->n * sizeof(float));
+        else memcpy(s->at, s->rest, s->n * sizeof(float));
     }
     for (uint32_t k = 0; k < network->n_projections; k++) {
         const nc_projection_scratch *scratch = run->team->projection + k;
@@ -22,8 +22,12 @@ void nc_stream_reset(const nc_stream *stream) {
         memset(run->projection[k].counts, 0, 8 * sizeof(int64_t));
         if (stream->late[k] != NULL) *stream->late[k] = stream->late_at_rest[k];
     }
-    for (uint32_t k = 0; k < network->n_populations; k++)
+    for (uint32_t k = 0; k < network->n_populations; k++) {
+        const uint32_t watches = network->population[k].integer.n_watches;
         memset(stream->population_counts[k], 0, sizeof stream->population_counts[k]);
+        if (watches != 0) memset(run->population[k].overflow, 0, watches * sizeof(int64_t));
+        if (stream->clock[k] != NULL) *stream->clock[k] = 0;
+    }
     for (uint32_t k = 0; k < network->n_sources; k++) {
         const nc_stream_source *s = stream->source + k;
         nc_node *node = run->team->node + k;
@@ -82,6 +86,8 @@ nc_status nc_stream_step(const nc_stream *stream, const nc_stream_input *inputs)
     nc_run_chunk(&worker, 0, 0, 1);
     for (uint32_t k = 0; k < network->n_populations; k++)
         for (int c = 0; c < 3; c++) stream->population_counts[k][c] += run->population[k].counts[c];
+    for (uint32_t k = 0; k < network->n_populations; k++)
+        if (stream->clock[k] != NULL) *stream->clock[k] = (int32_t)((uint32_t)*stream->clock[k] + 1);
     for (uint32_t k = 0; k < network->n_sources; k++)
         remember(stream->source + k, &run->team->node[k].fed);
     for (uint32_t k = 0; k < network->n_projections; k++)
@@ -91,4 +97,8 @@ nc_status nc_stream_step(const nc_stream *stream, const nc_stream_input *inputs)
 
 const int64_t *nc_stream_projection_counts(const nc_stream *stream, uint32_t projection) {
     return stream->run->projection[projection].counts;
+}
+
+const int64_t *nc_stream_overflow(const nc_stream *stream, uint32_t population) {
+    return stream->run->population[population].overflow;
 }

@@ -27,9 +27,9 @@ typedef struct {
 } nc_stream_source;
 
 typedef struct {
-    float *at;
+    void *at;         /* [n] float, or int32_t in integer networks */
     size_t n;
-    const float *rest; /* [n]; NULL: 0 */
+    const void *rest; /* likewise; NULL: 0 */
 } nc_stream_state;
 
 typedef struct {
@@ -41,15 +41,20 @@ typedef struct {
     uint32_t *const *late;        /* [n_projections]: steps until its bias begins, or NULL */
     const uint32_t *late_at_rest; /* [n_projections] */
     int64_t (*population_counts)[3]; /* [n_populations]: emitted, updated by input, changed */
+    int32_t *const *clock;        /* [n_populations]: steps since the reset, or NULL */
 } nc_stream;
 
 /* Back to rest: states, past emissions, counts. To be called once before the first step. */
 void nc_stream_reset(const nc_stream *stream);
-/* One step. NC_OK, or NC_TOO_LARGE where whole numbers are too large for exact sums.
+/* One step. NC_OK; NC_TOO_LARGE where whole numbers are too large for exact sums; NC_PAYLOAD where a
+ * neuron of an integer network emits more than an event holds.
  * Undefined for indices that do not ascend or are too large. */
 nc_status nc_stream_step(const nc_stream *stream, const nc_stream_input *inputs);
 /* Counts of a projection since the reset: (events of -1 and 1, others) x (events, nominal,
  * effective, model synapses). */
 const int64_t *nc_stream_projection_counts(const nc_stream *stream, uint32_t projection);
+/* Integer networks: what passed the chip's widths since the reset, summed over neurons and steps, as
+ * many counts as the population's program watches (integer.n_watches). */
+const int64_t *nc_stream_overflow(const nc_stream *stream, uint32_t population);
 
 #endif

@@ -21,7 +21,7 @@ static uint64_t digest(const nc_stream *stream) {
     for (size_t k = 0; k < stream->n_states; k++) {
         for (size_t i = 0; i < stream->state[k].n; i++) {
             uint32_t bits;
-            memcpy(&bits, stream->state[k].at + i, sizeof bits);
+            memcpy(&bits, (const char *)stream->state[k].at + i * sizeof bits, sizeof bits);
             for (int byte = 0; byte < 4; byte++) {
                 hash ^= bits >> (8 * byte) & 0xFFu;
                 hash *= UINT64_C(1099511628211);
@@ -50,6 +50,12 @@ static const char *one_pass(void) {
         if (memcmp(nc_stream_projection_counts(&network_stream, k), recorded_projection_counts[k],
                    sizeof recorded_projection_counts[k]) != 0)
             return "FAILED: counts of synapses differ\n";
+    for (uint32_t k = 0; k < NETWORK_POPULATIONS; k++) {
+        const uint32_t watches = network_stream.network->population[k].integer.n_watches;
+        if (watches != 0 && memcmp(nc_stream_overflow(&network_stream, k), recorded_overflow[k],
+                                   watches * sizeof(int64_t)) != 0)
+            return "FAILED: counts of overflow differ\n";
+    }
     return NULL;
 }
 

@@ -21,7 +21,12 @@ MODELS = {
 }
 """Kind of price list -> models it has the prices for."""
 
-_OWN = {"int8": "horowitz45-int8", "int16": "horowitz45-int32", "loihi": "horowitz45-int8"}
+_OWN = {
+    "int8": "horowitz45-int8",
+    "int16": "horowitz45-int32",
+    "loihi": "horowitz45-int8",
+    "xylo": "horowitz45-int8",
+}
 """Loihi's weights have up to 9 bits and are summed in more: as int8 with wide sums."""
 
 

@@ -21,6 +21,7 @@ from neurochain.quantize.loihi.rounding import RoundedUnit, Setting, round_unit
 from neurochain.quantize.loihi.scale import (
     candidates,
     error_of,
+    is_exact,
     most_threshold,
     scale_by_weights,
 )
@@ -40,21 +41,35 @@ def calibrate(plan: Plan, bits: int, target: Target, x: Mapping[str, F32]) -> li
     spikes: dict[str, NDArray[Any]] = dict(wanted)
     chosen = []
     for unit in plan.units:
-        if unit.kind is UnitKind.ANY or not plan.into(unit.name):
-            best = scale_by_weights(plan, unit, bits, target, "mse")
+        first = scale_by_weights(plan, unit, bits, target, "mse")
+        if (
+            unit.kind is UnitKind.ANY
+            or not plan.into(unit.name)
+            or _stays(plan, first, spikes, target)
+        ):
+            best = first
         elif unit.kind is UnitKind.READOUT:
-            best = _readout(plan, _tries(plan, unit.name, bits, target), spikes, membranes)
+            best = _readout(plan, _tries(plan, first, bits, target), spikes, membranes)
         else:
-            best = _spiking(plan, _tries(plan, unit.name, bits, target), spikes, wanted, target)
+            best = _spiking(plan, _tries(plan, first, bits, target), spikes, wanted, target)
         chosen.append(best)
         spikes[unit.name] = drive(plan, best, spikes).spikes
     return chosen
 
 
-def _tries(plan: Plan, name: str, bits: int, target: Target) -> list[RoundedUnit]:
+def _stays(
+    plan: Plan, first: RoundedUnit, spikes: Mapping[str, NDArray[Any]], target: Target
+) -> bool:
+    """Whether a unit was trained in these integers: nothing is rounded, nothing overflows.
+
+    A larger scale would cut its membranes more finely than training saw.
+    """
+    return is_exact(plan, first, target) and not drive(plan, first, spikes).overflow.any()
+
+
+def _tries(plan: Plan, first: RoundedUnit, bits: int, target: Target) -> list[RoundedUnit]:
     """The scales that round least, and the one that weights alone would choose first."""
-    unit = plan.unit(name)
-    first = scale_by_weights(plan, unit, bits, target, "mse")
+    unit = first.unit
     found = [
         round_unit(plan, unit, setting, bits, target, clip)
         for setting, clip in candidates(plan, unit, bits, target, "mse")

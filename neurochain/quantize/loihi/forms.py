@@ -100,6 +100,8 @@ def _parameter_uses(population: Population, features: Features) -> list[_Use]:
         uses.append(_Use("per_neuron_decay", "has several decays"))
     if "theta" in params and np.unique(params["theta"]).size > 1:
         uses.append(_Use("per_neuron_threshold", "has several thresholds"))
+    if not features.current:
+        uses.append(_Use("no_current", "has no synaptic current"))
     if features.current:
         uses.append(_Use("synaptic_current", "has a synaptic current"))
     if features.old_current:

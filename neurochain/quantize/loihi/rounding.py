@@ -164,7 +164,7 @@ def _round_bias(bias: F64, target: Target) -> tuple[NDArray[np.int32], int, int]
     most = (1 << (target.number("bias_mantissa_bits") - 1)) - 1
     highest = target.number("bias_exponent_max")
     peak = float(np.abs(bias).max(initial=0.0))
-    exponent = 0
+    exponent = target.number("bias_exponent_min") if "bias_exponent_min" in target.numbers else 0
     while exponent < highest and np.rint(peak / 2**exponent) > most:
         exponent += 1
     mantissa: I64 = np.rint(bias / 2.0**exponent).astype(np.int64)

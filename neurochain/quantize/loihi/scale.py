@@ -1,8 +1,9 @@
 """The scale of a unit from its weights alone: which q rounds least.
 
 q is theta's mantissa over theta, so that thresholds are exact; candidates are those at which a link
-just fills its bits, a power of two (exact for weights that are multiples of one), and, where
-weights may be clipped, somewhat larger ones.
+just fills its bits, a power of two (exact for weights that are multiples of one), the grid on which
+weights lie already (as those trained for a target do), and, where weights may be clipped, somewhat
+larger ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import Operator
 from neurochain.operators import Conv
-from neurochain.quantize.loihi.plan import Plan, Unit, UnitKind
+from neurochain.quantize.loihi.plan import F64, Plan, Unit, UnitKind
 from neurochain.quantize.loihi.rounding import (
     RoundedUnit,
     Setting,
@@ -25,12 +26,14 @@ from neurochain.quantize.loihi.rounding import (
 )
 from neurochain.targets import Target
 
-__all__ = ["METHODS", "candidates", "error_of", "most_threshold", "scale_by_weights"]
+__all__ = ["METHODS", "candidates", "error_of", "is_exact", "most_threshold", "scale_by_weights"]
 
 METHODS = ("peak", "percentile", "mse")
 """peak: no weight is clipped; percentile: the largest 0.1 % may be; mse: whatever rounds least."""
 PERCENTILE = 99.9
 _CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+_FINEST = 16
+"""Bits in which weights may differ and still lie on a grid of their own."""
 _FINE_THRESHOLD = 64
 """A threshold below this many units is coarser than the weights need."""
 
@@ -116,8 +119,24 @@ def _scales(plan: Plan, unit: Unit, bits: int, target: Target, clip: float) -> I
                 found = True
                 yield q
                 yield 2.0 ** floor(log2(q))
+        unit_of = _common_unit(link.weights)
+        for exponent in range(most + 1 if unit_of else 0):
+            step, largest = grid(link.weights, bits, limit)
+            if peak <= largest / step * unit_of * 2.0**most:
+                yield step * 2.0**exponent / unit_of
     if not found and not any(link.weights.any() for link in plan.into(unit.name)):
         yield _FINE_THRESHOLD / unit.theta
+
+
+def _common_unit(weights: F64) -> float:
+    """The largest power of two that all weights are multiples of; 0 where it is far below them."""
+    sizes = np.unique(np.abs(weights[weights != 0]))
+    unit = 2.0 ** floor(log2(sizes[-1]))
+    for _ in range(_FINEST):
+        if (sizes / unit == np.rint(sizes / unit)).all():
+            return unit
+        unit /= 2
+    return 0.0
 
 
 def _setting(unit: Unit, q: float, target: Target) -> Setting | None:
@@ -153,6 +172,17 @@ def error_of(plan: Plan, rounded: RoundedUnit) -> float:
         if rounded.setting.vth < _FINE_THRESHOLD:  # how finely sums can be compared at all
             total += (0.5 / rounded.setting.vth * unit.theta) ** 2
     return total
+
+
+def is_exact(plan: Plan, rounded: RoundedUnit, target: Target) -> bool:
+    """Whether no number of the unit was rounded: weights, bias, threshold, decays."""
+    unit = rounded.unit
+    whole = 1 << target.number("decay_bits")
+    kept = whole - target.number("current_decay_offset") - rounded.du
+    decays = bool((unit.alpha * whole == kept).all())
+    decays = decays and bool((unit.beta * whole == whole - rounded.dv).all())
+    exact = decays and not rounded.setting.lowered and error_of(plan, rounded) == 0
+    return bool(exact)
 
 
 def _targets_of_a_weight(operator: Operator) -> float:

@@ -1,0 +1,10 @@
+"""Lava exporter: a package of stock processes that runs without neurochain."""
+
+from neurochain.exporters.job import Exporter
+from neurochain.exporters.lava.export import check, write
+
+__all__ = ["EXPORTER"]
+
+EXPORTER = Exporter(
+    summary="a package of stock processes for lava-nc 0.10.0", check=check, write=write
+)

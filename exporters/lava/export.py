@@ -1,0 +1,97 @@
+"""What a package of stock processes holds of a network, and the folder that is written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurochain.errors import Finding, Severity, UnsupportedError
+from neurochain.exporters.job import Job
+from neurochain.exporters.lava.layout import Layout, layout_of
+from neurochain.exporters.manifest import Fidelity, NodeNote
+from neurochain.exporters.recorded import drawn_note, recorded_inputs
+from neurochain.exporters.render import renderer
+from neurochain.session import simulate
+from neurochain.simulators.lava import mending
+
+__all__ = ["check", "write"]
+
+FLOAT_NOTE = (
+    "Lava calculates in float64, the network in float32; a spike may differ where a membrane comes "
+    "within float32's rounding of the threshold."
+)
+
+
+def check(job: Job) -> Sequence[NodeNote]:
+    """Rate every node: integers are exact, floats approximate; what stock Lava lacks is refused."""
+    network = job.network
+    refused: dict[str, tuple[str, str]] = {}
+    other: list[Finding] = []
+    names = {p.name for p in network.populations}
+    projections = {f"projection {p.name}": p.name for p in network.projections}
+    try:
+        layout_of(network)
+    except UnsupportedError as error:
+        for finding in error.findings:
+            name = projections.get(finding.where, finding.where)
+            if name in names or name in projections.values():
+                refused[name] = finding.what, finding.fix
+            else:
+                other.append(finding)
+    if other:
+        raise UnsupportedError(*other)
+    whole = network.arithmetic == "loihi"
+    rated = Fidelity.EXACT if whole else Fidelity.APPROXIMATE
+    notes = [NodeNote(name=s.name, kind="source", fidelity=Fidelity.EXACT) for s in network.sources]
+    for name, kind in (
+        *((p.name, p.operator.kind) for p in network.projections),
+        *((p.name, p.program.name) for p in network.populations),
+    ):
+        why, fix = refused.get(name, ("" if whole else FLOAT_NOTE, ""))
+        fidelity = Fidelity.REFUSED if name in refused else rated
+        notes.append(NodeNote(name=name, kind=kind, fidelity=fidelity, reason=why, fix=fix))
+    return notes
+
+
+def write(job: Job, folder: Path) -> Sequence[Finding]:
+    """network.py, recorder.py, run.py, lava_compat.py, weights, and a sample with its spikes."""
+    layout = layout_of(job.network)
+    facts = _facts(job, layout)
+    render = renderer(Path(__file__).parent / "templates")
+    for name in ("network", "recorder", "run"):
+        (folder / f"{name}.py").write_text(render(f"{name}.py.j2", **facts), encoding="utf-8")
+    shutil.copyfile(Path(mending.__file__), folder / "lava_compat.py")
+    np.savez(folder / "weights.npz", **layout.arrays)  # type: ignore[arg-type]
+    inputs = recorded_inputs(job)
+    shaped = {s.name: inputs[s.name].reshape(1, -1, *s.shape) for s in job.network.sources}
+    run = simulate(job.network, shaped, record=tuple(facts["ports"]))
+    expected: dict[str, Any] = {
+        name: run.spikes[name][0].reshape(run.spikes[name].shape[1], -1) for name in facts["ports"]
+    }
+    np.savez(folder / "input.npz", **{name: x[0] for name, x in inputs.items()})
+    np.savez(folder / "expected.npz", **expected)
+    what = "for lava-nc 0.10.0: run.py says how to install it; python run.py compares."
+    return [Finding(what=what, severity=Severity.INFO), *drawn_note(job)]
+
+
+def _facts(job: Job, layout: Layout) -> dict[str, Any]:
+    populations = [p for p in job.network.populations if p.fires]
+    processes = {line.process for line in layout.connections}
+    return {
+        "title": job.name.replace('"', "'").replace("\\", "/"),
+        "dt_s": repr(float(job.network.dt_s)),
+        "tag": layout.tag,
+        "inputs": dict(layout.inputs),
+        "lag": dict(layout.lag),
+        "neurons": layout.neurons,
+        "connections": layout.connections,
+        "imports": layout.imports,
+        "sparse": bool(processes & {"Sparse", "DelaySparse"}),
+        "conv": "Conv" in processes,
+        "signs": any(key == "sign_mode" for c in layout.connections for key, _ in c.arguments),
+        "ports": {p.name: (f"in_{k}", p.n) for k, p in enumerate(populations)},
+    }

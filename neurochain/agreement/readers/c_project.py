@@ -1,0 +1,113 @@
+"""A folder of `export --to c`, built in a copy of it and fed through a pipe. Runs its code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurochain.agreement.readers._folders import exported_as
+from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
+from neurochain.errors import ExecutionError, Finding, InputError, UnsupportedError
+
+__all__ = ["READER"]
+
+BUILD_SECONDS = 600
+_OWN = ("kernel", "runtime", "test", "network.c", "network.h", "Makefile", "build")
+"""Copied with their times, so that what was built already is not built again."""
+
+
+def _open(path: str, reading: Reading) -> Runnable:
+    for tool in ("cc", "make"):
+        if shutil.which(tool) is None:
+            raise UnsupportedError(Finding(where=path, what=f"needs {tool} to be built."))
+    try:
+        facts = json.loads((Path(path) / "network.json").read_text(encoding="utf-8"))
+        inputs = {s["name"]: tuple(s["shape"]) for s in facts["sources"]}
+        for output in facts["outputs"]:
+            np.dtype(output["item"]), int(output["n"]), str(output["node"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = "Export it again."
+        raise InputError(
+            Finding(where=f"{path}/network.json", what=f"cannot be read ({error!r}).", fix=fix)
+        ) from error
+
+    def run(given: Inputs) -> Trace:
+        with tempfile.TemporaryDirectory() as folder:
+            return _trace(_built(Path(path), Path(folder)), facts, given, path)
+
+    return Runnable(name=path, kind="c", inputs=inputs, run=run)
+
+
+def _built(project: Path, folder: Path) -> Path:
+    """The program. Errors: ExecutionError where the project does not build."""
+    for name in _OWN:
+        source = project / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        elif name != "build":
+            shutil.copy2(source, folder / name)
+    done = subprocess.run(
+        ["make", "-j2", "OPT=-O0", "build/pipe"],  # the build takes longer than the run
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        what = f"does not build: {done.stderr.strip()[-500:]}"
+        raise ExecutionError(Finding(where=str(project), what=what))
+    return folder / "build" / "pipe"
+
+
+def _trace(program: Path, facts: dict[str, Any], inputs: Inputs, where: str) -> Trace:
+    sources, outputs = facts["sources"], facts["outputs"]
+    batch, steps = next(iter(inputs.values())).shape[:2]
+    fed = b"".join(_packed(sources, inputs, batch, steps))
+    done = subprocess.run(
+        [program], input=fed, capture_output=True, timeout=BUILD_SECONDS, check=False
+    )
+    fields = [(str(k), o["item"], (int(o["n"]),)) for k, o in enumerate(outputs)]
+    row = np.dtype(fields)
+    if done.returncode or len(done.stdout) != batch * steps * row.itemsize:
+        what = f"ended with {done.returncode} after {len(done.stdout):,} bytes."
+        raise ExecutionError(Finding(where=where, what=what))
+    rows = np.frombuffer(done.stdout, dtype=row).reshape(batch, steps)
+    spikes, states = {}, {}
+    for k, output in enumerate(outputs):
+        values = np.ascontiguousarray(rows[str(k)])
+        if output["signal"] == "spike":
+            spikes[output["node"]] = values
+        else:
+            states[output["node"]] = {"v": values}
+    return Trace(spikes=spikes, states=states)
+
+
+def _packed(sources: Any, inputs: Inputs, batch: int, steps: int) -> Iterator[bytes]:
+    """Samples as runtime/pipe_main.c takes them."""
+    for sample in range(batch):
+        yield struct.pack("=I", steps)
+        for t in range(steps):
+            for source in sources:
+                x = inputs[source["name"]][sample, t]
+                idx = np.flatnonzero(x).astype(np.uint32)
+                yield struct.pack("=II", len(idx), bool(source["values"])) + idx.tobytes()
+                if source["values"]:
+                    yield x[idx].astype(np.float32).tobytes()
+    yield struct.pack("=I", 0)
+
+
+READER = Reader(
+    kind="c",
+    summary="a folder of C, built and run",
+    takes=lambda path: exported_as(path, "c"),
+    open=_open,
+)

@@ -1,0 +1,1 @@
+"""Float network -> integers of Xylo's neuron."""
