@@ -9,7 +9,7 @@ import msgspec
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.accounting.energy.twin import CAVEATS
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, TwinRecord
-from neurochain.reporting.records import RunRecord
+from neurochain.reporting.records import Meta, RunRecord
 
 __all__ = [
     "amount",
@@ -20,6 +20,7 @@ __all__ = [
     "definition_note",
     "energy_lines",
     "estimates",
+    "lowered_for_chip",
     "missing",
     "primary",
     "shared",
@@ -198,7 +199,12 @@ def twin_caveats(record: RunRecord) -> tuple[str, ...]:
     """What to keep in mind beside the twin."""
     if not any(twin.connections for twin in record.twins):
         return ()
-    return (_LOWERED, *CAVEATS) if record.meta.weights == "loihi" else CAVEATS
+    return (_LOWERED, *CAVEATS) if lowered_for_chip(record.meta) else CAVEATS
+
+
+def lowered_for_chip(meta: Meta) -> bool:
+    """Whether a chip's network was run, whose form is not that of the trained one."""
+    return meta.weights in ("loihi", "xylo")
 
 
 def break_even_text(rate: float) -> str:
@@ -234,7 +240,7 @@ def definition_lines(record: RunRecord) -> list[str]:
 
 def definition_note(record: RunRecord) -> str:
     """Other tools are run on the module, not on what a chip gets; "" where that is the same."""
-    if record.meta.weights != "loihi":
+    if not lowered_for_chip(record.meta):
         return ""
     return (
         "Counted on the network as lowered for the chip; these tools run on the PyTorch module, "

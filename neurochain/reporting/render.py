@@ -14,6 +14,7 @@ from neurochain.reporting.energy_text import (
     definition_lines,
     energy_lines,
     estimates,
+    lowered_for_chip,
     primary,
     twin_lines,
 )
@@ -313,7 +314,7 @@ def set_title(meta: Meta, counting: str) -> str:
     """What the counts are of. A chip's network has its pools folded into weights in both sets."""
     if counting == "deployed":
         return "as lowered"
-    return "as trained" if meta.weights != "loihi" else "as lowered for the chip, trained weights"
+    return "as lowered for the chip, trained weights" if lowered_for_chip(meta) else "as trained"
 
 
 def _shares(total: Row, parts: int) -> str:
