@@ -8,6 +8,7 @@ import msgspec
 
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.accounting.energy.twin import CAVEATS
+from neurochain.accounting.prices import CHIPS
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, TwinRecord
 from neurochain.reporting.records import Meta, RunRecord
 
@@ -22,6 +23,7 @@ __all__ = [
     "estimates",
     "lowered_for_chip",
     "missing",
+    "other_chip",
     "primary",
     "shared",
     "technology_caveat",
@@ -133,7 +135,7 @@ def shared(
 ) -> list[EnergyRecord | None]:
     """The primary estimate by a model and list that all runs have, else each run's own.
 
-    The first that is more than arithmetic; a chip's, where all runs are of networks on cores.
+    The first that is more than arithmetic; a chip's, where all runs are of networks on its cores.
     any_list  one model is enough: each run by its own list, as weights of other widths have
     """
     found: list[dict[str, EnergyRecord]] = [
@@ -143,10 +145,30 @@ def shared(
     common = [key for key in reversed(found[0]) if all(key in one for one in found)]
     if len(records) > 1 and not common:
         return [primary(record, counting) for record in records]
-    placed = all(record.deployed.mapped is not None for record in records)
-    ranks = {"chip-profile": 0 if placed else 1, "arithmetic": 2}
-    best = min(common, key=lambda key: ranks.get(found[0][key].model, 1), default=None)
+
+    def rank(key: str) -> int:
+        estimate = found[0][key]
+        if estimate.model == "arithmetic":
+            return 2
+        at_home = all(
+            r.deployed.mapped is not None and not other_chip(r, one[key])
+            for r, one in zip(records, found, strict=True)
+        )
+        return 0 if estimate.model == "chip-profile" and at_home else 1
+
+    best = min(common, key=rank, default=None)
     return [None if best is None else one[best] for one in found]
+
+
+def other_chip(record: RunRecord, e: EnergyRecord) -> str:
+    """What to say where a network lies on another chip than that of the prices; "" elsewhere."""
+    mapped, chip = record.deployed.mapped, CHIPS.get(e.profile_id, "")
+    if mapped is None or not chip or mapped.target == chip:
+        return ""
+    return (
+        f"{e.profile_id} has the prices of {chip}; the network lies on the cores of "
+        f"{mapped.target}, which takes something else"
+    )
 
 
 def verdict(record: RunRecord, counting: str) -> str:
@@ -175,6 +197,8 @@ def energy_lines(record: RunRecord, counting: str) -> list[str]:
         if e.unpriced:
             counted = ", ".join(f"{name} {n:,}" for name, n in e.unpriced.items())
             lines.append(f"  not priced: {counted}")
+        if foreign := other_chip(record, e):
+            lines.append(f"  caveat: {foreign}")
         lines.append(f"  missing: {', '.join(missing(e, short=True))}")
         lines += [f"  note: {note}" for note in e.notes]
     caveat = technology_caveat(record, counting)

@@ -20,6 +20,7 @@ from neurochain.reporting import (
 from neurochain.reporting.compare import compare
 from neurochain.reporting.energy import with_energy
 from neurochain.reporting.energy_text import primary, shared
+from neurochain.reporting.findings import findings
 from neurochain.reporting.pareto import pareto, render_pareto
 from neurochain.reporting.rows import rows, totals
 from neurochain.reporting.values import figures
@@ -133,3 +134,23 @@ def test_runs_of_other_inputs_are_said(busy: RunRecord) -> None:
         for text in (render_pareto(points), render_html_several(points, "model")):
             assert ("2 different inputs" in text) == said
             assert "nergy: memory-aware My-Chip, an estimate" in text
+
+
+def test_prices_of_another_chip_are_said(placed: Any) -> None:
+    """Nothing is published of Loihi 2: on its cores, Loihi 1's prices are no headline."""
+    record: RunRecord = placed[2]
+    assert not any("has the prices of" in text for text in findings(record))
+    moved = msgspec.structs.replace(
+        record,
+        deployed=msgspec.structs.replace(
+            record.deployed,
+            mapped=msgspec.structs.replace(record.deployed.mapped, target="loihi2"),
+        ),
+    )
+    assert _shown(moved) == "memory-aware horowitz45-fp32"
+    said = "loihi1-davies2018 has the prices of loihi1; the network lies on the cores of loihi2"
+    assert any(text.startswith(said) for text in findings(moved))
+    assert said in " ".join(render_text(moved).split())
+    assert said in render_html(moved)
+    own = [msgspec.structs.replace(find_prices("loihi1-davies2018"), id="mine")]
+    assert _shown(with_energy(moved, own)) == "chip-profile mine"

@@ -1,6 +1,6 @@
 """Price lists: what an operation costs, each number with its source."""
 
-from neurochain.accounting.prices.load import REFUSED, SHIPPED, find_prices, read_prices
+from neurochain.accounting.prices.load import CHIPS, REFUSED, SHIPPED, find_prices, read_prices
 from neurochain.accounting.prices.records import (
     QUANTITIES,
     Barrier,
@@ -12,6 +12,7 @@ from neurochain.accounting.prices.records import (
 )
 
 __all__ = [
+    "CHIPS",
     "QUANTITIES",
     "REFUSED",
     "SHIPPED",

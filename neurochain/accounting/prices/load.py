@@ -18,7 +18,7 @@ from neurochain.accounting.prices.records import (
 )
 from neurochain.errors import Finding, InputError, UnsupportedError
 
-__all__ = ["REFUSED", "SHIPPED", "find_prices", "read_prices"]
+__all__ = ["CHIPS", "REFUSED", "SHIPPED", "find_prices", "read_prices"]
 
 SHIPPED = (
     "horowitz45-fp32",
@@ -37,6 +37,9 @@ _LOIHI2 = (
 )
 REFUSED = {"loihi2": _LOIHI2, "loihi-2": _LOIHI2}
 """Beginnings of names that are refused, with the reason."""
+
+CHIPS = {"loihi1-davies2018": "loihi1", "loihi1-sanafe2025": "loihi1"}
+"""The target that a shipped list holds the prices of."""
 
 _MAX_BYTES = 1 << 20
 
