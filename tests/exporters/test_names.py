@@ -12,6 +12,7 @@ from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.c.image import c_string
 from neurochain.exporters.job import Job
 from neurochain.exporters.run import export
+from neurochain.exporters.sanafe.layout import safe_names
 from neurochain.network import Network, Population, Projection, Source
 from neurochain.operators import Dense
 from neurochain.program import PortKind
@@ -115,3 +116,11 @@ def test_a_script_saves_what_is_called_file(tmp_path):
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "x.npz")], check=True)
     with np.load(tmp_path / "x.npz") as held:
         assert held["file"].tolist() == [0, 1, 2]
+
+
+def test_no_layer_is_called_like_a_group_of_sana_fe():
+    """SANA-FE refuses two groups of one name; inputs and starts have one on every tile."""
+    names = ("input", "input_tile0", "z", "start_z", "input.tile0", "_start_z")
+    safe = list(safe_names(names).values())
+    groups = [*safe, *(f"{n}_tile0" for n in safe), *(f"start_{n}_tile0" for n in safe)]
+    assert len(set(groups)) == len(groups)
