@@ -18,11 +18,17 @@ _AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2  # linux/fs.h
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Errors: InputError where something is at `path` already, unless `force`."""
+    """Errors: InputError where something is at `path` already, unless `force`.
+
+    With `force` too where it is a folder of other things: it would be deleted with all it holds.
+    """
     if os.path.lexists(path) and not force:
         raise InputError(
             Finding(where=str(path), what="exists.", fix="Choose another name, or give --force.")
         )
+    if path.is_dir() and not (path / "manifest.json").is_file() and any(path.iterdir()):
+        what = "holds something, and no manifest.json of an export: it is not replaced."
+        raise InputError(Finding(where=str(path), what=what, fix="Choose another name."))
 
 
 @contextmanager

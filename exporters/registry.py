@@ -50,13 +50,14 @@ def find_exporter(name: str) -> Exporter:
         built_in: Exporter = getattr(import_module(module), attribute)
         return built_in
     if not plugged:
-        near = get_close_matches(name, exporter_names(), n=1)
+        known = sorted({"nir", *exporter_names()})  # which is a file, and has a way of its own
+        near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise InputError(
             Finding(
                 where=f"format {name}",
                 what="is unknown.",
-                fix=f"{hint}There are: {', '.join(exporter_names())}.",
+                fix=f"{hint}There are: {', '.join(known)}.",
             )
         )
     if len(plugged) > 1 or name in BUILT_IN:

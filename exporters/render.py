@@ -7,7 +7,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-__all__ = ["renderer"]
+__all__ = ["plain", "renderer"]
+
+_INSTEAD = str.maketrans({'"': "'", "\\": "/", "*": "+", "?": "_"})
+
+
+def plain(text: str) -> str:
+    """A name for a comment or docstring: one line in which neither Python's nor C's can end."""
+    return "".join(c if c.isprintable() else "_" for c in text).translate(_INSTEAD)
 
 
 def renderer(folder: Path) -> Callable[..., str]:
@@ -20,6 +27,7 @@ def renderer(folder: Path) -> Callable[..., str]:
         keep_trailing_newline=True,
         autoescape=False,  # source code, not HTML
     )
+    environment.filters["plain"] = plain
 
     def render(template: str, **values: object) -> str:
         return environment.get_template(template).render(**values)

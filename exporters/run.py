@@ -16,6 +16,7 @@ __all__ = ["MANIFEST", "export"]
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
+LONGEST_NAME = 1000
 
 
 def export(
@@ -28,6 +29,9 @@ def export(
     """
     exporter = exporter or find_exporter(form)
     refuse_existing(folder, force=force)  # before minutes of work
+    unfit = _unfit_names(job)
+    if unfit:
+        raise UnsupportedError(*unfit)
     notes = tuple(exporter.check(job))
     refused = [note.finding for note in notes if note.fidelity is Fidelity.REFUSED]
     if refused:
@@ -47,16 +51,32 @@ def export(
     return manifest
 
 
-def _missing(job: Job, notes: tuple[NodeNote, ...]) -> list[Finding]:
-    """A warning for every node of which the exporter says nothing."""
-    network, rated = job.network, {note.name for note in notes}
+def _names(job: Job) -> list[str]:
+    network = job.network
     names = [source.name for source in network.sources]
     names += [projection.name for projection in network.projections]
-    names += [population.name for population in network.populations]
+    return names + [population.name for population in network.populations]
+
+
+def _unfit_names(job: Job) -> list[Finding]:
+    """In programs and archives a line break or a NUL would be more than a name."""
+    what = (
+        f"a name that is not printable, or longer than {LONGEST_NAME} characters, is not written."
+    )
+    return [
+        Finding(where=ascii(name[:100]), what=what, fix="Rename the layer.")
+        for name in _names(job)
+        if not name.isprintable() or len(name) > LONGEST_NAME
+    ]
+
+
+def _missing(job: Job, notes: tuple[NodeNote, ...]) -> list[Finding]:
+    """A warning for every node of which the exporter says nothing."""
+    rated = {note.name for note in notes}
     what = "the exporter does not say how exactly it writes this."
     return [
         Finding(where=name, what=what, severity=Severity.WARNING)
-        for name in names
+        for name in _names(job)
         if name not in rated
     ]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from neurochain.errors import Finding, Severity
+from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.brian2.script import FUNCTIONS, arrived_early, script_facts
 from neurochain.exporters.job import Job, integer_refusal
 from neurochain.exporters.lattice import emission_lattices, exact_sums
@@ -75,8 +74,8 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     facts, arrays = script_facts(job)
     text = renderer(Path(__file__).parent / "templates")("run.py.j2", **facts)
     (folder / "run.py").write_text(text, encoding="utf-8")
-    np.savez(folder / "weights.npz", **arrays)  # type: ignore[arg-type]
+    write_npz(folder / "weights.npz", arrays)
     inputs = {name: x[0] for name, x in recorded_inputs(job).items()}
-    np.savez(folder / "input.npz", **inputs)
+    write_npz(folder / "input.npz", inputs)
     what = "for Brian2 2.x: pip install brian2, then python run.py."
     return [Finding(what=what, severity=Severity.INFO), *drawn_note(job)]

@@ -90,7 +90,7 @@ def script_facts(job: Job) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         if projection.operator.weight is not None:
             arrays[f"{projection.name}.w"] = w
     facts = {
-        "title": job.name.replace('"', "'").replace("\\", "/"),
+        "title": job.name,
         "dt_s": repr(float(network.dt_s)),
         "sources": sources,
         "populations": populations,

@@ -18,7 +18,7 @@ import numpy as np
 from neurochain.errors import InternalError
 from neurochain.simulators.event.kernel import Memory
 
-__all__ = ["Image", "Region", "float_text"]
+__all__ = ["Image", "Region", "c_string", "float_text"]
 
 _VALUES_A_LINE = 12
 _ALIGNMENT = 16
@@ -195,6 +195,12 @@ def _number(ctype: str, value: Any) -> str:
     if ctype == "int64_t" and value == -(2**63):
         return "INT64_MIN"
     return _LITERAL.get(ctype, "{}").format(int(value))
+
+
+def c_string(text: str) -> str:
+    """A string literal of its UTF-8 bytes; in octal what could end it, or begin a trigraph."""
+    plain = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
+    return f'"{"".join(plain)}"'
 
 
 def float_text(value: float) -> str:

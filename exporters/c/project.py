@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.exporters.c.image import Image, float_text
+from neurochain.exporters.c.image import Image, c_string, float_text
 from neurochain.exporters.c.source import render
 from neurochain.exporters.c.stream import outputs_of, stream_run
 from neurochain.exporters.job import Job
@@ -41,7 +41,7 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
     image = Image("network", run.packed.memory, run.memory)
     network, state = image.root(run.packed.struct), image.root(run.struct)
     facts: dict[str, Any] = {
-        "title": job.name.replace("*/", ""),
+        "title": job.name,
         "dt_s": job.network.dt_s,
         "sources": _sources(run, inputs),
         "outputs": _outputs(run, image),
@@ -125,7 +125,7 @@ def _outputs(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
         n = run.network.populations[k].n
         found.append(
             {
-                "name": name.replace("\\", "\\\\").replace('"', '\\"'),
+                "name": c_string(name),
                 "node": name,
                 "signal": signal,
                 "what": "membrane" if signal == "membrane" else "spikes" if binary else "values",

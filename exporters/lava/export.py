@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurochain.errors import Finding, Severity, UnsupportedError
+from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.job import Job
 from neurochain.exporters.lava.layout import Layout, layout_of
 from neurochain.exporters.manifest import Fidelity, NodeNote
@@ -65,15 +64,15 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     for name in ("network", "recorder", "run"):
         (folder / f"{name}.py").write_text(render(f"{name}.py.j2", **facts), encoding="utf-8")
     shutil.copyfile(Path(mending.__file__), folder / "lava_compat.py")
-    np.savez(folder / "weights.npz", **layout.arrays)  # type: ignore[arg-type]
+    write_npz(folder / "weights.npz", layout.arrays)
     inputs = recorded_inputs(job)
     shaped = {s.name: inputs[s.name].reshape(1, -1, *s.shape) for s in job.network.sources}
     run = simulate(job.network, shaped, record=tuple(facts["ports"]))
     expected: dict[str, Any] = {
         name: run.spikes[name][0].reshape(run.spikes[name].shape[1], -1) for name in facts["ports"]
     }
-    np.savez(folder / "input.npz", **{name: x[0] for name, x in inputs.items()})
-    np.savez(folder / "expected.npz", **expected)
+    write_npz(folder / "input.npz", {name: x[0] for name, x in inputs.items()})
+    write_npz(folder / "expected.npz", expected)
     what = "for lava-nc 0.10.0: run.py says how to install it; python run.py compares."
     return [Finding(what=what, severity=Severity.INFO), *drawn_note(job)]
 
@@ -82,7 +81,7 @@ def _facts(job: Job, layout: Layout) -> dict[str, Any]:
     populations = [p for p in job.network.populations if p.fires]
     processes = {line.process for line in layout.connections}
     return {
-        "title": job.name.replace('"', "'").replace("\\", "/"),
+        "title": job.name,
         "dt_s": repr(float(job.network.dt_s)),
         "tag": layout.tag,
         "inputs": dict(layout.inputs),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochain.errors import Finding, Severity
+from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.netx.chain import Layer, is_spatial, layer_of
@@ -102,7 +103,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     (folder / "run.py").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(mending.__file__), folder / "lava_compat.py")
     inputs = {name: x[0].astype(np.int32) for name, x in recorded_inputs(job).items()}
-    np.savez(folder / "input.npz", **inputs)
+    write_npz(folder / "input.npz", inputs)
     what = (
         f"netx.hdf5.Network(net_config='network.net', {facts['said']}); run.py does it, with "
         "lava-dl 0.6.0 and lava-nc 0.10.0."
@@ -119,7 +120,7 @@ def _facts(job: Job, layers: Sequence[Layer], reset: Reset) -> dict[str, object]
         "reset_offset": reset.offset,
     }
     return {
-        "title": job.name.replace('"', "'").replace("\\", "/"),
+        "title": job.name,
         "dt_s": network.dt_s,
         "arguments": arguments,
         "said": ", ".join(f"{name}={value}" for name, value in arguments.items()),

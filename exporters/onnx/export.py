@@ -7,9 +7,8 @@ from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 
-import numpy as np
-
 from neurochain.errors import Finding, InputError, Severity
+from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.job import Job
 from neurochain.exporters.lattice import Lattice, emission_lattices, exact_sums, sum_bound
 from neurochain.exporters.manifest import Fidelity, NodeNote
@@ -111,7 +110,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
         for node, entries in rest_state(network, 1).items()
         for state, value in entries.items()
     }
-    np.savez(folder / "rest.npz", **rest)  # type: ignore[arg-type]
+    write_npz(folder / "rest.npz", rest)
     made = f"onnx {onnx.__version__}, opset {OPSET}; nothing but standard operators."
     found = [Finding(what=made, severity=Severity.INFO)]
     if not network.sources:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, Severity
+from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.job import Job
 from neurochain.exporters.lattice import emission_lattices, exact_sums, sum_bound
 from neurochain.exporters.manifest import Fidelity, NodeNote
@@ -110,7 +111,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
         for name in ("tau_m", "theta", "v_reset"):
             arrays[f"c{k}.{name}"] = np.broadcast_to(getattr(cell, name), (population.n,))
     facts = {
-        "title": job.name.replace('"', "'").replace("\\", "/"),
+        "title": job.name,
         "dt_s": network.dt_s,
         "sources": [(s.name, prod(s.shape)) for s in network.sources],
         "cells": [
@@ -123,8 +124,8 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
     }
     text = renderer(Path(__file__).parent / "templates")("run.py.j2", **facts)
     (folder / "run.py").write_text(text, encoding="utf-8")
-    np.savez(folder / "network.npz", **arrays)  # type: ignore[arg-type]
-    np.savez(folder / "input.npz", **inputs)
+    write_npz(folder / "network.npz", arrays)
+    write_npz(folder / "input.npz", inputs)
     what = "for PyNN 0.13 with NEST: pip install pynn nest-simulator, then python run.py."
     return [Finding(what=what, severity=Severity.INFO), *drawn_note(job)]
 

@@ -156,8 +156,9 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
             stream.writelines(f"{line}\n" for line in text)
     (folder / "facts.json").write_text(json.dumps(_facts(groups, steps)) + "\n", encoding="utf-8")
     script = renderer(Path(__file__).parent / "templates")
-    title = job.name.replace('"', "'").replace("\\", "/")
-    (folder / "run.py").write_text(script("run.py.j2", title=title, steps=steps), encoding="utf-8")
+    (folder / "run.py").write_text(
+        script("run.py.j2", title=job.name, steps=steps), encoding="utf-8"
+    )
     return [*_findings(placement, groups), *drawn_note(job)]
 
 

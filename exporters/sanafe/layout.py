@@ -7,6 +7,7 @@ cost nothing. Inputs that are placed lie on the cores that the mapper chose.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +69,16 @@ def layout_of(placement: Placement) -> Layout:
 
 
 def safe_names(names: tuple[str, ...]) -> dict[str, str]:
-    """Names without dots and blanks, which are punctuation in SANA-FE's files; no two the same."""
+    """Names without dots and blanks, which are punctuation in SANA-FE's files; no two the same.
+
+    Nor the same as NAME_tileN and start_NAME_tileN, which groups beside the layers are called.
+    """
     found: dict[str, str] = {}
     for name in names:
         plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-        while plain in found.values():
+        if plain.startswith("start_"):
+            plain = f"_{plain}"
+        while plain in found.values() or re.search(r"_tile\d+$", plain):
             plain += "_"
         found[name] = plain
     return found

@@ -30,6 +30,7 @@ from neurochain.errors import Finding, InputError, InternalError, Severity
 from neurochain.files import atomic_path, let_go
 from neurochain.graph import Graph
 from neurochain.mapping import Placement
+from neurochain.mapping.soundness import placement_fault
 from neurochain.network import Network
 from neurochain.operators.checks import slices
 
@@ -110,19 +111,21 @@ def load_artifact(path: str | os.PathLike[str]) -> Artifact:
         raise InputError(f"{file}: the manifest is damaged ({error!r}). Compile again.") from error
     if not isinstance(network, Network) or not isinstance(graph, Graph | None):
         raise InputError(f"{file}: the manifest holds no network. Compile the model again.")
-    if placement is not None and not _places(placement, network):
-        raise InputError(f"{file}: the placement is of another network. Compile the model again.")
+    fault = "" if placement is None else _placement_fault(placement, network)
+    if fault:
+        raise InputError(f"{file}: the placement is damaged: {fault}. Compile the model again.")
     if not all(isinstance(value, dict) for value in extra.values()):
         raise InputError(f"{file}: the manifest is damaged. Compile the model again.")
     return Artifact(network=network, graph=graph, findings=findings, placement=placement, **extra)
 
 
-def _places(placement: Any, network: Network) -> bool:
-    """Whether every population has as many places as neurons."""
-    return isinstance(placement, Placement) and all(
-        p.name in placement.core_of and placement.core_of[p.name].shape == (p.n,)
-        for p in network.populations
-    )
+def _placement_fault(placement: Any, network: Network) -> str:
+    if not isinstance(placement, Placement):
+        return "it is none"
+    try:
+        return placement_fault(placement, network)
+    except (*_DAMAGE, IndexError) as error:
+        return repr(error)
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -37,7 +37,7 @@ gives the same bytes.
 | 3 | bad input: malformed, unsafe, or a fact such as dt is missing |
 | 4 | a construct that is not supported; every finding names the layer and a way out |
 | 5 | does not fit the target |
-| 70 | a bug in neurochain: please report it, with `NEUROCHAIN_DEBUG=1` set |
+| 70 | a program that was run failed; else a bug: please report it, with `NEUROCHAIN_DEBUG=1` set |
 | 130 | interrupted |
 """
 

@@ -33,8 +33,9 @@ def neuron_finding(
 def _change(feeds: Sequence[Link], found: BlockedError, limits: Limits) -> str:
     fan_in = sum(int(link.synapses.fan_in[found.neuron]) for link in feeds)
     if found.limit == "input_axons":
+        most = _most_synapses(feeds, limits, limits.core.get("memory_bits"))
         return (
-            f"It would fit with {found.most:,} inputs a neuron, {found.used - found.most:,} fewer: "
+            f"It would fit with {most:,} inputs a neuron, {found.used - most:,} fewer: "
             "prune its weights, pool in front of it, or split the layer in two and add a layer."
         )
     if found.limit == "memory_bits":
@@ -51,20 +52,29 @@ def _less_memory(feeds: Sequence[Link], found: BlockedError, limits: Limits, fan
     """Narrower weights where they suffice, else the largest fan-in that fits."""
     packing = limits.packing
     free = found.most - limits.bits_per_neuron
+    enough = fan_in <= limits.core.get("input_axons", fan_in)
     for bits in sorted(packing.weight_bits, reverse=True):
         needed = sum(
             int(link.synapses.fan_in[found.neuron])
             * int(packing.list_bits(1, min(bits, link.format.weight_bits) + link.format.delay_bits))
             for link in feeds
         )
-        if needed <= free and any(bits < link.format.weight_bits for link in feeds):
+        if enough and needed <= free and any(bits < link.format.weight_bits for link in feeds):
             return f"It would fit with weights of {bits} bits (--weight-bits {bits})."
-    one = max(int(packing.list_bits(1, link.dense_width)) for link in feeds)
-    most = max(free // one, 0)
+    most = _most_synapses(feeds, limits, found.most)
     return (
         f"It would fit with {most:,} synapses a neuron, {fan_in - most:,} fewer: prune its weights "
         "or pool in front of it."
     )
+
+
+def _most_synapses(feeds: Sequence[Link], limits: Limits, memory_bits: int | None) -> int:
+    """The largest fan-in of a neuron alone on a core: a list, and an input axon, a synapse."""
+    bounds = [most for name, most in limits.core.items() if name == "input_axons"]
+    if memory_bits is not None and feeds:
+        one = max(int(limits.packing.list_bits(1, link.dense_width)) for link in feeds)
+        bounds.append(max((memory_bits - limits.bits_per_neuron) // one, 0))
+    return min(bounds)
 
 
 def rounds_finding(core_of: Mapping[str, I64], used: Mapping[str, I64], limits: Limits) -> Finding:

@@ -11,7 +11,16 @@ from typing import Annotated
 import msgspec
 
 from neurochain.errors import Finding, InputError
-from neurochain.targets.target import CONSTRUCTS, NUMBERS, Construct, Number, Status, Target
+from neurochain.targets.target import (
+    AT_LEAST_ONE,
+    CONSTRUCTS,
+    LARGEST,
+    NUMBERS,
+    Construct,
+    Number,
+    Status,
+    Target,
+)
 
 __all__ = ["NEEDED", "load_target", "target_names"]
 
@@ -150,8 +159,10 @@ def _faults(given: _File) -> list[str]:
         values = [number.value] if isinstance(number.value, int) else number.value
         if key not in NUMBERS:
             faults.append(f"number {key!r} is unknown; known are {', '.join(NUMBERS)}.")
-        if not values or min(values) < 0:
-            faults.append(f"number {key!r} is {number.value}; wanted are whole numbers from 0 on.")
+        least = 1 if key in AT_LEAST_ONE else 0
+        if not values or min(values) < least or max(values) > LARGEST:
+            wanted = f"wanted are whole numbers from {least} to {LARGEST}"
+            faults.append(f"number {key!r} is {number.value}; {wanted}.")
     missing = set(NEEDED.get(given.arithmetic, ())) - set(given.numbers)
     faults += [f"number {key!r} is missing." for key in sorted(missing)]
     faults += [

@@ -95,6 +95,18 @@ def test_force_replaces_folders_only(tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_force_replaces_exports_only(tmp_path):
+    """A wrong -o must not delete a folder of somebody's work."""
+    out = tmp_path / "out"
+    out.mkdir()
+    export(JOB, "test", out, exporter=_writes("x"), force=True)  # empty
+    (out / "manifest.json").unlink()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"manifest\.json.*not replaced"):
+        export(JOB, "test", out, exporter=_writes("x"), force=True)
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
 def test_a_failure_leaves_what_was_there(tmp_path):
     export(JOB, "test", tmp_path / "out", exporter=_writes("one"))
 
@@ -184,6 +196,8 @@ def test_a_node_that_is_not_rated_is_a_warning(tmp_path):
 def test_unknown_formats_are_refused():
     with pytest.raises(InputError, match=r"Did you mean onnx\?"):
         find_exporter("onx")
+    with pytest.raises(InputError, match=r"There are: .*netx, nir, onnx"):  # a file, not a folder
+        find_exporter("nope")
 
 
 def test_built_in_formats():

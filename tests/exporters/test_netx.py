@@ -173,6 +173,15 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
+def test_the_script_finds_what_lies_beside_it(tmp_path):
+    """Also where Python leaves the script's folder out of its path (-P, PYTHONSAFEPATH)."""
+    export(Job(network=_chain(), name="chain"), "netx", tmp_path / "out")
+    probe = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='loaded')"
+    command = [sys.executable, "-P", "-c", probe, str(tmp_path / "out" / "run.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def _with(network, *projections, **changes):
     return replace(network, projections=(*network.projections, *projections), **changes)
 

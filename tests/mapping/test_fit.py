@@ -41,6 +41,17 @@ def test_too_much_memory_for_a_neuron():
     map_network(chain([(299,), (2,)], [dense(299, 2)]), chip)
 
 
+def test_the_change_meets_every_limit():
+    """Less of what binds first would still be refused by another limit."""
+    said = refusal(chain([(20_000,), (1,)], [dense(20_000, 1)]), load_target("loihi1"))
+    assert "needs 1,280,000 memory_bits" in said
+    assert "It would fit with 4,096 synapses a neuron, 15,904 fewer" in said
+    chip = target(memory_bits_per_core=12 * 20, memory_word_bits=12, input_axons_per_core=15)
+    said = refusal(chain([(20,), (2,)], [dense(20, 2)]), chip)
+    assert "It would fit with 10 " in said  # 2 bits a weight would leave 20 axons
+    map_network(chain([(10,), (2,)], [dense(10, 2)]), chip)
+
+
 def test_narrower_weights_where_they_suffice():
     """With 10 bits of block, 8 bits take two words of 12, and 2 bits take one."""
     chip = target(memory_bits_per_core=12 * 20, memory_word_bits=12)

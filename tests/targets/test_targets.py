@@ -1,5 +1,7 @@
 """Targets: every number has a source, every construct an answer, or the file is refused."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -83,6 +85,26 @@ def test_damaged_targets_are_refused(repository, own, old, new, said):
     assert old in text
     with pytest.raises(InputError, match=said):
         load_target(own(text.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("neurons_per_core", "0"),
+        ("cores_per_chip", "0"),
+        ("cores_per_tile", "0"),
+        ("memory_word_bits", "0"),
+        ("synapses_per_block", "0"),
+        ("weight_bits", "[0, 8]"),
+        ("memory_bits_per_core", "99999999999999999999"),
+    ],
+)
+def test_absurd_numbers_are_refused(repository, own, key, value):
+    text = re.sub(
+        rf"(\[numbers\.{key}\]\nvalue = ).*", rf"\g<1>{value}", text_of(repository, "loihi1")
+    )
+    with pytest.raises(InputError, match=f"number '{key}' is .*; wanted are whole numbers from"):
+        load_target(own(text))
 
 
 def test_a_refusal_has_to_say_what_to_do(repository, own):

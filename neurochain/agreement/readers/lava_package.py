@@ -11,6 +11,7 @@ import numpy as np
 from neurochain.agreement.readers._folders import constants, exported_as, run_script
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
+from neurochain.exporters.arrays import write_npz
 
 __all__ = ["READER"]
 
@@ -45,7 +46,7 @@ def _trace(folder: Path, inputs: Inputs) -> Trace:
     batch = next(iter(inputs.values())).shape[0]
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "input.npz", Path(place) / "output.npz"
-        np.savez(given, **inputs)  # type: ignore[arg-type]
+        write_npz(given, inputs)
         seconds = SAMPLE_SECONDS * batch
         run_script(folder, sys.executable, [str(given), str(found)], seconds)
         with np.load(found, allow_pickle=False) as held:

@@ -13,6 +13,7 @@ import numpy as np
 from neurochain.agreement.readers._folders import constants, exported_as, run_script
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
+from neurochain.exporters.arrays import write_npz
 
 __all__ = ["PYTHON", "READER"]
 
@@ -56,7 +57,7 @@ def _sample(
     padded = np.concatenate([x, np.zeros((max(late.values(), default=0), *x.shape[1:]), x.dtype)])
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "input.npz", Path(place) / "output.npz"
-        np.savez(given, **{source: padded})  # type: ignore[arg-type]
+        write_npz(given, {source: padded})
         run_script(folder, python, [str(given), str(found)], SAMPLE_SECONDS)
         with np.load(found, allow_pickle=False) as held:
             return {name: held[name][late.get(name, 0) :][: len(x)] for name in held}
