@@ -54,14 +54,14 @@ def check(path: str) -> dict[str, Any]:
     before = status()["VmRSS"]
     sys.addaudithook(hook)
     out, err = io.StringIO(), io.StringIO()
-    start = time.perf_counter()
+    start = time.process_time()  # not what other programs take
     code: Any = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = main(["check", path])
         except SystemExit as end:
             code = end.code
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     watching = False
     return {
         "path": path, "code": code, "text": out.getvalue() + err.getvalue(), "events": events,
