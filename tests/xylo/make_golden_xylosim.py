@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from draw import Spec, draw
+from xylo_draw import Spec, draw
 from xylosim_runs import TRACES, run_xylosim
 
 SEEDS = range(1000, 1012)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from draw import Spec, draw
-from equal import differing, first_ordered, ours
+from xylo_draw import Spec, draw
+from xylo_equal import differing, first_ordered, ours
 
 GOLDEN = Path(__file__).resolve().parent.parent / "data" / "xylo" / "xylosim.npz"
 TRACES = ("spikes", "i", "v", "out_spikes", "out_i", "out_v")

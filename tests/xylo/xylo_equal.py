@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from draw import network_of
+from xylo_draw import network_of
 
 from neurochain.simulators import Record, run
 
