@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
+from neurochain.reporting.record import Record
 
 __all__ = [
     "Bounds",
@@ -19,11 +19,7 @@ __all__ = [
 ]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, and a field of another version is an error instead of being lost."""
-
-
-class Bounds(_Record, frozen=True, kw_only=True):
+class Bounds(Record, frozen=True, kw_only=True):
     """Joules. high_j is null where a price has no upper bound."""
 
     low_j: float
@@ -31,7 +27,7 @@ class Bounds(_Record, frozen=True, kw_only=True):
     high_j: float | None
 
 
-class SourceRecord(_Record, frozen=True, kw_only=True):
+class SourceRecord(Record, frozen=True, kw_only=True):
     """A publication that a number is from."""
 
     id: str
@@ -41,7 +37,7 @@ class SourceRecord(_Record, frozen=True, kw_only=True):
     bibtex: str
 
 
-class PriceRecord(_Record, frozen=True, kw_only=True):
+class PriceRecord(Record, frozen=True, kw_only=True):
     """One number of a price list, as it was used."""
 
     quantity: str
@@ -56,7 +52,7 @@ class PriceRecord(_Record, frozen=True, kw_only=True):
     caveat: str
 
 
-class TermRecord(_Record, frozen=True, kw_only=True):
+class TermRecord(Record, frozen=True, kw_only=True):
     """One term over all layers and populations; `count` operations, or bytes of memory traffic."""
 
     name: str
@@ -66,7 +62,7 @@ class TermRecord(_Record, frozen=True, kw_only=True):
     high_j: float | None
 
 
-class RowEnergy(_Record, frozen=True, kw_only=True):
+class RowEnergy(Record, frozen=True, kw_only=True):
     """Energy of one layer or population, or of the chip; `terms`: nominal joules of each term."""
 
     part: Literal["layer", "population", "chip"]
@@ -77,7 +73,7 @@ class RowEnergy(_Record, frozen=True, kw_only=True):
     terms: dict[str, float]
 
 
-class LatencyRecord(_Record, frozen=True, kw_only=True):
+class LatencyRecord(Record, frozen=True, kw_only=True):
     """Seconds of one step of one sample. `serial_s`: one core does all; `floor_s`: all cores do.
 
     Of a placed network an average step takes `busiest_s` (the core with the most work), `route_s`
@@ -94,7 +90,7 @@ class LatencyRecord(_Record, frozen=True, kw_only=True):
     route_s: float | None = None
 
 
-class EnergyRecord(_Record, frozen=True, kw_only=True):
+class EnergyRecord(Record, frozen=True, kw_only=True):
     """An estimate: exact counts times the prices of one list.
 
     model     arithmetic, memory-aware, lemaire or chip-profile
@@ -128,7 +124,7 @@ class EnergyRecord(_Record, frozen=True, kw_only=True):
     estimate: Literal[True] = True
 
 
-class TwinRecord(_Record, frozen=True, kw_only=True):
+class TwinRecord(Record, frozen=True, kw_only=True):
     """The same topology as a conventional network, dense, in one pass; arithmetic only, a sample.
 
     connections         multiply-accumulates of one pass
@@ -147,7 +143,7 @@ class TwinRecord(_Record, frozen=True, kw_only=True):
     break_even_rate: float | None
 
 
-class DefinitionRecord(_Record, frozen=True, kw_only=True):
+class DefinitionRecord(Record, frozen=True, kw_only=True):
     """Operations a sample, over all steps, as a tool or paper defines them."""
 
     tool: str

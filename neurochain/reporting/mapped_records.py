@@ -8,6 +8,7 @@ import msgspec
 
 from neurochain.accounting.mapped import CORE_COUNTS, NODE_COUNTS, MappedSums
 from neurochain.errors import InternalError
+from neurochain.reporting.record import Record
 
 __all__ = [
     "CoreRecord",
@@ -21,11 +22,7 @@ __all__ = [
 ]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, and a field of another version is an error instead of being lost."""
-
-
-class NodeStep(_Record, frozen=True, kw_only=True):
+class NodeStep(Record, frozen=True, kw_only=True):
     """Counts of one node at one step of the chip, summed over samples."""
 
     spikes: int
@@ -37,7 +34,7 @@ class NodeStep(_Record, frozen=True, kw_only=True):
     updates: int
 
 
-class MappedNodeRecord(_Record, frozen=True, kw_only=True):
+class MappedNodeRecord(Record, frozen=True, kw_only=True):
     """What a population or input sends, and its updates.
 
     placed             false for an input outside the mesh: no hops of its packets are counted
@@ -63,7 +60,7 @@ class MappedNodeRecord(_Record, frozen=True, kw_only=True):
     per_timestep: list[NodeStep]
 
 
-class MappedLayerRecord(_Record, frozen=True, kw_only=True):
+class MappedLayerRecord(Record, frozen=True, kw_only=True):
     """Synaptic events of a projection at the step of the spike; `by_core` as `cores` are listed."""
 
     name: str
@@ -72,7 +69,7 @@ class MappedLayerRecord(_Record, frozen=True, kw_only=True):
     per_timestep: list[int]
 
 
-class CoreRecord(_Record, frozen=True, kw_only=True):
+class CoreRecord(Record, frozen=True, kw_only=True):
     """The work of one core; x, y: its router."""
 
     core: int
@@ -87,7 +84,7 @@ class CoreRecord(_Record, frozen=True, kw_only=True):
     synaptic_events: int
 
 
-class LinksRecord(_Record, frozen=True, kw_only=True):
+class LinksRecord(Record, frozen=True, kw_only=True):
     """Packets over every link of the mesh, XY routing.
 
     east, west    (height, width - 1): link k of row y joins columns k and k + 1
@@ -100,7 +97,7 @@ class LinksRecord(_Record, frozen=True, kw_only=True):
     north: list[list[int]]
 
 
-class MappedRecord(_Record, frozen=True, kw_only=True):
+class MappedRecord(Record, frozen=True, kw_only=True):
     """Packets, hops and the work of cores of a run of a placed network.
 
     steps                 of the chip: in pipelined timing more than those of the input

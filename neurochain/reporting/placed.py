@@ -8,15 +8,12 @@ from neurochain.drawing import CoreMap, core_map
 from neurochain.drawing.cores import Core, Link, links
 from neurochain.mapping import Placement
 from neurochain.reporting.mapped_records import MappedRecord
+from neurochain.reporting.record import Record
 
 __all__ = ["PlacedCore", "PlacedLink", "PlacementRecord", "map_of", "placement_record"]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, and a field of another version is an error instead of being lost."""
-
-
-class PlacedCore(_Record, frozen=True, kw_only=True, omit_defaults=True):
+class PlacedCore(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One core of a chip in use; with its number alone where nothing lies there.
 
     x, y, slot   its router, and which of the router's cores it is
@@ -29,13 +26,13 @@ class PlacedCore(_Record, frozen=True, kw_only=True, omit_defaults=True):
     x: int
     y: int
     slot: int = 0
-    holds: dict[str, int] = {}
+    holds: dict[str, int] = msgspec.field(default_factory=dict)
     limit: str = ""
     used: int = 0
     most: int = 0
 
 
-class PlacedLink(_Record, frozen=True, kw_only=True):
+class PlacedLink(Record, frozen=True, kw_only=True):
     """Packets from router (x, y) to its neighbour, for the spikes it was placed with."""
 
     x: int
@@ -45,7 +42,7 @@ class PlacedLink(_Record, frozen=True, kw_only=True):
     packets: int
 
 
-class PlacementRecord(_Record, frozen=True, kw_only=True):
+class PlacementRecord(Record, frozen=True, kw_only=True):
     """All cores of the chips in use. width, height in routers; weighed: the links' spikes."""
 
     target: str

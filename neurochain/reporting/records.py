@@ -9,6 +9,7 @@ import msgspec
 from neurochain.reporting.energy_records import DefinitionRecord, EnergyRecord, TwinRecord
 from neurochain.reporting.mapped_records import MappedRecord
 from neurochain.reporting.placed import PlacementRecord
+from neurochain.reporting.record import Record
 from neurochain.reporting.trace_records import Traces
 
 __all__ = [
@@ -30,11 +31,7 @@ SCHEMA = "neurochain.run"
 SCHEMA_VERSION = 2
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, and a field of another version is an error instead of being lost."""
-
-
-class LayerStep(_Record, frozen=True, kw_only=True):
+class LayerStep(Record, frozen=True, kw_only=True):
     """Counts of one layer at one step, summed over samples."""
 
     events_in: int
@@ -44,7 +41,7 @@ class LayerStep(_Record, frozen=True, kw_only=True):
     synops_nominal: int
 
 
-class LayerRecord(_Record, frozen=True, kw_only=True):
+class LayerRecord(Record, frozen=True, kw_only=True):
     """One weight layer or pool (a projection), summed over samples and steps."""
 
     name: str
@@ -79,7 +76,7 @@ class LayerRecord(_Record, frozen=True, kw_only=True):
     per_timestep: list[LayerStep]
 
 
-class PopulationStep(_Record, frozen=True, kw_only=True):
+class PopulationStep(Record, frozen=True, kw_only=True):
     """Counts of one population at one step, summed over samples."""
 
     neuron_updates_input: int
@@ -87,7 +84,7 @@ class PopulationStep(_Record, frozen=True, kw_only=True):
     spikes_out: int
 
 
-class PopulationRecord(_Record, frozen=True, kw_only=True):
+class PopulationRecord(Record, frozen=True, kw_only=True):
     """One neuron population, summed over samples and steps.
 
     `updates` is `neuron_updates_dense`; `rate` is spikes per neuron and step; `values` are the
@@ -111,7 +108,7 @@ class PopulationRecord(_Record, frozen=True, kw_only=True):
     values: int | None = None
 
 
-class CountSet(_Record, frozen=True, kw_only=True):
+class CountSet(Record, frozen=True, kw_only=True):
     """All counts of a run in one of the two sets: as trained (model) or as lowered (deployed).
 
     mapped  of a placed network; the same in both sets, and stored with the deployed one
@@ -125,7 +122,7 @@ class CountSet(_Record, frozen=True, kw_only=True):
     mapped: MappedRecord | None = None
 
 
-class QuantisedLayer(_Record, frozen=True, kw_only=True):
+class QuantisedLayer(Record, frozen=True, kw_only=True):
     """What integer weights cost in one layer, in units of the trained weights."""
 
     layer: str
@@ -135,7 +132,7 @@ class QuantisedLayer(_Record, frozen=True, kw_only=True):
     zeroed: int
 
 
-class Meta(_Record, frozen=True, kw_only=True):
+class Meta(Record, frozen=True, kw_only=True):
     """Where the counts come from.
 
     model          name of a zoo model or of the file
@@ -170,7 +167,7 @@ class Meta(_Record, frozen=True, kw_only=True):
     date: str | None = None
 
 
-class Spread(_Record, frozen=True, kw_only=True):
+class Spread(Record, frozen=True, kw_only=True):
     """A quantity over samples. `sd` is the sample standard deviation (n - 1)."""
 
     mean: float
@@ -180,7 +177,7 @@ class Spread(_Record, frozen=True, kw_only=True):
     max: int
 
 
-class Evaluation(_Record, frozen=True, kw_only=True):
+class Evaluation(Record, frozen=True, kw_only=True):
     """Decisions on labelled samples.
 
     decoding            how the output is read: count, first_spike, membrane_max, ...
@@ -198,7 +195,7 @@ class Evaluation(_Record, frozen=True, kw_only=True):
     spikes_per_sample: Spread
 
 
-class RunRecord(_Record, frozen=True, kw_only=True):
+class RunRecord(Record, frozen=True, kw_only=True):
     """A run: the counts as trained on top, the counts as deployed below `deployed`.
 
     energy       estimates, each of one set of counts by one price list
@@ -218,11 +215,11 @@ class RunRecord(_Record, frozen=True, kw_only=True):
     deployed: CountSet
     predictions: list[int] | None = None
     evaluation: Evaluation | None = None
-    warnings: list[str] = []
-    energy: list[EnergyRecord] = []
-    twins: list[TwinRecord] = []
-    neurobench: dict[str, float | int | None] = {}
-    definitions: list[DefinitionRecord] = []
+    warnings: list[str] = msgspec.field(default_factory=list)
+    energy: list[EnergyRecord] = msgspec.field(default_factory=list)
+    twins: list[TwinRecord] = msgspec.field(default_factory=list)
+    neurobench: dict[str, float | int | None] = msgspec.field(default_factory=dict)
+    definitions: list[DefinitionRecord] = msgspec.field(default_factory=list)
     traces: Traces | None = None
     placement: PlacementRecord | None = None
 

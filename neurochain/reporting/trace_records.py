@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
+from neurochain.reporting.record import Record
 
 __all__ = ["MembraneTrace", "PopulationTrace", "Traces"]
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base: immutable, and a field of another version is an error instead of being lost."""
-
-
-class MembraneTrace(_Record, frozen=True, kw_only=True):
+class MembraneTrace(Record, frozen=True, kw_only=True):
     """One neuron's membrane after each step: least and greatest value of each bin of steps."""
 
     neuron: int
@@ -19,7 +15,7 @@ class MembraneTrace(_Record, frozen=True, kw_only=True):
     high: list[float]
 
 
-class PopulationTrace(_Record, frozen=True, kw_only=True):
+class PopulationTrace(Record, frozen=True, kw_only=True):
     """Some neurons of a population.
 
     shown      their flat indices, evenly spaced
@@ -35,7 +31,7 @@ class PopulationTrace(_Record, frozen=True, kw_only=True):
     threshold: float | None
 
 
-class Traces(_Record, frozen=True, kw_only=True):
+class Traces(Record, frozen=True, kw_only=True):
     """Spikes and membranes of the first `steps` steps of sample `sample`.
 
     bin_steps  steps in a bin of a membrane trace

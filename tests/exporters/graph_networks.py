@@ -13,31 +13,18 @@ from neurochain.network import PortKind
 from neurochain.programs import loihi_lif_reset_program, loihi_refractory_program
 from neurochain.quantize.loihi.deploy import deploy
 from neurochain.simulators import prepare
-from neurochain.targets import Number, load_target
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mapping"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "quantize"))
 
 import chip_networks
 import integer_networks
-
-TIGHT = {
-    "neurons_per_core": 64,
-    "memory_bits_per_core": 40_000,
-    "input_axons_per_core": 230,
-    "output_axons_per_core": 150,
-    "decay_profiles_per_core": 6,
-    "threshold_profiles_per_core": 2,
-    "synapse_formats_per_core": 3,
-}
-METHODS = ("hilbert", "greedy", "sequential", "random")
+from test_limits import METHODS, TIGHT, target
 
 
 def tight_target(name="loihi1", **numbers):
     """A chip whose cores are small, so that small networks take many."""
-    chip = load_target(name)
-    given = {k: Number(value=v, source="test") for k, v in {**TIGHT, **numbers}.items()}
-    return replace(chip, numbers={**chip.numbers, **given})
+    return target(name, **{**TIGHT, **numbers})
 
 
 def drawn(seed):
