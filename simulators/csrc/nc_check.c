@@ -89,9 +89,13 @@ int64_t nc_fan_total(const nc_fanout *table, size_t n_in) {
     return total;
 }
 
-static int share_stands(const nc_run *run, const nc_team *t) {
-    return t->first_sample <= t->at_sample && t->at_sample <= t->end_sample &&
-           t->end_sample <= run->batch && (t->at_step == 0 || t->at_step < run->steps);
+int nc_share_stands(const nc_run *run, uint32_t team) {
+    const nc_team *t = run->team + team;
+    if (t->batch != run->batch) return 0;
+    if (t->at_step == 0) return 1;
+    for (uint32_t k = 0; k < team; k++)
+        if (run->team[k].at_step != 0 && run->team[k].at_sample == t->at_sample) return 0;
+    return t->at_step < run->steps && t->at_sample < run->next_sample;
 }
 
 nc_status nc_check_call(const nc_network *network, const nc_run *run, double seconds) {
@@ -101,7 +105,8 @@ nc_status nc_check_call(const nc_network *network, const nc_run *run, double sec
         return NC_BAD_RUN;
     if (nc_wide_version(run->version) == NULL || !(seconds >= 0.0)) return NC_BAD_RUN; /* NaN */
     if (run->frames_done < 0 || run->frames_done > INT64_MAX / 2) return NC_BAD_RUN;
+    if (run->next_sample > run->batch) return NC_BAD_SHARE;
     for (uint32_t k = 0; k < run->teams; k++)
-        if (!share_stands(run, run->team + k)) return NC_BAD_SHARE;
+        if (!nc_share_stands(run, k)) return NC_BAD_SHARE;
     return NC_OK;
 }

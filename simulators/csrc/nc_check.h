@@ -60,6 +60,9 @@ size_t nc_plus(size_t a, size_t b);
 int64_t nc_counted(int64_t a, int64_t b);
 
 size_t nc_padded(size_t n);
+/* 1 where the team is of this batch, and at no sample or at one that has begun and that no team before it
+ * is at. */
+int nc_share_stands(const nc_run *run, uint32_t team);
 /* Rows of nc_population_scratch.bits. */
 size_t nc_rows_of_bits(const nc_population *p, const nc_run *run);
 size_t nc_weight_bytes(int32_t type);

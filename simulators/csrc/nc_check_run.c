@@ -38,23 +38,21 @@ static int scalars(const checking_run *r) {
 }
 
 static int shares(const checking_run *r) {
-    size_t next = 0;
+    at(r, "run", 0);
+    if (!nc_need(r->c, r->run->next_sample <= r->run->batch, NC_BAD_SHARE, "next_sample")) return 0;
     for (uint32_t k = 0; k < r->run->teams; k++) {
         const nc_team *t = r->run->team + k;
         at(r, "team", k);
-        if (!nc_need(r->c, t->chunk == r->run->chunk, NC_BAD_SIZE, "chunk") ||
+        if (!nc_need(r->c, t->batch == r->run->batch, NC_BAD_SIZE, "batch") ||
+            !nc_need(r->c, t->chunk == r->run->chunk, NC_BAD_SIZE, "chunk") ||
             !nc_need(r->c, t->workers == r->run->workers, NC_BAD_SIZE, "workers"))
             return 0;
-        if (!nc_need(r->c, t->first_sample == next && t->end_sample >= next, NC_BAD_SHARE,
-                     "first_sample") ||
-            !nc_need(r->c, t->at_sample >= next && t->at_sample <= t->end_sample, NC_BAD_SHARE,
-                     "at_sample") ||
-            !nc_need(r->c, t->at_step == 0 || t->at_step < r->run->steps, NC_BAD_SHARE, "at_step") ||
+        if (!nc_need(r->c, t->at_step == 0 || t->at_step < r->run->steps, NC_BAD_SHARE, "at_step") ||
+            !nc_need(r->c, nc_share_stands(r->run, k), NC_BAD_SHARE, "at_sample") ||
             !nc_need(r->c, t->status == NC_OK, NC_NOT_FRESH, "status"))
             return 0;
-        next = t->end_sample;
     }
-    return nc_need(r->c, next == r->run->batch, NC_BAD_SHARE, "end_sample");
+    return 1;
 }
 
 /* ---- events ---- */

@@ -51,6 +51,11 @@ static double now(void) {
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
+static void pause_or_yield(uint32_t spins) {
+    if (spins < SPINS) NC_PAUSE();
+    else sched_yield();
+}
+
 /* The last to arrive starts a new round. Spinning at first: a step takes microseconds. */
 static void wait_round(nc_team *team, uint32_t workers) {
     const uint32_t round = __atomic_load_n(&team->round, __ATOMIC_ACQUIRE);
@@ -59,46 +64,66 @@ static void wait_round(nc_team *team, uint32_t workers) {
         __atomic_store_n(&team->round, round + 1, __ATOMIC_RELEASE);
         return;
     }
-    for (uint32_t k = 0; __atomic_load_n(&team->round, __ATOMIC_ACQUIRE) == round; k++) {
-        if (k < SPINS) NC_PAUSE();
-        else sched_yield();
-    }
+    for (uint32_t k = 0; __atomic_load_n(&team->round, __ATOMIC_ACQUIRE) == round; k++)
+        pause_or_yield(k);
 }
+
+/* The next sample that no team has begun, where the team is at none; 0 where all have been. */
+static int take_sample(nc_run *run, nc_team *team) {
+    if (team->at_step != 0) return 1;
+    size_t next = __atomic_load_n(&run->next_sample, __ATOMIC_RELAXED);
+    do {
+        if (next >= run->batch) return 0;
+    } while (!__atomic_compare_exchange_n(&run->next_sample, &next, next + 1, 0, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    team->at_sample = next;
+    return 1;
+}
+
+enum { CLOSED, OPEN, LEAVE };
 
 typedef struct {
     nc_worker worker;
+    const int32_t *gate; /* nobody starts before all are there */
     double until;
     int64_t frames; /* finished, as the first worker counts them */
 } task;
 
-static void *work(void *argument) {
-    task *mine = argument;
+/* What the first worker says after a chunk: where the team is, and whether it goes on. */
+static void decide(const task *mine, size_t step) {
+    const nc_worker *w = &mine->worker;
+    nc_team *team = w->team;
+    team->at_step = step == w->run->steps ? 0 : step;
+    team->stop = team->status != NC_OK || now() >= mine->until || !take_sample(w->run, team);
+}
+
+static void run_chunks(task *mine) {
     const nc_worker *w = &mine->worker;
     nc_team *team = w->team;
     const nc_run *run = w->run;
-    const uint32_t before = plain_arithmetic();
-    size_t sample = team->at_sample, step = team->at_step;
-    int stop = 0;
-    while (!stop && sample < team->end_sample && run->steps != 0) {
+    int stop = team->stop;
+    while (!stop) {
+        const size_t sample = team->at_sample, step = team->at_step;
         if (step == 0) nc_begin_sample(w, sample);
         const size_t left = run->steps - step;
         const size_t end = step + (left < run->chunk ? left : run->chunk);
         nc_run_chunk(w, sample, step, end);
         mine->frames += (int64_t)(end - step);
-        step = end;
-        if (step == run->steps) {
-            step = 0;
-            sample++;
-        }
-        if (w->me == 0) {
-            team->at_sample = sample;
-            team->at_step = step;
-            team->stop = team->status != NC_OK || now() >= mine->until;
-        }
+        if (w->me == 0) decide(mine, end);
         if (w->wait != NULL) w->wait(team, run->workers);
         stop = team->stop;
-        if (w->wait != NULL) w->wait(team, run->workers); /* all have read it */
+        /* no second wait: a chunk has one of its own before the first worker decides again */
     }
+}
+
+static void *work(void *argument) {
+    task *mine = argument;
+    int32_t gate = CLOSED;
+    for (uint32_t k = 0; (gate = __atomic_load_n(mine->gate, __ATOMIC_ACQUIRE)) == CLOSED; k++)
+        pause_or_yield(k);
+    if (gate == LEAVE) return NULL;
+    const uint32_t before = plain_arithmetic();
+    run_chunks(mine);
     give_back(before);
     return NULL;
 }
@@ -112,24 +137,27 @@ nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
     task tasks[NC_MOST_THREADS];
     pthread_t thread[NC_MOST_THREADS];
     const double until = now() + seconds;
-    nc_status status = NC_OK;
+    int32_t gate = CLOSED;
     uint32_t started = 1;
     for (uint32_t k = 0; k < threads; k++)
         tasks[k] = (task){{network, run, run->team + k / run->workers, wide, k % run->workers,
-                           run->workers > 1 ? wait_round : NULL}, until, 0};
-    for (uint32_t k = 0; k < run->teams; k++) run->team[k].arrived = 0;
+                           run->workers > 1 ? wait_round : NULL}, &gate, until, 0};
     for (; started < threads; started++)
         if (pthread_create(thread + started, NULL, work, tasks + started) != 0) break;
-    if (started == threads) {
-        work(tasks);
-    } else if (run->workers == 1) { /* no more threads: this one does what is left */
-        for (uint32_t k = started; k < threads; k++) work(tasks + k);
-        work(tasks);
-    } else {
-        /* a team that lacks a worker would wait for ever: let each started one do with a stop */
-        return NC_NO_THREAD;
+    /* no more threads: a team that lacks a worker would wait for ever, and teams of one begin no sample */
+    const int enough = started == threads || run->workers == 1;
+    for (uint32_t k = 0; enough && k < run->teams; k++) {
+        nc_team *team = run->team + k;
+        const int goes_on = k < started || team->at_step != 0;
+        team->arrived = 0;
+        team->stop = run->steps == 0 || !goes_on || !take_sample(run, team);
     }
+    __atomic_store_n(&gate, enough ? OPEN : LEAVE, __ATOMIC_RELEASE);
+    if (enough) work(tasks);
+    for (uint32_t k = started; enough && k < threads; k++) work(tasks + k);
     for (uint32_t k = 1; k < started; k++) pthread_join(thread[k], NULL);
+    if (!enough) return NC_NO_THREAD;
+    nc_status status = NC_OK;
     for (uint32_t k = 0; k < threads; k += run->workers) run->frames_done += tasks[k].frames;
     for (uint32_t k = 0; k < run->teams; k++)
         if (run->team[k].status != NC_OK && status == NC_OK) status = run->team[k].status;

@@ -5,8 +5,7 @@
  * in execution order. Shapes name batch B, steps T, chunk K, workers W; all arrays are contiguous,
  * row-major. Buffers that hold n of something per neuron are padded to whole blocks of 64.
  *
- * Samples are shared out among teams. A team takes its samples one after the other, K steps at a time,
- * unit by unit: a unit is a population, all K steps of it before the next one, or populations that
+ * A team takes a sample, K steps at a time, then the next one that no team has begun. It goes unit by unit: a unit is a population, all K steps of it before the next one, or populations that
  * form a loop, step by step. Within a team each of W workers has a range of every population's neurons
  * and a segment of every event list; they wait for each other after each unit or step. No result
  * depends on teams, workers or K: a neuron's inputs come in the same order.
@@ -34,7 +33,7 @@ typedef enum {
     NC_BAD_PROGRAM = 12,
     NC_BAD_FLAG = 13,     /* a flag promises what does not hold */
     NC_BAD_DELAY = 14,
-    NC_BAD_SHARE = 15,    /* teams do not cover the batch once */
+    NC_BAD_SHARE = 15,    /* of a sample that no team or more than one is at */
     NC_BAD_RUN = 16,      /* chunk, teams, workers, version or seconds */
     NC_NOT_FRESH = 17,    /* scratch is not as a run finds it first */
     NC_OVERLAP = 18,
@@ -195,10 +194,9 @@ typedef struct {
 } nc_projection_scratch;
 
 typedef struct {
-    size_t chunk;     /* of the run for which the scratch was made */
-    uint32_t workers; /* likewise */
-    size_t first_sample, end_sample;
-    size_t at_sample, at_step; /* where the next call goes on; first_sample, 0 at first */
+    size_t batch, chunk; /* of the run for which the scratch was made */
+    uint32_t workers;    /* likewise */
+    size_t at_sample, at_step; /* where the next call goes on; step 0: with the next sample to begin */
     nc_status status;
     uint32_t at_projection;    /* out, where the status is not NC_OK */
     nc_node *node;
@@ -220,13 +218,14 @@ typedef struct {
     size_t batch, steps, chunk;
     uint32_t teams, workers;
     uint32_t version;          /* of the wide loops */
+    size_t next_sample;        /* the first that no team has begun; 0 at first */
     int64_t frames_done;       /* out: (sample, step) pairs finished by all teams, this call included */
     nc_team *team;
     nc_population_run *population;
     nc_projection_run *projection;
 } nc_run;
 
-/* Runs until everything is done (every team's at_sample == end_sample) or, looking after every chunk,
+/* Runs until everything is done (frames_done == batch steps) or, looking after every chunk,
  * `seconds` are over; 0: one chunk a team. */
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds);
 /* The best version of the wide loops that this processor runs. */

@@ -30,9 +30,9 @@ NC_INLINE void rows_i8(const void *block, const uint32_t *idx, size_t count, int
     }
 }
 
-#ifdef NC_MASKS
-/* x[64] = scale * the sums of no more than MOST_I8 rows, which never leave the registers. */
-NC_INLINE void few_rows_i8(const void *block, const nc_span *span, float scale, float *x) {
+/* The sums of no more than MOST_I8 rows. */
+NC_INLINE void few_rows_i8(const void *block, const nc_span *span, vec_i *sum) {
+#ifdef NC_MASKS /* they never leave the registers */
     const uint8_t *rows = block;
     vec_s all = {0}, high = {0};
     for (size_t k = 0; k < span->count; k++) {
@@ -42,16 +42,17 @@ NC_INLINE void few_rows_i8(const void *block, const nc_span *span, float scale, 
     }
     const __m512i low = (__m512i)((vec_us)all - ((vec_us)high << 8)), top = (__m512i)high;
     const vec_i lift = (vec_i){0} + 128 * (int32_t)span->count;
-    const vec_i sum[VECTORS] = {
-        (vec_i)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(low)) - lift,
-        (vec_i)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(low, 1)) - lift,
-        (vec_i)_mm512_cvtepi16_epi32(_mm512_castsi512_si256(top)),
-        (vec_i)_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(top, 1)),
-    };
-    for (int v = 0; v < VECTORS; v++)
-        store_f(x + v * NC_LANES, __builtin_convertvector(sum[v], vec_f) * scale);
-}
+    sum[0] = (vec_i)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(low)) - lift;
+    sum[1] = (vec_i)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(low, 1)) - lift;
+    sum[2] = (vec_i)_mm512_cvtepi16_epi32(_mm512_castsi512_si256(top));
+    sum[3] = (vec_i)_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(top, 1));
+#else
+    int32_t words[NC_COLUMNS] __attribute__((aligned(64)));
+    memset(words, 0, sizeof words);
+    rows_i8(block, span->idx, span->count, words);
+    memcpy(sum, words, sizeof words);
 #endif
+}
 
 /* As rows_i8 for int16: 64 weights in 32 words of 32 bits, the low half plus 32768. */
 NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, int32_t *sum) {
@@ -76,6 +77,24 @@ NC_INLINE void rows_i16(const void *block, const uint32_t *idx, size_t count, in
         }
         done = end;
     }
+}
+
+/* The sums of a block, shifted. */
+NC_INLINE void whole_sums(const int32_t type, const void *block, int32_t exponent, const nc_span *span,
+                          size_t spans, vec_i *a) {
+    if (type == NC_I8 && spans == 1 && span->count <= MOST_I8) {
+        few_rows_i8(block, span, a);
+    } else {
+        int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
+        memset(sum, 0, sizeof sum);
+        for (size_t s = 0; s < spans; s++) {
+            if (type == NC_I8) rows_i8(block, span[s].idx, span[s].count, sum);
+            else rows_i16(block, span[s].idx, span[s].count, sum);
+        }
+        memcpy(a, sum, sizeof sum);
+    }
+    for (int n = 0; n < VECTORS && exponent != 0; n++)
+        a[n] = exponent > 0 ? (vec_i)((vec_u)a[n] << (uint32_t)exponent) : a[n] >> -exponent;
 }
 
 /* `vectors` and `valued` are constants at every call, so that the sums stay in registers. */
@@ -110,21 +129,10 @@ NC_INLINE void block_sums(const int32_t type, const void *block, size_t columns,
         }
         return;
     }
-#ifdef NC_MASKS
-    if (type == NC_I8 && spans == 1 && span->count <= MOST_I8) {
-        few_rows_i8(block, span, scale, x);
-        return;
-    }
-#endif
-    int32_t sum[NC_COLUMNS] __attribute__((aligned(64)));
-    memset(sum, 0, sizeof sum);
-    for (size_t s = 0; s < spans; s++) {
-        if (type == NC_I8) rows_i8(block, span[s].idx, span[s].count, sum);
-        else rows_i16(block, span[s].idx, span[s].count, sum);
-    }
+    vec_i sum[VECTORS];
+    whole_sums(type, block, 0, span, spans, sum);
     for (int v = 0; v < VECTORS; v++)
-        store_f(x + v * NC_LANES,
-                __builtin_convertvector(*(const vec_i *)(sum + v * NC_LANES), vec_f) * scale);
+        store_f(x + v * NC_LANES, __builtin_convertvector(sum[v], vec_f) * scale);
 }
 
 /* ---- dense projections ---- */

@@ -74,25 +74,52 @@ NC_INLINE lif_parameters lif_parameters_at(const int32_t each, const nc_lif *h, 
                             all_i(h->theta[0]), all_i(h->bias[0])};
 }
 
+/* What a vector of neurons keeps after a step, and where its values were beyond the chip's. */
+typedef struct {
+    vec_i u, v;
+    lanes input, current, membrane;
+} lif_kept;
+
+/* The same from the full sum of currents on, where a value is beyond: programs/_loihi.py, in its order. */
+NC_INLINE lif_kept lif_beyond(vec_i x, vec_i sum, vec_i held, vec_i bias) {
+    const lanes high = above_i(sum, all_i(MOST_STATE + 1));
+    const lanes low = above_i(all_i(-MOST_STATE), sum);
+    const vec_i raised = pick_i(low, sum_i(sum, all_i(1 << 24)), sum);
+    const vec_i u = pick_i(high, difference_i(sum, all_i(1 << 24)), raised);
+    const vec_i filled = sum_i(sum_i(held, u), bias);
+    return (lif_kept){
+        .u = u, .v = within(all_i(-MOST_STATE), filled, all_i(MOST_STATE)),
+        .input = beyond(x, MOST_INPUT), .current = beyond(sum, MOST_STATE),
+        .membrane = beyond(filled, MOST_STATE),
+    };
+}
+
 /* One step of a block of 64 neurons; a, u and v are the block's. programs/_loihi.py, in its order. Without
- * `filter` no current is kept (every keep_u is 0). */
-NC_INLINE lif_flags lif_block(const int32_t each, const int32_t filter, const nc_lif *h, const lif_parameters *shared,
-                              size_t first, const int clears, const int32_t *a, int32_t *u,
-                              int32_t *v) {
+ * `filter` no current is kept (every keep_u is 0), and one within MOST_INPUT never leaves MOST_STATE. */
+NC_INLINE lif_flags lif_block(const int32_t each, const int32_t filter, const int clears,
+                              const nc_lif *h, const lif_parameters *shared, size_t first,
+                              const vec_i *a, int32_t *u, int32_t *v) {
     lif_flags flags = {0, 0, 0, 0, 0};
-    const vec_i kept = all_i(clears != 0 ? 0 : -1);
-    for (int k = 0; k < NC_COLUMNS; k += NC_LANES) {
+#pragma GCC unroll 8
+    for (int n = 0; n < VECTORS; n++) {
+        const int k = n * NC_LANES;
         const lif_parameters p = each != 0 ? lif_parameters_at(each, h, first + (size_t)k) : *shared;
-        const vec_i x = load_i(a + k), old_u = load_i(u + k), old_v = load_i(v + k);
+        const vec_i x = a[n], old_u = load_i(u + k), old_v = load_i(v + k);
         const vec_i driven = (vec_i)((vec_u)x << 6);
         const vec_i sum =
-            filter != 0 ? sum_i(decayed(old_u & kept, p.keep_u), driven) : driven;
-        const lanes high = above_i(sum, all_i(MOST_STATE + 1));
-        const lanes low = above_i(all_i(-MOST_STATE), sum);
-        const vec_i raised = pick_i(low, sum_i(sum, all_i(1 << 24)), sum);
-        const vec_i new_u = pick_i(high, difference_i(sum, all_i(1 << 24)), raised);
-        const vec_i filled = sum_i(sum_i(decayed(old_v & kept, p.keep_v), new_u), p.bias);
-        vec_i new_v = within(all_i(-MOST_STATE), filled, all_i(MOST_STATE));
+            filter != 0 && clears == 0 ? sum_i(decayed(old_u, p.keep_u), driven) : driven;
+        const vec_i held = clears != 0 ? (vec_i){0} : decayed(old_v, p.keep_v);
+        const vec_i filled = sum_i(sum_i(held, sum), p.bias);
+        const lanes odd = either(beyond(x, MOST_INPUT), beyond(filled, MOST_STATE));
+        vec_i new_u = sum, new_v = filled;
+        if (__builtin_expect(bits_in(filter != 0 ? either(odd, beyond(sum, MOST_STATE)) : odd) != 0, 0)) {
+            const lif_kept kept = lif_beyond(x, sum, held, p.bias);
+            new_u = kept.u;
+            new_v = kept.v;
+            flags.input |= (uint64_t)bits_in(kept.input) << k;
+            flags.current |= (uint64_t)bits_in(kept.current) << k;
+            flags.membrane |= (uint64_t)bits_in(kept.membrane) << k;
+        }
         const lanes fired = above_i(new_v, p.theta);
         new_v = pick_i(fired, (vec_i){0}, new_v);
         const lanes changed = either(differ(new_u, old_u), differ(new_v, old_v));
@@ -100,12 +127,6 @@ NC_INLINE lif_flags lif_block(const int32_t each, const int32_t filter, const nc
         store_i(v + k, new_v);
         flags.fired |= (uint64_t)bits_in(fired) << k;
         flags.changed |= (uint64_t)bits_in(changed) << k;
-        const lanes input = beyond(x, MOST_INPUT), current = beyond(sum, MOST_STATE);
-        const lanes membrane = beyond(filled, MOST_STATE);
-        if (__builtin_expect(bits_in(either(input, either(current, membrane))) == 0, 1)) continue;
-        flags.input |= (uint64_t)bits_in(input) << k;
-        flags.current |= (uint64_t)bits_in(current) << k;
-        flags.membrane |= (uint64_t)bits_in(membrane) << k;
     }
     return flags;
 }
@@ -116,25 +137,13 @@ NC_INLINE void count_large(const lif_flags *f, uint64_t there, int64_t *overflow
     overflow[2] += (int64_t)NC_POPCOUNT(f->membrane & there);
 }
 
-/* a[64] = the sums of a block, shifted. */
-NC_INLINE void whole_sums(const int32_t type, const void *block, int32_t exponent, const nc_span *span,
-                          size_t spans, int32_t *a) {
-    memset(a, 0, NC_COLUMNS * sizeof *a);
-    for (size_t s = 0; s < spans; s++) {
-        if (type == NC_I8) rows_i8(block, span[s].idx, span[s].count, a);
-        else rows_i16(block, span[s].idx, span[s].count, a);
-    }
-    for (int k = 0; k < NC_COLUMNS && exponent != 0; k += NC_LANES) {
-        if (exponent > 0) store_i(a + k, (vec_i)((vec_u)load_i(a + k) << (uint32_t)exponent));
-        else store_i(a + k, load_i(a + k) >> -exponent);
-    }
-}
-
 static NC_TARGET void NC_WIDE(nc_whole_dense_sum)(const nc_dense *d, const nc_span *span, size_t spans,
                                                   size_t first, size_t end, int32_t *out) {
     for (size_t b = first; b < end; b++) {
-        if (d->type == NC_I8) whole_sums(NC_I8, block_of(d, b), 0, span, spans, out + b * NC_COLUMNS);
-        else whole_sums(NC_I16, block_of(d, b), 0, span, spans, out + b * NC_COLUMNS);
+        vec_i a[VECTORS];
+        if (d->type == NC_I8) whole_sums(NC_I8, block_of(d, b), 0, span, spans, a);
+        else whole_sums(NC_I16, block_of(d, b), 0, span, spans, a);
+        memcpy(out + b * NC_COLUMNS, a, sizeof a);
     }
 }
 
@@ -143,7 +152,7 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t 
                           const nc_lif_run *r, size_t block) {
     const size_t first = block * NC_COLUMNS, left = r->n - first;
     const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
-    int32_t a[NC_COLUMNS] __attribute__((aligned(64)));
+    vec_i a[VECTORS];
     int32_t u[NC_COLUMNS] __attribute__((aligned(64))) = {0};
     int32_t v[NC_COLUMNS] __attribute__((aligned(64))) = {0};
     const size_t bytes = (left < NC_COLUMNS ? left : NC_COLUMNS) * sizeof *v;
@@ -163,7 +172,9 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t 
         r->fired[t * r->stride + block] = 0;
         if (count == 0 && settled != 0 && clears == 0) continue;
         whole_sums(type, weights, r->exponent, span, r->spans, a);
-        lif_flags f = lif_block(each, filter, r->lif, &shared, first, clears, a, u, v);
+        const lif_flags f =
+            clears != 0 ? lif_block(each, filter, 1, r->lif, &shared, first, a, u, v)
+                        : lif_block(each, filter, 0, r->lif, &shared, first, a, u, v);
         r->fired[t * r->stride + block] = f.fired & there;
         r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(f.changed & there);
         const uint64_t large = (f.input | f.current | f.membrane) & there;
@@ -189,7 +200,6 @@ static void NC_WIDE(nc_lif_run)(const nc_lif_run *r) {
     else lif_run_i16(r);
 }
 
-/* The last block by way of copies, where it is not full. */
 static NC_TARGET size_t NC_WIDE(nc_lif_step)(const nc_lif_step *r) {
     const int32_t each = r->lif->per_neuron;
     const lif_parameters shared = lif_parameters_at(each, r->lif, r->first);
@@ -198,18 +208,17 @@ static NC_TARGET size_t NC_WIDE(nc_lif_step)(const nc_lif_step *r) {
     for (size_t j = r->first; j < r->end; j += NC_COLUMNS) {
         const size_t left = r->end - j;
         const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
-        lif_flags f;
-        if (left >= NC_COLUMNS) {
-            f = lif_block(each, 1, r->lif, &shared, j, clears, r->a + j, r->u + j, r->v + j);
-        } else {
-            int32_t u[NC_COLUMNS] = {0}, v[NC_COLUMNS] = {0}, a[NC_COLUMNS] = {0};
-            memcpy(a, r->a + j, left * sizeof *a);
-            memcpy(u, r->u + j, left * sizeof *u);
-            memcpy(v, r->v + j, left * sizeof *v);
-            f = lif_block(each, 1, r->lif, &shared, j, clears, a, u, v);
-            memcpy(r->u + j, u, left * sizeof *u);
-            memcpy(r->v + j, v, left * sizeof *v);
-        }
+        const size_t bytes = (left < NC_COLUMNS ? left : NC_COLUMNS) * sizeof *r->a;
+        int32_t u[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+        int32_t v[NC_COLUMNS] __attribute__((aligned(64))) = {0};
+        vec_i a[VECTORS] = {{0}};
+        memcpy(a, r->a + j, bytes);
+        memcpy(u, r->u + j, bytes);
+        memcpy(v, r->v + j, bytes);
+        const lif_flags f = clears != 0 ? lif_block(each, 1, 1, r->lif, &shared, j, a, u, v)
+                                        : lif_block(each, 1, 0, r->lif, &shared, j, a, u, v);
+        memcpy(r->u + j, u, bytes);
+        memcpy(r->v + j, v, bytes);
         r->fired[j / 64] = f.fired & there;
         count_large(&f, there, r->overflow);
         total += (size_t)NC_POPCOUNT(f.changed & there);

@@ -111,9 +111,7 @@ def _again(run: Any) -> None:
     run.counted.fill(0)
     for history in run.history.values():
         history.fill(0)
-    run.struct[0].frames_done = 0
-    team = run.struct[0].team[0]
-    team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
+    run.start_over()
 
 
 class _Totals:

@@ -186,8 +186,7 @@ class PreparedRun:
         }
         run.team = memory.structs("nc_team", self.teams)
         for k in range(self.teams):
-            share = self.inputs.batch * k // self.teams, self.inputs.batch * (k + 1) // self.teams
-            self._team(run.team[k], share, given)
+            self._team(run.team[k], given)
 
     # --- results, shared by all teams -------------------------------------------------------------
 
@@ -277,11 +276,9 @@ class PreparedRun:
 
     # --- scratch of a team ------------------------------------------------------------------------
 
-    def _team(self, into: Any, share: tuple[int, int], given: Mapping[str, Frames]) -> None:
+    def _team(self, into: Any, given: Mapping[str, Frames]) -> None:
         memory, chunk = self.memory, self.struct[0].chunk
-        into.chunk, into.workers = chunk, self.workers
-        into.first_sample, into.end_sample = share
-        into.at_sample = share[0]
+        into.batch, into.chunk, into.workers = self.inputs.batch, chunk, self.workers
         into.node = memory.structs("nc_node", len(self.packed.nodes))
         for k, node in enumerate(self.packed.nodes):
             self._node(into.node[k], node, given)
@@ -441,11 +438,14 @@ class PreparedRun:
         self.counted.fill(0)
         for history in self.history.values():
             history.fill(0)
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Nothing is run yet; the states stay as they are."""
         run = self.struct[0]
-        run.frames_done = 0
+        run.next_sample, run.frames_done = 0, 0
         for k in range(self.teams):
-            team = run.team[k]
-            team.at_sample, team.at_step, team.status = team.first_sample, 0, 0
+            run.team[k].at_step, run.team[k].status = 0, 0
 
     def final_history(self, name: str) -> F32:
         """The last emissions of a node, oldest first; what is older than the run comes before."""

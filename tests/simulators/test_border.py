@@ -123,15 +123,27 @@ def test_every_call_looks_at_the_scalars(key, value, status, teams):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("run team 0 at_sample", 3),
-        ("run team 1 at_sample", 0),
-        ("run team 1 end_sample", 4),
-        ("run team 0 at_step", 8),
+        ("run next_sample", 4),
+        ("run team 0 at_step", 1),
+        ("run team 1 at_step", 8),
+        ("run team 1 batch", 2),
     ],
 )
 def test_every_call_looks_at_the_shares(path, value, teams):
     with damaged(teams, path, value):
         assert teams.advance() == teams.lib.NC_BAD_SHARE
+
+
+def test_two_teams_at_one_sample(teams):
+    with (
+        damaged(teams, "run next_sample", 1),
+        damaged(teams, "run team 0 at_step", 2),
+        damaged(teams, "run team 1 at_step", 2),
+    ):
+        assert teams.check() == (teams.lib.NC_BAD_SHARE, "team", "at_sample")
+        assert teams.advance() == teams.lib.NC_BAD_SHARE
+        with damaged(teams, "run team 1 at_step", 0):
+            assert teams.check() == (teams.lib.NC_OK, None, None)
 
 
 def test_a_call_without_network_run_or_time(teams):

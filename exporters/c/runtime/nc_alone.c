@@ -6,7 +6,7 @@ nc_status nc_run_alone(const nc_network *network, nc_run *run) {
     const nc_worker worker = {.network = network, .run = run, .team = team,
                               .wide = nc_wide_version(run->version), .me = 0, .wait = NULL};
     if (worker.wide == NULL || run->teams != 1 || run->workers != 1) return NC_NO_THREAD;
-    for (size_t sample = team->first_sample; sample < team->end_sample; sample++) {
+    for (size_t sample = 0; sample < run->batch; sample++) {
         if (run->steps != 0) nc_begin_sample(&worker, sample);
         for (size_t step = 0; step < run->steps;) {
             const size_t left = run->steps - step;
