@@ -18,6 +18,18 @@ static int weights_are_there(nc_checking *c, const nc_projection *p) {
 
 /* ---- dense, CSR, one to one, routes ---- */
 
+/* As `full` promises. */
+static int is_full(const nc_dense *d) {
+    if (d->mask == NULL) return 0;
+    for (size_t block = 0; block < d->blocks; block++) {
+        const size_t left = d->n_out - block * NC_COLUMNS;
+        const uint64_t beyond = left >= NC_COLUMNS ? 0 : ~(uint64_t)0 << left;
+        for (size_t i = 0; i < d->n_in; i++)
+            if ((d->mask[block * d->n_in + i] | beyond) != ~(uint64_t)0) return 0;
+    }
+    return 1;
+}
+
 static int dense(nc_checking *c, const nc_projection *p) {
     const nc_dense *d = &p->dense;
     const size_t bytes = nc_weight_bytes(p->weight_type), rows = nc_times(d->blocks, d->n_in);
@@ -27,7 +39,8 @@ static int dense(nc_checking *c, const nc_projection *p) {
            nc_need(c, d->n_out == p->n_out, NC_BAD_SIZE, "dense.n_out") &&
            nc_need(c, d->blocks == nc_padded(p->n_out) / NC_COLUMNS, NC_BAD_SIZE, "dense.blocks") &&
            nc_there(c, d->weights, align, bytes, nc_times(rows, NC_COLUMNS), "dense.weights") &&
-           NC_MAY_BE(c, uint64_t, d->mask, rows, "dense.mask");
+           NC_MAY_BE(c, uint64_t, d->mask, rows, "dense.mask") &&
+           nc_need(c, d->full == 0 || is_full(d), NC_BAD_FLAG, "dense.full");
 }
 
 /* The targets of a row ascend, so the last is the largest. */

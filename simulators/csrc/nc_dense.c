@@ -77,12 +77,15 @@ uint64_t nc_dense_nonzero(const nc_dense *d, size_t block, size_t source) {
 
 uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, size_t spans) {
     const uint64_t *mask = d->mask == NULL ? NULL : d->mask + block * d->n_in;
+    const size_t left = d->n_out - block * NC_COLUMNS;
+    const uint64_t beyond = left >= NC_COLUMNS ? 0 : ~(uint64_t)0 << left;
     uint64_t hit = 0;
     for (size_t s = 0; s < spans; s++) {
+        if (d->full != 0 && span[s].count != 0) return ~(uint64_t)0;
         for (size_t k = 0; k < span[s].count; k++) {
             const uint32_t i = span[s].idx[k];
             hit |= mask == NULL ? nc_dense_nonzero(d, block, i) : mask[i];
-            if (hit == ~(uint64_t)0) return hit;
+            if ((hit | beyond) == ~(uint64_t)0) return ~(uint64_t)0;
         }
     }
     return hit;

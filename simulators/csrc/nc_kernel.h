@@ -52,6 +52,7 @@ typedef struct {
     float scale;          /* of integer weights, else 1 */
     const void *weights;
     const uint64_t *mask; /* [blocks][n_in] bit k: weight of column k is not 0; NULL: see weights */
+    int32_t full;         /* there is a mask, and no weight of the n_out columns is 0 */
 } nc_dense;
 /* The bits of one row of one block, from the weights. */
 uint64_t nc_dense_nonzero(const nc_dense *d, size_t block, size_t source);
@@ -63,7 +64,8 @@ void nc_dense_i8_i64(const nc_dense *d, const nc_span *span, int64_t *acc);
 void nc_dense_i16_i64(const nc_dense *d, const nc_span *span, int64_t *acc);
 void nc_dense_i8_f32(const nc_dense *d, const nc_span *span, float *acc);
 void nc_dense_i16_f32(const nc_dense *d, const nc_span *span, float *acc);
-/* Bits of the columns of a block that a nonzero weight of some event reaches. */
+/* Bits of the columns of a block that a nonzero weight of some event reaches; those beyond n_out do not
+ * count. */
 uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, size_t spans);
 
 /* ---- CSR, one block of targets: row i is targets[k], weights[k], k in begin[i] .. end[i];

@@ -50,6 +50,7 @@ def pack_dense(memory: Memory, into: Any, operator: Dense, finite: bool) -> I64:
     for first in range(0, blocks, step):
         worst = max(worst, lib.nc_pack_dense(job, first, min(first + step, blocks)))
         let_go(weights)
+    d.full = d.mask != memory.ffi.NULL and bool((fan == n_out).all())
     pack_limits(into, worst)
     return fan
 

@@ -159,6 +159,7 @@ NETWORK = [
         "edge dense dense weights",
         misaligned,
     ),
+    ("a full matrix with zeros", "BAD_FLAG projection dense.full", "edge dense dense mask 3", 0),
     ("a mask misaligned", "MISALIGNED projection dense.mask", "edge dense dense mask", misaligned),
     ("sparse blocks", "BAD_SIZE projection csr_blocks", "edge csr csr_blocks", 2),
     ("rows misaligned", "MISALIGNED projection rows", "edge csr rows", misaligned),

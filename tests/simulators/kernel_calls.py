@@ -55,6 +55,7 @@ def pack_dense(weights, scale=1.0, *, masked=True):
     d[0].blocks, d[0].weights = packed.shape[0], MEMORY.view("void", packed)
     if masked:
         d[0].mask = MEMORY.view("uint64_t", mask)
+        d[0].full = bool((weights != 0).all())
     return d
 
 

@@ -125,6 +125,16 @@ def test_which_columns_are_reached(dtype, masked):
     assert flags[:100].tolist() == (weights[4] != 0).astype(int).tolist()
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_where_no_weight_is_zero_the_first_event_reaches_all(masked):
+    d = pack_dense(np.ones((25, 100), dtype=np.float32), masked=masked)
+    some, none = spans([([], None), ([3, 7], None)]), spans([([], None), ([], None)])
+    ours = (1 << 36) - 1  # of the second block
+    assert LIB.nc_dense_reached(d, 0, some, 2) == 2**64 - 1
+    assert LIB.nc_dense_reached(d, 1, some, 2) & ours == ours
+    assert [LIB.nc_dense_reached(d, b, none, 2) for b in range(2)] == [0, 0]
+
+
 # --- sparse rows ----------------------------------------------------------------------------------
 
 

@@ -50,10 +50,13 @@ def taken(memory: Memory, pointer: Any, dtype: Any, shape: tuple[int, ...]) -> n
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("density", [0.8, 1.0])
 @pytest.mark.parametrize("shape", [(1, 1), (64, 64), (63, 65), (65, 63), (130, 200), (200, 1)])
-def test_dense_blocks(dtype: str, shape: tuple[int, int]) -> None:
+def test_dense_blocks(dtype: str, shape: tuple[int, int], density: float) -> None:
     n_out, n_in = shape
-    weights = drawn(np.random.default_rng(n_out * n_in), shape, dtype, 0.8)
+    weights = drawn(np.random.default_rng(n_out * n_in), shape, dtype, density)
+    if density == 1.0:
+        weights[weights == 0] = 1
     operator = Dense(in_shape=(n_in,), out_shape=(n_out,), weights=weights)
     memory, into, fan = packed(operator, matrices.pack_dense)
     expected, bits, worst = dense_oracle(weights)
@@ -61,6 +64,7 @@ def test_dense_blocks(dtype: str, shape: tuple[int, int]) -> None:
     assert got.tobytes() == expected.tobytes()
     assert (taken(memory, into.dense.mask, np.uint64, bits.shape) == bits).all()
     assert (fan == np.count_nonzero(weights, axis=0)).all()
+    assert into.dense.full == (weights != 0).all()
     assert into.limit_i64 <= (2**63 - 1) // max(worst, 1)
     assert into.limit_i32 == np.float32(2**31 - 1) or into.limit_i32 <= (2**31 - 1) // max(worst, 1)
     if worst:
