@@ -3,16 +3,18 @@
     python benchmarks/batches.py [--threads 1,2] [--rounds 5] [--json FILE]
 
 Batch: the cost of a sample among 2, 4, ... 64 to that of a sample alone. Threads: the speed of n to
-that of one, for 64 samples and for one large recurrent network; only where the engine has threads.
+that of one, for 64 samples and for one large recurrent network; beside it what this machine gives at
+the same time to n runs of one thread each that share nothing but the processor and its memory.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engine_runs import finish, measure, ratio, ready, table
+from engine_runs import Run, Totals, finish, measure, ratio, ready, table
 
 from neurochain.bench.networks import build_network, input_arrays
 from neurochain.bench.peer import DEFAULT_VARIANT
@@ -36,19 +38,36 @@ def by_batch(rounds: int) -> Iterator[tuple[object, ...]]:
             yield name, b, cost, alone, timed[f"{b}"].totals.events / timed[f"{b}"].median_s / 1e6
 
 
+def side_by_side(run: Run, n: int, pool: ThreadPoolExecutor) -> Run:
+    """n runs at once, each in a thread of its own."""
+
+    def all_of_them() -> Totals:
+        done = set(pool.map(lambda _: run(), range(n)))
+        if len(done) != 1:
+            raise SystemExit(f"runs side by side differ: {done}")
+        return done.pop()
+
+    return all_of_them
+
+
 def by_threads(threads: list[int], rounds: int) -> Iterator[tuple[object, ...]]:
-    """Speed-up, spikes and counts being equal."""
+    """Speed-up, spikes and counts being equal, and that of independent runs."""
+    pool = ThreadPoolExecutor(max(threads))
     for name in ("mlp-b64-p0.05", "conv-b16", "rnn-n20000", "sparse-p0.1"):
         work = make(name)
         network = build_network(work, DEFAULT_VARIANT[work.kind])
         inputs = input_arrays(work, network)
-        timed = measure({f"{n}": ready(network, inputs, n) for n in threads}, rounds)
+        runs = {f"{n}": ready(network, inputs, n) for n in threads}
+        one = ready(network, inputs)
+        runs |= {f"{n} apart": side_by_side(one, n, pool) for n in threads}
+        timed = measure(runs, rounds)
         if len({t.totals for t in timed.values()}) != 1:
             raise SystemExit(f"{name}: threads change the result: {timed}")
-        first = timed[f"{threads[0]}"]
+        first, alone = timed[f"{threads[0]}"], timed[f"{threads[0]} apart"]
         for n in threads:
             mine = timed[f"{n}"]
-            yield name, n, mine.median_s / work.T * 1e6, ratio(first, mine)
+            apart = ratio(alone, timed[f"{n} apart"]) * n / threads[0]
+            yield name, n, mine.median_s / work.T * 1e6, ratio(first, mine), apart
 
 
 def main() -> None:
@@ -63,7 +82,7 @@ def main() -> None:
     head = ("workload", "batch", "us/step, sample", "to batch 1", "Mevents/s")
     tables = {"batch": table(head, by_batch(options.rounds))}
     threads = [int(n) for n in options.threads.split(",")]
-    head = ("workload", "threads", "us/step", "speed-up")
+    head = ("workload", "threads", "us/step", "speed-up", "apart")
     tables["threads"] = table(head, by_threads(threads, options.rounds))
     finish(tables, options.json)
 

@@ -13,7 +13,7 @@
 #define NC_PAUSE() ((void)0)
 #endif
 
-enum { SPINS = 4000 };
+enum { SPINS = 400 }; /* a few microseconds: another may need the processor */
 
 uint32_t nc_best_version(void) {
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -56,9 +56,28 @@ size_t nc_events_in(const nc_span *span, uint32_t workers) {
 void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span) {
     if (w->me != 0) return;
     int64_t *row = w->run->projection[index].counts + now.frame * 8;
-    for (uint32_t k = 0; k < w->run->workers; k++)
+    for (uint32_t k = 0; k < w->run->workers; k++) {
+        if (span[k].count == 0) continue;
         nc_count_events(w->network->projection[index].fan, span[k].idx, span[k].val, span[k].count,
                         row);
+    }
+}
+
+/* What arrives through a projection in steps first .. end - 1 of a chunk that starts there, counted:
+ * span[end - first][W]. Returns how many steps there are up to the last with an event. */
+size_t nc_arrivals(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
+                   nc_span *span) {
+    const nc_projection *edge = w->network->projection + index;
+    const uint32_t workers = w->run->workers;
+    size_t eventful = 0;
+    for (size_t t = first; t < end; t++, span += workers) {
+        const nc_moment now = nc_moment_of(w->run, sample, t, first);
+        nc_emitted(w, edge->source, now, edge->delay, span);
+        if (nc_events_in(span, workers) == 0) continue;
+        nc_count_arrivals(w, index, now, span);
+        eventful = t - first + 1;
+    }
+    return eventful;
 }
 
 int64_t *nc_counts_of(const nc_worker *w, uint32_t index, size_t frame) {

@@ -18,6 +18,8 @@ const float *nc_emitted(const nc_worker *w, uint32_t source, nc_moment now, uint
                         nc_span *span);
 size_t nc_events_in(const nc_span *span, uint32_t workers);
 /* Counts what reaches a projection; the first worker does it. */
+size_t nc_arrivals(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
+                   nc_span *span);
 void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span);
 /* The worker's counts of a population in a frame: emitted, updates by input, changes. */
 int64_t *nc_counts_of(const nc_worker *w, uint32_t index, size_t frame);

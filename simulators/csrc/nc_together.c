@@ -119,14 +119,11 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
     nc_span *span = w->team->span + w->me * w->run->chunk * workers;
     uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
-    size_t eventful = 0, until = 0;
-    for (size_t t = 0; t < frames; t++) {
-        const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
-        nc_emitted(w, edge->source, now, edge->delay, span + t * workers);
-        nc_count_arrivals(w, k, now, span + t * workers);
-        if (nc_events_in(span + t * workers, workers) != 0) eventful = t + 1;
-    }
-    memset(tally, 0, frames * 2 * sizeof *tally);
+    size_t until = 0;
+    const size_t eventful = nc_arrivals(w, k, sample, first, end, span);
+    uint8_t *quiet = scratch->quiet + w->me * NC_LINE;
+    const int rests = *quiet != 0 && eventful == 0;
+    if (!rests) memset(tally, 0, frames * 2 * sizeof *tally);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
     const nc_dense_run job = {
         .dense = &edge->dense, .hot = &p->hot, .n = p->n,
@@ -138,7 +135,7 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
         .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
         .fired = scratch->bits, .stride = stride, .counts = tally, .until = &until,
     };
-    if (range.first < range.end) w->wide->dense_run(&job);
+    if (range.first < range.end && !rests) w->wide->dense_run(&job);
     for (size_t t = 0; t < until; t++) {
         const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
         int64_t *counts = nc_counts_of(w, index, now.frame);
@@ -149,6 +146,7 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     const nc_node *node = w->team->node + w->network->n_sources + index;
     size_t *start = node->segment[w->me].start + node->depth;
     for (size_t t = until; t < frames; t++) start[t + 1] = start[until];
+    *quiet = rests || until < frames; /* settled, and nothing comes of itself */
 }
 
 /* ---- sparse rows and their neurons, up to 64 steps at once ---- */

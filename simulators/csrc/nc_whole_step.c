@@ -169,11 +169,7 @@ static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t 
     const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
     nc_span *span = w->team->span + w->me * w->run->chunk * workers;
     uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
-    for (size_t t = 0; t < frames; t++) {
-        const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
-        nc_emitted(w, edge->source, now, edge->delay, span + t * workers);
-        nc_count_arrivals(w, k, now, span + t * workers);
-    }
+    nc_arrivals(w, k, sample, first, end, span);
     memset(tally, 0, frames * 2 * sizeof *tally);
     const nc_moment begin = nc_moment_of(w->run, sample, first, first);
     const nc_lif_run job = {
