@@ -69,7 +69,7 @@ def command(
 
 def _refuse(graph: Path | None, cores: Path | None, *, force: bool) -> None:
     """Names that are no pictures, or are there already, before anything is read."""
-    from neurochain.errors import InputError
+    from neurochain.errors import Finding, InputError
     from neurochain.exporters.folder import refuse_existing
 
     wanted = {"--graph": graph, "--map": cores}
@@ -78,7 +78,7 @@ def _refuse(graph: Path | None, cores: Path | None, *, force: bool) -> None:
             raise click.BadParameter(f"{path}: the name must end in .svg.", param_hint=option)
     if graph is not None and cores is not None and graph.resolve() == cores.resolve():
         raise InputError(f"{graph}: both pictures cannot have one name. Give two.")
-    found = []
+    found: list[Finding] = []
     for path in wanted.values():
         try:
             if path is not None:
