@@ -19,6 +19,7 @@ is rounded but where a shift says so, so no order matters. docs/loihi.md, docs/x
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite, prod
@@ -291,10 +292,9 @@ def _structure_findings(network: Network) -> list[Finding]:
     findings = _size_findings(network) + _number_findings(network)
     nodes = network.nodes
     order = {node.name: k for k, node in enumerate(nodes)}
-    if len(order) != len(nodes):
-        findings.append(Finding(what="two nodes share a name."))
-    if len({p.name for p in network.projections}) != len(network.projections):
-        findings.append(Finding(what="two projections share a name."))
+    findings += _shared("nodes", [node.name for node in nodes])
+    findings += _shared("projections", [p.name for p in network.projections])
+    findings += _shared("outputs", [o.name for o in network.outputs])
     shapes = {node.name: node.shape for node in nodes}
     for population in network.populations:
         findings += _population_findings(population)
@@ -303,6 +303,14 @@ def _structure_findings(network: Network) -> list[Finding]:
     for output in network.outputs:
         findings += _output_findings(network, output, order)
     return findings
+
+
+def _shared(kind: str, names: list[str]) -> list[Finding]:
+    """A finding for every name that is not of one item alone."""
+    several = [(name, count) for name, count in Counter(names).items() if count > 1]
+    what = "is the name of {} of the {} " + kind + "."
+    fix = "Give each a name of its own."
+    return [Finding(where=repr(n), what=what.format(k, len(names)), fix=fix) for n, k in several]
 
 
 def _size_findings(network: Network) -> list[Finding]:

@@ -107,7 +107,8 @@ class Program:
         given += [self.clock] if self.clock else []
         known = set(given)
         if len(known) != len(given):
-            raise InternalError(f"program {self.name}: two registers share a name.")
+            several = ", ".join(sorted(n for n in known if given.count(n) > 1))
+            raise InternalError(f"program {self.name}: several registers are called {several}.")
         for step in self.body:
             missing = [a for a in step.args if a not in known]
             foreign = step.op in (_INTEGER if self.number == "float32" else _FLOAT)

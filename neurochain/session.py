@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.accounting import Activity, MappedActivity, count
+from neurochain.accounting import Activity, MappedActivity, count, stored_widths
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
@@ -128,6 +128,9 @@ class Session:
         self._always = mapped is True
         self._placement = placement
         self._counter: PacketCounter | None = None
+        target = art.provenance.get("target") if isinstance(art, Artifact) else None
+        noted = target.get("layer_bits") if isinstance(target, Mapping) else None
+        self._widths = stored_widths(self.network, noted)
         if mapped and placement is None:
             raise InputError(
                 Finding(
@@ -175,14 +178,17 @@ class Session:
             progress=progress,
         )
         if counter is None:
-            return _run(self.network, result, self._engine, length)
+            return self._finished(result, length)
         counted = _mapped(counter, fed, result)
-        run = _run(self.network, _kept(result, wanted), self._engine, length)
+        run = self._finished(_kept(result, wanted), length)
         return replace(
             run,
             activity=replace(run.activity, mapped=counted),
             activity_deployed=replace(run.activity_deployed, mapped=counted),
         )
+
+    def _finished(self, result: EngineResult, steps: int) -> Run:
+        return _run(self.network, result, self._engine, steps, self._widths)
 
     def _counting(self, frames: int) -> PacketCounter | None:
         """What counts packets, where a run of so many (sample, step) pairs has them counted."""
@@ -377,7 +383,9 @@ def _record(
     return Record(emissions=tuple(emissions), membranes=tuple(dict.fromkeys([*membranes, *read])))
 
 
-def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
+def _run(
+    network: Network, raw: EngineResult, engine: str, steps: int, widths: Mapping[str, int]
+) -> Run:
     result = aligned(network, raw, steps) if network.latency else raw
     shapes = {n.name: n.shape for n in network.nodes}
     spiking = {p.name for p in network.populations if p.fires}
@@ -402,7 +410,7 @@ def _run(network: Network, raw: EngineResult, engine: str, steps: int) -> Run:
         membranes=MappingProxyType(membranes),
         final_state=MappingProxyType(state),
         activity=count(network, result.counts, deployed=False),
-        activity_deployed=count(network, raw.counts, deployed=True),
+        activity_deployed=count(network, raw.counts, deployed=True, widths=widths),
         engine=engine,
         dt_s=network.dt_s,
         overflow=MappingProxyType(dict(result.overflow)),

@@ -71,14 +71,17 @@ def project_texts(job: Job) -> tuple[dict[str, str], Sizes]:
 
 
 def _interface(facts: dict[str, Any]) -> str:
-    """network.json: inputs and outputs in the order that network_step and network_outputs have."""
+    """network.json: inputs and outputs in the order that network_step and network_outputs have.
+
+    An output's step t + `start` belongs to step t of the input.
+    """
     inputs = [
         {"name": s["name"], "shape": list(s["shape"]), "values": s["has_values"]}
         for s in facts["sources"]
     ]
     items = {"uint8_t": "uint8", "int32_t": "int32", "float": "float32"}
     outputs = [
-        {key: o[key] for key in ("node", "signal", "n")} | {"item": items[o["item"]]}
+        {key: o[key] for key in ("node", "signal", "n", "start")} | {"item": items[o["item"]]}
         for o in facts["outputs"]
     ]
     return json.dumps({"sources": inputs, "outputs": outputs}, indent=1) + "\n"
@@ -132,6 +135,7 @@ def _outputs(run: PreparedRun, image: Image) -> list[dict[str, Any]]:
                 "item": "uint8_t" if binary else _item(run, signal),
                 "at": image.root(pointer),
                 "n": n,
+                "start": run.network.populations[k].start,
                 "bytes": n if binary else 4 * n,
             }
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,19 @@ from neurochain.mapping.mesh import Mesh, mesh_of
 from neurochain.network import I64, Network, Population, PortKind
 from neurochain.simulators.lava.neurons import bias_mantissa
 
-__all__ = ["FORMAT", "MODELS", "VERSION", "digest_of", "graph_document", "graph_tensors"]
+__all__ = [
+    "FORMAT",
+    "MODELS",
+    "VERSION",
+    "VERSION_PLACED",
+    "digest_of",
+    "graph_document",
+    "graph_tensors",
+]
 
 FORMAT = "loihi-graph"
-VERSION = 1
+VERSION, VERSION_PLACED = 1, 2
+"""Version 2 is version 1 and inputs on cores; a graph without these is of version 1."""
 
 MODELS: Mapping[str, str] = {
     "loihi.lif": "lif",
@@ -46,7 +55,10 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Profiles:
-    """decay, threshold: rows that occur on a core, and (n,) which of them a compartment has."""
+    """decay, threshold: rows that occur on a core, and (n,) which of them a compartment has.
+
+    -1: an element of an input, which has none.
+    """
 
     decay: list[dict[str, Any]]
     threshold: list[dict[str, Any]]
@@ -57,8 +69,8 @@ class _Profiles:
 def _profiles(network: Network, population: I64, neuron: I64) -> _Profiles:
     """Of the compartments of a core."""
     tables: dict[str, dict[tuple[Any, ...], int]] = {"decay": {}, "threshold": {}}
-    which = {name: np.zeros(len(neuron), dtype=np.int64) for name in tables}
-    for k in np.unique(population):
+    which = {name: np.full(len(neuron), -1, dtype=np.int64) for name in tables}
+    for k in np.unique(population[population >= 0]):
         p: Population = network.populations[k]
         mine = np.flatnonzero(population == k)
         model = MODELS[p.program.name]
@@ -136,15 +148,16 @@ def graph_document(
         for k in range(len(tables.cores))
     ]
     chips = sorted({core["chip"] for core in cores})
+    placed = {s.name for s in network.sources if s.name in placement.core_of}
     document = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION_PLACED if placed else VERSION,
         "writer": f"neurochain {__version__}",
         "name": name,
         "dt_s": float(network.dt_s),
         "tensors": {"file": "graph.safetensors", "sha256": tensors_sha256},
         "target": _target(placement, limits, mesh),
-        "inputs": _inputs(network, tables),
+        "inputs": _inputs(network, tables, placed),
         "populations": [_population(p) for p in network.populations],
         "projections": [
             {"name": p.name, "source": p.source, "target": p.target} for p in network.projections
@@ -177,7 +190,7 @@ def _target(placement: Placement, limits: Limits, mesh: Mesh) -> dict[str, Any]:
     }
 
 
-def _inputs(network: Network, tables: Tables) -> list[dict[str, Any]]:
+def _inputs(network: Network, tables: Tables, placed: Set[str]) -> list[dict[str, Any]]:
     found, at = [], 0
     for source in network.sources:
         count = len(tables.entering[source.name][0])
@@ -187,6 +200,7 @@ def _inputs(network: Network, tables: Tables) -> list[dict[str, Any]]:
                 "shape": list(source.shape),
                 "values": "spikes" if source.emits is PortKind.EVENT else "integers",
                 "axons": [at, at + count],
+                **({"placed": source.name in placed} if placed else {}),
             }
         )
         at += count

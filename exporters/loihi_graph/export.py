@@ -18,7 +18,7 @@ from neurochain.exporters.loihi_graph.interpreter.reader import SCHEMA_FILE, rea
 from neurochain.exporters.loihi_graph.tables import tables_of
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.mapping import Limits, Placement, limits_of
-from neurochain.network import Network, Population, Projection, Source
+from neurochain.network import Network, Population, Projection
 from neurochain.simulators.lava.neurons import BIAS_MOST, bias_mantissa
 from neurochain.targets import load_target
 
@@ -30,8 +30,8 @@ DU, DV, VTH, SILENT = (-1, 4095), (0, 4096), (0, 2**17 - 1), (0, 62)
 
 def check(job: Job) -> Sequence[NodeNote]:
     """Rate every node. Errors: InputError where nothing is placed on a chip."""
-    placement, _ = _placed(job)
-    notes = [_note(s.name, "source", _source_refusal(s, placement)) for s in job.network.sources]
+    _placed(job)
+    notes = [_note(s.name, "source", ("", "")) for s in job.network.sources]
     notes += [
         _note(p.name, p.operator.kind, _projection_refusal(p)) for p in job.network.projections
     ]
@@ -67,15 +67,6 @@ def _placed(job: Job) -> tuple[Placement, Limits]:
             )
         )
     return placement, limits
-
-
-def _source_refusal(source: Source, placement: Placement) -> tuple[str, str]:
-    if source.name in placement.core_of:
-        return (
-            "is placed on cores; here inputs come from outside.",
-            "Map without placed inputs (compile without --place-inputs).",
-        )
-    return "", ""
 
 
 def _projection_refusal(p: Projection) -> tuple[str, str]:

@@ -20,7 +20,10 @@ __all__ = ["Axons", "Compartments", "Tables", "tables_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compartments:
-    """begin (cores + 1,); population (index), neuron: (n,), by core, population, neuron."""
+    """begin (cores + 1,); population (index), neuron: (n,), by core, population, neuron.
+
+    Of inputs that are placed on cores: population -1 - k is input k, neuron its element.
+    """
 
     begin: I64
     population: I64
@@ -66,8 +69,9 @@ class Tables:
 def tables_of(network: Network, placement: Placement) -> Tables:
     """Every compartment, axon and synapse of a placed network."""
     row_of = {
-        p.name: np.searchsorted(placement.cores, placement.core_of[p.name])
-        for p in network.populations
+        node.name: np.searchsorted(placement.cores, placement.core_of[node.name])
+        for node in network.nodes
+        if node.name in placement.core_of
     }
     compartments, local = _compartments(network, row_of, len(placement.cores))
     axons = _axons(network, row_of, local, len(placement.cores))
@@ -79,7 +83,7 @@ def tables_of(network: Network, placement: Placement) -> Tables:
         leaving_begin=begin,
         leaving_compartment=compartment,
         leaving_axon=axon,
-        entering=_entering(network, axons),
+        entering=_entering(network, row_of, axons),
     )
 
 
@@ -91,19 +95,19 @@ def _begins(row: I64, cores: int) -> I64:
 def _compartments(
     network: Network, row_of: Mapping[str, I64], cores: int
 ) -> tuple[Compartments, dict[str, I64]]:
-    """The compartments, and the local number of every neuron by population."""
-    sizes = [p.n for p in network.populations]
-    population = np.repeat(np.arange(len(sizes)), sizes)
+    """The compartments, and the local number of every neuron by node."""
+    numbers = {s.name: -1 - k for k, s in enumerate(network.sources)}
+    numbers |= {p.name: k for k, p in enumerate(network.populations)}
+    sizes = [len(row) for row in row_of.values()]
+    population = np.repeat([numbers[name] for name in row_of], sizes)
     neuron = np.concatenate([np.arange(n) for n in sizes])
-    row = np.concatenate([row_of[p.name] for p in network.populations])
+    row = np.concatenate(list(row_of.values()))
     order = np.lexsort((neuron, population, row))
     begin = _begins(row[order], cores)
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.arange(len(order)) - begin[row[order]]
     ends = np.cumsum(sizes)
-    local = {
-        p.name: number[end - p.n : end] for p, end in zip(network.populations, ends, strict=True)
-    }
+    local = {name: number[end - n : end] for name, n, end in zip(row_of, sizes, ends, strict=True)}
     found = Compartments(begin=begin, population=population[order], neuron=neuron[order])
     return found, local
 
@@ -163,11 +167,14 @@ def _leaving(
     return _begins(row[order], len(axons.begin) - 1), compartment[order], axon[order]
 
 
-def _entering(network: Network, axons: Axons) -> dict[str, tuple[I64, I64]]:
-    """Source -> what each of its elements reaches, by element and axon."""
+def _entering(
+    network: Network, row_of: Mapping[str, I64], axons: Axons
+) -> dict[str, tuple[I64, I64]]:
+    """Source -> what each of its elements reaches, by element and axon; none where it is placed."""
     entering = {}
     for node in network.sources:
-        used = [k for k, p in enumerate(network.projections) if p.source == node.name]
+        outside = node.name not in row_of
+        used = [k for k, p in enumerate(network.projections) if outside and p.source == node.name]
         axon = np.flatnonzero(np.isin(axons.projection, used))
         element = axons.source[axon]
         order = np.lexsort((axon, element))

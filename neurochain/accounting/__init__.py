@@ -10,6 +10,7 @@ from neurochain.accounting.activity import (
 )
 from neurochain.accounting.mapped import CORE_COUNTS, NODE_COUNTS, MappedActivity
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
+from neurochain.accounting.widths import stored_widths
 
 __all__ = [
     "CORE_COUNTS",
@@ -24,4 +25,5 @@ __all__ = [
     "PopulationActivity",
     "RawCounts",
     "count",
+    "stored_widths",
 ]

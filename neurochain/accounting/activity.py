@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from neurochain.accounting.mapped import MappedActivity
 from neurochain.accounting.raw import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCounts
+from neurochain.accounting.widths import stored_widths
 from neurochain.network import I64, Network, Operator, Population, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Identity, MaxPool, Pool, Route
 
@@ -56,6 +57,7 @@ POPULATION_COUNTS = (
     "state_read_bytes",
     "state_write_bytes",
 )
+_TRAINED_BITS = 32
 _STEPWISE_LAYER = (
     "events_in",
     "events_nonbinary",
@@ -197,8 +199,12 @@ def _stepwise(counts: Mapping[str, I64], names: tuple[str, ...]) -> list[dict[st
     return [{name: values[t] for name, values in columns.items()} for t in range(length)]
 
 
-def count(network: Network, raw: RawCounts, *, deployed: bool) -> Activity:
-    """Turn an engine's raw counts into Activity."""
+def count(
+    network: Network, raw: RawCounts, *, deployed: bool, widths: Mapping[str, int] | None = None
+) -> Activity:
+    """Turn an engine's raw counts into Activity; `widths`: bits of stored weights by projection."""
+    if widths is None:
+        widths = stored_widths(network) if deployed else {}
     first = next(iter(raw.populations.values()))
     samples, steps = first.shape[:2]
     populations = tuple(
@@ -211,7 +217,8 @@ def count(network: Network, raw: RawCounts, *, deployed: bool) -> Activity:
         # state traffic belongs to the population: it is charged to the first layer that feeds it
         owner = None if projection.target in charged else by_name.get(projection.target)
         charged.add(projection.target)
-        layers.append(_layer(network, projection, raw, owner, deployed=deployed))
+        bits = widths.get(projection.name, 0) if deployed else _TRAINED_BITS
+        layers.append(_layer(network, projection, raw, owner, bits, deployed=deployed))
     return Activity(
         counting="deployed" if deployed else "model",
         samples=samples,
@@ -258,6 +265,7 @@ def _layer(
     projection: Projection,
     raw: RawCounts,
     owner: PopulationActivity | None,
+    bits: int,
     *,
     deployed: bool,
 ) -> LayerActivity:
@@ -269,7 +277,6 @@ def _layer(
     counts["events_in"] = columns["events_unit"] + columns["events_other"]
     counts["events_nonbinary"] = columns["events_other"]
     weights = operator.weight
-    trained_bits = 32 if not deployed or weights is None else weights.dtype.itemsize * 8
     matrix = not deployed and isinstance(operator, Csr) and operator.from_matrix
     connections = operator.n_in * operator.n_out if matrix else _connections(operator)
     counts["dense_inbounds"] = np.full_like(columns["events_unit"], connections)
@@ -287,7 +294,7 @@ def _layer(
     elif owner is not None and _has_own_bias(network.node(projection.target)):
         counts["bias_adds"] += np.int64(operator.n_out)
     if weights is not None:
-        counts["weight_read_bytes"] = _weight_bytes(counts, projection, trained_bits, matrix)
+        counts["weight_read_bytes"] = _weight_bytes(counts, projection, bits, matrix)
     if owner is not None:
         counts["state_read_bytes"] = owner.counts["state_read_bytes"]
         counts["state_write_bytes"] = owner.counts["state_write_bytes"]
@@ -301,7 +308,7 @@ def _layer(
         params=_stored(projection, matrix=matrix) + _biases(projection),
         weights=_stored(projection, matrix=matrix),
         nonzero_params=_nonzero(projection, weights, deployed=deployed),
-        weight_bits=0 if weights is None else trained_bits,
+        weight_bits=0 if weights is None else bits,
         connections=connections,
         kernel=_kernel(operator),
         stride=tuple(getattr(operator, "stride", ())),
@@ -359,12 +366,15 @@ def _pooling(
 def _weight_bytes(
     counts: Mapping[str, I64], projection: Projection, bits: int, matrix: bool
 ) -> I64:
-    """What an event-driven core fetches: whole rows, or nonzero entries with their index."""
+    """What an event-driven core fetches: whole rows, or nonzero entries with their index.
+
+    Weights narrower than a byte lie packed: a step's are rounded up to whole bytes.
+    """
     operator = projection.operator
     if isinstance(operator, Csr) and not matrix:
         effective = counts["synops_effective_ac"] + counts["synops_effective_mac"]
-        return effective * (bits // 8 + operator.targets.dtype.itemsize)
-    return counts["synops_nominal"] * (bits // 8)
+        return -(-effective * bits // 8) + effective * operator.targets.dtype.itemsize
+    return -(-counts["synops_nominal"] * bits // 8)
 
 
 def _stored(projection: Projection, *, matrix: bool) -> int:

@@ -29,17 +29,21 @@ _PICTURE = click.Path(dir_okay=False, path_type=Path)
     metavar="FILE.svg",
     help="Draw the cores of a placed network: how full they are, how busy their links.",
 )
+@click.option("--force", is_flag=True, help="Replace pictures that are there under these names.")
 @json_option
-def command(source: str, graph: Path | None, cores: Path | None, as_json: bool) -> None:
+def command(
+    source: str, graph: Path | None, cores: Path | None, force: bool, as_json: bool
+) -> None:
     """Show what a compiled network consists of.
 
     Structure, parameters, input encoding, output decoding and provenance. Reading it checks every
-    tensor against its SHA-256.
+    tensor against its SHA-256. No picture overwrites a file without --force.
     """
     from neurochain.cli.describe import describe, structure_lines, verification_line
     from neurochain.cli.output import emit, emit_json, finding_dict
     from neurochain.cli.sources import open_source
 
+    _refuse(graph, cores, force=force)
     artifact = open_source(source, CompileOptions()).artifact
     _draw(artifact, Path(source).name, graph, cores)
     data = describe(artifact)
@@ -61,6 +65,28 @@ def command(source: str, graph: Path | None, cores: Path | None, as_json: bool) 
     emit(f"network SHA-256: {data['model_hash']}")
     for finding in artifact.findings:
         emit(f"{finding.severity.value}: {' '.join(str(finding).split())}")
+
+
+def _refuse(graph: Path | None, cores: Path | None, *, force: bool) -> None:
+    """Names that are no pictures, or are there already, before anything is read."""
+    from neurochain.errors import Finding, InputError
+    from neurochain.exporters.folder import refuse_existing
+
+    wanted = {"--graph": graph, "--map": cores}
+    for option, path in wanted.items():
+        if path is not None and path.suffix != ".svg":
+            raise click.BadParameter(f"{path}: the name must end in .svg.", param_hint=option)
+    if graph is not None and cores is not None and graph.resolve() == cores.resolve():
+        raise InputError(f"{graph}: both pictures cannot have one name. Give two.")
+    found: list[Finding] = []
+    for path in wanted.values():
+        try:
+            if path is not None:
+                refuse_existing(path, force=force)
+        except InputError as error:
+            found += error.findings
+    if found:
+        raise InputError(*found)
 
 
 def _draw(artifact: Artifact, title: str, graph: Path | None, cores: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +126,16 @@ def make_meta(
         weights=network.arithmetic,
         quantisation=[QuantisedLayer(**cost) for cost in provenance.get("quantization", ())],
         verified=provenance.get("verification", {}).get("equal"),
+        target=_target(provenance),
         date=date,
     )
+
+
+def _target(provenance: Mapping[str, Any]) -> str | None:
+    """The target's name where the file says one."""
+    said = provenance.get("target")
+    name = said.get("name") if isinstance(said, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _output_port(network: Network, decoding: OutputDecoding) -> OutputPort:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil, sqrt
 
 from neurochain.drawing.cores import Core, CoreMap, Link
@@ -25,7 +26,11 @@ caption; ASIDE: from a link's middle."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
-    """One core. colour: number of its largest population, None where it is empty."""
+    """One core. colour: number of its largest population, None where it is empty.
+
+    Cores that follow one another and look alike are one group of the picture, which has their
+    colour; their square is drawn once and used by all.
+    """
 
     x: float
     y: float
@@ -36,14 +41,13 @@ class Square:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stroke:
-    """One link; share of the busiest one's packets."""
+    """One link: from where, "h" or "v" (along a row or a column), how far."""
 
-    x1: float
-    y1: float
-    x2: float
-    y2: float
+    x: float
+    y: float
+    way: str
+    length: float
     width: float
-    share: float
     text: str
 
 
@@ -84,7 +88,7 @@ def map_svg(cores: CoreMap, title: str, *, alone: bool = True, order: Sequence[s
             _frame([c for c in cores.cores if c.chip == chip], chip, tile, pitch)
             for chip in range(cores.chips)
         ],
-        squares=[_square(core, side, pitch, colours) for core in cores.cores],
+        runs=_runs([_square(core, side, pitch, colours) for core in cores.cores]),
         strokes=[_stroke(link, tile, pitch, cores.peak) for link in cores.links],
         legend=[(name, colours[name], bottom + LEGEND * k) for k, name in enumerate(populations)],
         caption_y=bottom + LEGEND * len(populations),
@@ -123,6 +127,12 @@ def _square(core: Core, side: int, pitch: float, colours: dict[str, int]) -> Squ
     )
 
 
+def _runs(squares: Sequence[Square]) -> list[tuple[tuple[int | None, float], list[Square]]]:
+    """(colour, opacity) and the squares that follow one another with it."""
+    runs = groupby(squares, key=lambda s: (s.colour, 0.0 if s.colour is None else s.opacity))
+    return [(look, list(found)) for look, found in runs]
+
+
 def _stroke(link: Link, tile: float, pitch: float, peak: int) -> Stroke:
     """Beside the middle, so that the two directions of a link do not lie on each other."""
     dx, dy = link.to_x - link.x, link.to_y - link.y
@@ -131,12 +141,11 @@ def _stroke(link: Link, tile: float, pitch: float, peak: int) -> Stroke:
     start, end = tile / 2 + 3, tile / 2 + LINK - 3
     share = link.packets / peak
     return Stroke(
-        x1=middle_x + dx * start,
-        y1=middle_y + dy * start,
-        x2=middle_x + dx * end,
-        y2=middle_y + dy * end,
+        x=middle_x + dx * start,
+        y=middle_y + dy * start,
+        way="h" if dx else "v",
+        length=(dx + dy) * (end - start),
         width=round(0.6 + 3.4 * share, 2),
-        share=round(share, 4),
         text=f"({link.x}, {link.y}) to ({link.to_x}, {link.to_y}): {link.packets:,} packets",
     )
 

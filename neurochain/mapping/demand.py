@@ -10,6 +10,7 @@ from neurochain.errors import Finding, FitError, InputError
 from neurochain.mapping.incoming import Incoming, incoming
 from neurochain.mapping.limits import Limits
 from neurochain.network import I64, Network, Population, Projection
+from neurochain.operators import weight_width
 
 __all__ = ["Demand", "Format", "Link", "demand_of"]
 
@@ -101,7 +102,8 @@ def _too_late(projection: Projection, limits: Limits) -> Finding:
 
 def _link(projection: Projection, limits: Limits) -> Link:
     packing = limits.packing
-    bits, signed = _weight_bits(projection)
+    weights = projection.operator.weight
+    bits, signed = (8, False) if weights is None else weight_width(weights)
     form = Format(
         weight_bits=packing.weight_width(bits),
         delay_bits=max(projection.delay - 1, 0).bit_length(),
@@ -119,21 +121,6 @@ def _link(projection: Projection, limits: Limits) -> Link:
         sparse_width=dense + packing.index_width(neurons),
         dense_width=dense,
     )
-
-
-def _weight_bits(projection: Projection) -> tuple[int, bool]:
-    """Bits that the weights need, and whether they have both signs.
-
-    As Lava stores them: 8 bits, of which the zeros that all weights end in are left out; weights of
-    both signs are even and lose that bit to the sign.
-    """
-    weights = projection.operator.weight
-    if weights is None:
-        return 8, False
-    both = bool((weights > 0).any() and (weights < 0).any())
-    union = int(np.bitwise_or.reduce(np.abs(weights.astype(np.int32)), axis=None))
-    zeros = (union & -union).bit_length() - 1 if union else 7
-    return min(8, max(8 + both - zeros, 1 + both)), both
 
 
 def _profiles(populations: tuple[Population, ...]) -> dict[str, dict[str, I64]]:

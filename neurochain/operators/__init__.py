@@ -12,6 +12,7 @@ from neurochain.operators.max_pool import MaxPool
 from neurochain.operators.pool import Pool
 from neurochain.operators.pool_size import pool_divisors
 from neurochain.operators.route import Route
+from neurochain.operators.width import weight_width
 from neurochain.operators.windows import Window, output_size
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "output_size",
     "pool_divisors",
     "split_by_delay",
+    "weight_width",
     "window_faults",
 ]
 

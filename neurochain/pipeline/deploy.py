@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochain.accounting import stored_widths
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.inputs import EventFrames
@@ -158,10 +159,20 @@ def _target_record(chip: Target, made: Deployed, bits: int, method: str) -> dict
     return {
         "name": chip.name,
         "weight_bits": bits,
+        "layer_bits": _layer_bits(chip, made),
         "calibration": method,
         "latency_steps": made.network.latency,
         "scales": {item.unit.name: item.setting.q for item in made.rounded},
         **({} if made.diagnosis is None else {"diagnosis": made.diagnosis.to_dict()}),
+    }
+
+
+def _layer_bits(chip: Target, made: Deployed) -> dict[str, int]:
+    """The widths that the chip stores each layer's weights in."""
+    legal = chip.choices("weight_bits")
+    return {
+        name: min((b for b in legal if b >= bits), default=bits)
+        for name, bits in stored_widths(made.network).items()
     }
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from neurochain.network import Op
+from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
 
-__all__ = ["CONSTANTS", "MOST_STATE", "WATCH", "clip", "current", "membrane", "threshold"]
+__all__ = [
+    "CONSTANTS",
+    "MOST_STATE",
+    "WATCH",
+    "clip",
+    "current",
+    "fire",
+    "leaky",
+    "membrane",
+    "threshold",
+]
 
 MOST_STATE = 2**23 - 1
 """The largest magnitude that a 24-bit state holds, in either direction."""
@@ -64,3 +74,44 @@ def clip(b: Builder, out: str, value: str) -> str:
 def threshold(b: Builder, name: str = "vth") -> str:
     """The threshold at full scale, 2^6 times its mantissa."""
     return b(Op.SHIFT_LEFT, f"{name}_full", name, "six")
+
+
+def fire(b: Builder, v: str) -> None:
+    """z = [v > 2^6 vth];  v = 0 where z. Registers "z" and "v_after"."""
+    b(Op.GT, "z", v, threshold(b))
+    b(Op.SELECT, "v_after", "z", "zero", v)
+
+
+def leaky(
+    b: Builder,
+    name: str,
+    v: str,
+    *,
+    params: tuple[str, ...] = ("vth", "bias"),
+    waits: bool = False,
+    compared: str = "vth_full",
+    emits: PortKind = PortKind.EVENT,
+    clock: str = "",
+) -> Program:
+    """The program of a leaky integrator with states u and v, of what was built.
+
+    It leaves "u_new", "v_after" and the emission "z"; v is the register that is compared with
+    `compared`. params: those behind du and dv. waits: a third state "wait", left in "wait_new".
+    """
+    after = (("u", "u_new"), ("v", "v_after"), *((("wait", "wait_new"),) if waits else ()))
+    return Program(
+        name=name,
+        number="int32",
+        ports=("x",),
+        states=tuple(state for state, _ in after),
+        params=("du", "dv", *params),
+        constants=tuple(CONSTANTS.items()),
+        body=tuple(b.body),
+        next_state=after,
+        emit="z",
+        emits=emits,
+        membrane="v_after",
+        threshold=(v, compared, ">"),
+        clock=clock,
+        watch=WATCH,
+    )

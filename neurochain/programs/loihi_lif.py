@@ -13,9 +13,9 @@ before the wrap, and |v| >= 2^23 before it is cut.
 
 from __future__ import annotations
 
-from neurochain.network import Op, PortKind, Program
+from neurochain.network import Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
+from neurochain.programs._loihi import current, fire, leaky, membrane
 
 __all__ = ["loihi_lif_program"]
 
@@ -24,20 +24,5 @@ def loihi_lif_program() -> Program:
     """Build the program; states u, v; parameters du, dv, vth, bias."""
     b = Builder()
     v = membrane(b, current(b, "x"))
-    b(Op.GT, "z", v, threshold(b))
-    b(Op.SELECT, "v_after", "z", "zero", v)
-    return Program(
-        name="loihi.lif",
-        number="int32",
-        ports=("x",),
-        states=("u", "v"),
-        params=("du", "dv", "vth", "bias"),
-        constants=tuple(CONSTANTS.items()),
-        body=tuple(b.body),
-        next_state=(("u", "u_new"), ("v", "v_after")),
-        emit="z",
-        emits=PortKind.EVENT,
-        membrane="v_after",
-        threshold=(v, "vth_full", ">"),
-        watch=WATCH,
-    )
+    fire(b, v)
+    return leaky(b, "loihi.lif", v)

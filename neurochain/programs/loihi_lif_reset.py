@@ -7,9 +7,9 @@ Before the dynamics of `loihi_lif`, where t mod interval = offset: u = v = 0. t 
 
 from __future__ import annotations
 
-from neurochain.network import Op, PortKind, Program
+from neurochain.network import Op, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
+from neurochain.programs._loihi import current, fire, leaky, membrane
 
 __all__ = ["loihi_lif_reset_program"]
 
@@ -25,21 +25,6 @@ def loihi_lif_reset_program() -> Program:
     u = b(Op.SELECT, "u_kept", "clears", "zero", "u")
     v = b(Op.SELECT, "v_kept", "clears", "zero", "v")
     after = membrane(b, current(b, "x", u), v)
-    b(Op.GT, "z", after, threshold(b))
-    b(Op.SELECT, "v_after", "z", "zero", after)
-    return Program(
-        name="loihi.lif_reset",
-        number="int32",
-        ports=("x",),
-        states=("u", "v"),
-        params=("du", "dv", "vth", "bias", "interval", "offset"),
-        constants=tuple(CONSTANTS.items()),
-        body=tuple(b.body),
-        next_state=(("u", "u_new"), ("v", "v_after")),
-        emit="z",
-        emits=PortKind.EVENT,
-        membrane="v_after",
-        threshold=(after, "vth_full", ">"),
-        clock="t",
-        watch=WATCH,
-    )
+    fire(b, after)
+    params = ("vth", "bias", "interval", "offset")
+    return leaky(b, "loihi.lif_reset", after, params=params, clock="t")

@@ -7,9 +7,9 @@ brian2-loihi's refractory - 1.
 
 from __future__ import annotations
 
-from neurochain.network import Op, PortKind, Program
+from neurochain.network import Op, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
+from neurochain.programs._loihi import current, fire, leaky, membrane
 
 __all__ = ["loihi_refractory_program"]
 
@@ -20,22 +20,7 @@ def loihi_refractory_program() -> Program:
     free = membrane(b, current(b, "x"))
     b(Op.GT, "waits", "wait", "zero")
     v = b(Op.SELECT, "v_held", "waits", "v", free)
-    b(Op.GT, "z", v, threshold(b))
-    b(Op.SELECT, "v_after", "z", "zero", v)
+    fire(b, v)
     b(Op.SUB, "wait_less", "wait", "waits")
     b(Op.SELECT, "wait_new", "z", "silent", "wait_less")
-    return Program(
-        name="loihi.refractory",
-        number="int32",
-        ports=("x",),
-        states=("u", "v", "wait"),
-        params=("du", "dv", "vth", "bias", "silent"),
-        constants=tuple(CONSTANTS.items()),
-        body=tuple(b.body),
-        next_state=(("u", "u_new"), ("v", "v_after"), ("wait", "wait_new")),
-        emit="z",
-        emits=PortKind.EVENT,
-        membrane="v_after",
-        threshold=(v, "vth_full", ">"),
-        watch=WATCH,
-    )
+    return leaky(b, "loihi.refractory", v, params=("vth", "bias", "silent"), waits=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from neurochain.network import Op, PortKind, Program
 from neurochain.programs._build import Builder
-from neurochain.programs._loihi import CONSTANTS, WATCH, current, membrane, threshold
+from neurochain.programs._loihi import current, leaky, membrane, threshold
 
 __all__ = ["loihi_ternary_program"]
 
@@ -21,18 +21,11 @@ def loihi_ternary_program() -> Program:
     b(Op.LT, "down", v, threshold(b, "vth_lo"))
     b(Op.SUB, "z", "up", "down")
     b(Op.SELECT, "v_after", "z", "zero", v)
-    return Program(
-        name="loihi.ternary",
-        number="int32",
-        ports=("x",),
-        states=("u", "v"),
-        params=("du", "dv", "vth_hi", "vth_lo", "bias"),
-        constants=tuple(CONSTANTS.items()),
-        body=tuple(b.body),
-        next_state=(("u", "u_new"), ("v", "v_after")),
-        emit="z",
+    return leaky(
+        b,
+        "loihi.ternary",
+        v,
+        params=("vth_hi", "vth_lo", "bias"),
+        compared="vth_hi_full",
         emits=PortKind.GRADED,
-        membrane="v_after",
-        threshold=(v, "vth_hi_full", ">"),
-        watch=WATCH,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neurochain.reporting.chips import chip_caveat, target_of
 from neurochain.reporting.energy_records import EnergyRecord
 from neurochain.reporting.energy_text import shared
 from neurochain.reporting.records import RunRecord
@@ -87,10 +88,14 @@ def _notes(old: RunRecord, new: RunRecord, priced: Sequence[EnergyRecord | None]
         ("samples", old.meta.samples, new.meta.samples),
         ("steps", old.meta.timesteps, new.meta.timesteps),
         ("cores", _placed(old), _placed(new)),
+        ("target", target_of(old) or "none", target_of(new) or "none"),
         ("weights", old.meta.weights, new.meta.weights),
         ("price list of energy_j", *map(_profile, priced)),
     )
     found = [f"{name}: {a} before, {b} after" for name, a, b in pairs if a != b]
+    for side, record, best in zip(("before", "after"), (old, new), priced, strict=True):
+        if best is not None and (said := chip_caveat(record, best)):
+            found.append(f"energy_j {side}: {said}")
     if {x.name for x in old.layers}.isdisjoint(x.name for x in new.layers):
         found.append("network: no layer has the same name")
     return found

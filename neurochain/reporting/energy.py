@@ -23,6 +23,7 @@ from neurochain.accounting.energy import (
 )
 from neurochain.accounting.energy.estimate import Part
 from neurochain.accounting.prices import PriceList, find_prices
+from neurochain.reporting.chips import chip_caveat
 from neurochain.reporting.energy_records import (
     Bounds,
     DefinitionRecord,
@@ -63,8 +64,8 @@ def with_energy(
             e for p in prices for e in model_of(run, p, step_time_s=step_time_s, static=static)
         ]
         if not prices:
-            found = list(default_estimates(run, weights))
-        estimates += [_record(estimate) for estimate in found]
+            found = list(default_estimates(run, weights, network=record.meta.weights))
+        estimates += [_of_chip(record, _record(estimate)) for estimate in found]
     model = record.counts("model")
     bench = neurobench_of_calls(sums(model), _calls(model))
     return msgspec.structs.replace(
@@ -79,6 +80,12 @@ def with_energy(
             for d in definitions(sums(model), bench)
         ],
     )
+
+
+def _of_chip(record: RunRecord, e: EnergyRecord) -> EnergyRecord:
+    """With a caveat where it is not of the network's chip."""
+    said = chip_caveat(record, e)
+    return msgspec.structs.replace(e, caveats=[said, *e.caveats]) if said else e
 
 
 def sums(counts: CountSet) -> RunSums:

@@ -8,7 +8,7 @@ import msgspec
 
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.accounting.energy.twin import CAVEATS
-from neurochain.accounting.prices import CHIPS
+from neurochain.reporting.chips import chip_caveat
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, TwinRecord
 from neurochain.reporting.records import Meta, RunRecord
 
@@ -23,14 +23,12 @@ __all__ = [
     "estimates",
     "lowered_for_chip",
     "missing",
-    "other_chip",
     "primary",
     "shared",
     "technology_caveat",
     "term_title",
     "twin_caveats",
     "twin_lines",
-    "verdict",
 ]
 
 _LOWERED = (
@@ -151,37 +149,13 @@ def shared(
         if estimate.model == "arithmetic":
             return 2
         at_home = all(
-            r.deployed.mapped is not None and not other_chip(r, one[key])
+            r.deployed.mapped is not None and not chip_caveat(r, one[key])
             for r, one in zip(records, found, strict=True)
         )
         return 0 if estimate.model == "chip-profile" and at_home else 1
 
     best = min(common, key=rank, default=None)
     return [None if best is None else one[best] for one in found]
-
-
-def other_chip(record: RunRecord, e: EnergyRecord) -> str:
-    """What to say where a network lies on another chip than that of the prices; "" elsewhere."""
-    mapped, chip = record.deployed.mapped, CHIPS.get(e.profile_id, "")
-    if mapped is None or not chip or mapped.target == chip:
-        return ""
-    return (
-        f"{e.profile_id} has the prices of {chip}; the network lies on the cores of "
-        f"{mapped.target}, which takes something else"
-    )
-
-
-def verdict(record: RunRecord, counting: str) -> str:
-    """What was modelled, what was not, in one line."""
-    best = primary(record, counting)
-    if best is None:
-        return "Exact counts; no energy was estimated."
-    spent = bounds_text(best.per_sample)
-    return (
-        f"Estimated {spent} a sample by the {best.model} model and {best.profile_id} "
-        f"({_technology(best)}), from exact counts. Modelled: "
-        f"{'; '.join(best.included)}. Not modelled: {'; '.join(missing(best))}."
-    )
 
 
 def energy_lines(record: RunRecord, counting: str) -> list[str]:
@@ -197,7 +171,7 @@ def energy_lines(record: RunRecord, counting: str) -> list[str]:
         if e.unpriced:
             counted = ", ".join(f"{name} {n:,}" for name, n in e.unpriced.items())
             lines.append(f"  not priced: {counted}")
-        if foreign := other_chip(record, e):
+        if foreign := chip_caveat(record, e):
             lines.append(f"  caveat: {foreign}")
         lines.append(f"  missing: {', '.join(missing(e, short=True))}")
         lines += [f"  note: {note}" for note in e.notes]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neurochain.reporting.energy_text import estimates, other_chip, term_title
+from neurochain.reporting.chips import chip_caveats
+from neurochain.reporting.energy_text import estimates, term_title
 from neurochain.reporting.records import RunRecord
 
 __all__ = ["findings"]
@@ -29,8 +30,7 @@ def findings(record: RunRecord, counting: str = "model") -> list[str]:
                 f"{x.name}: {share:.0f} % of its input events are graded or analog: "
                 "multiply-accumulates."
             )
-    foreign = [other_chip(record, e) for e in estimates(record, counting)]
-    found += [f"{text}." for text in foreign if text]
+    found += [f"{text}." for text in chip_caveats(record, counting)]
     found += _dominant(record, counting)
     found += _against_twin(record)
     return found

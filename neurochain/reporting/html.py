@@ -12,6 +12,7 @@ import msgspec
 from neurochain.accounting.energy.estimate import RESET, TERMS
 from neurochain.drawing import map_style, map_svg
 from neurochain.reporting import charts
+from neurochain.reporting.chips import chip_caveats
 from neurochain.reporting.compare import Comparison
 from neurochain.reporting.core_rows import core_table
 from neurochain.reporting.energy_records import Bounds, EnergyRecord, SourceRecord
@@ -91,6 +92,7 @@ def render_html(
         cores=None if record.placement is None else core_table(record.placement, counts),
         comparison=comparison,
         priced_by={e.profile_id: e for e in priced}.values(),
+        foreign=chip_caveats(record, counting),
         technology=technology_caveat(record, counting),
         sources=_sources(priced),
         bibtex=bibtex(record, counting),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurochain.reporting.chips import chip_caveat
 from neurochain.reporting.energy_text import estimates, missing, primary
 from neurochain.reporting.records import RunRecord
 from neurochain.reporting.render import cell, counted, printable
@@ -73,9 +74,10 @@ def _caption(record: RunRecord, counting: str) -> str:
     )
     if energy is None:
         return escape(f"{run}.")
+    said = chip_caveat(record, energy)
     return escape(
         f"{run}. Energy: nominal estimate a sample, {energy.model} model, {energy.profile_id}; "
-        f"not included: {'; '.join(missing(energy))}."
+        f"not included: {'; '.join(missing(energy))}.{f' Caveat: {said}.' if said else ''}"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neurochain.reporting.chips import chip_caveat, target_of
 from neurochain.reporting.compare import aligned_lines, markdown_lines
 from neurochain.reporting.energy_text import shared
 from neurochain.reporting.records import RunRecord
@@ -19,7 +20,10 @@ _MORE_IS_BETTER = ("accuracy",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One run. accuracy None where it was not evaluated; best: no other run beats it."""
+    """One run. accuracy None where it was not evaluated; best: no other run beats it.
+
+    target  what it was compiled for, "" where for none; caveat: where the energy is of no such chip
+    """
 
     name: str
     model_hash: str
@@ -31,6 +35,8 @@ class Point:
     energy_model: str
     size_bytes: float
     best: bool
+    target: str = ""
+    caveat: str = ""
 
 
 def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") -> tuple[Point, ...]:
@@ -57,17 +63,22 @@ def pareto(records: Sequence[tuple[str, RunRecord]], counting: str = "model") ->
             energy_model=model,
             size_bytes=v["size_bytes"],
             best=not any(_beats(other, v, axes) for other in values),
+            target=target_of(record),
+            caveat="" if e is None else chip_caveat(record, e),
         )
-        for (name, record), v, model in zip(records, values, models, strict=True)
+        for (name, record), v, model, e in zip(records, values, models, priced, strict=True)
     )
 
 
 def energy_note(points: Sequence[Point]) -> str:
     """What stands behind the energies."""
     models = list(dict.fromkeys(p.energy_model for p in points if p.energy_model))
+    said = "".join(f"; {text}" for text in dict.fromkeys(p.caveat for p in points) if text)
     if len(models) == 1:
-        return f"energy: {models[0]}, an estimate"
-    return f"energies are of different models ({', '.join(models)}): not compared" if models else ""
+        return f"energy: {models[0]}, an estimate{said}"
+    if not models:
+        return ""
+    return f"energies are of different models ({', '.join(models)}): not compared{said}"
 
 
 def input_note(points: Sequence[Point]) -> str:

@@ -142,7 +142,8 @@ class Meta(Record, frozen=True, kw_only=True):
     timesteps      steps of a sample
     samples        number of samples
     batch_size     samples run at once; no count depends on it
-    weights        arithmetic of the weights: float32, int8 or int16
+    weights        arithmetic of the weights: float32, int8 or int16, or a chip's (loihi, xylo)
+    target         the target that the network was compiled for; null: none, or not known
     quantisation   the cost of integer weights, layer by layer
     counting_mode  "event": an operation is counted where an event causes it
     verified       whether the network was equal to the PyTorch module it came from; null: unknown
@@ -164,6 +165,7 @@ class Meta(Record, frozen=True, kw_only=True):
     quantisation: list[QuantisedLayer]
     counting_mode: Literal["event"] = "event"
     verified: bool | None = None
+    target: str | None = None
     date: str | None = None
 
 

@@ -11,10 +11,9 @@ from typing import Annotated
 import msgspec
 
 from neurochain.errors import Finding, InputError
+from neurochain.targets.ranges import number_faults
 from neurochain.targets.target import (
-    AT_LEAST_ONE,
     CONSTRUCTS,
-    LARGEST,
     NUMBERS,
     Construct,
     Number,
@@ -110,8 +109,8 @@ def _build(where: str, data: bytes) -> Target:
                 fix="Every number needs value and source, every construct status and why.",
             )
         ) from error
-    if faults := _faults(given):
-        raise InputError(*(Finding(where=where, what=fault) for fault in faults))
+    if faults := [*_faults(given), *([] if where in target_names() else _promised(given))]:
+        raise InputError(*(Finding(where=where, what=what, fix=fix) for what, fix in faults))
     numbers = {
         key: Number(
             value=n.value if isinstance(n.value, int) else tuple(n.value),
@@ -140,8 +139,7 @@ def _extended(where: str, given: _File) -> _File:
         known = ", ".join(target_names())
         what = f"extends {given.extends!r}, which is not shipped."
         raise InputError(Finding(where=where, what=what, fix=f"Targets: {known}."))
-    data = (files("neurochain.targets") / f"{given.extends}.toml").read_bytes()
-    base = msgspec.toml.decode(data, type=_File)
+    base = _shipped(given.extends)
     return msgspec.structs.replace(
         given,
         arithmetic=base.arithmetic,
@@ -150,30 +148,55 @@ def _extended(where: str, given: _File) -> _File:
     )
 
 
-def _faults(given: _File) -> list[str]:
+def _faults(given: _File) -> list[tuple[str, str]]:
+    """What is wrong, each with what to do."""
     faults = []
     if given.arithmetic not in NEEDED:
         known = ", ".join(NEEDED)
-        faults.append(f"arithmetic {given.arithmetic!r} is unknown; known is {known}.")
-    for key, number in given.numbers.items():
-        values = [number.value] if isinstance(number.value, int) else number.value
-        if key not in NUMBERS:
-            faults.append(f"number {key!r} is unknown; known are {', '.join(NUMBERS)}.")
-        least = 1 if key in AT_LEAST_ONE else 0
-        if not values or min(values) < least or max(values) > LARGEST:
-            wanted = f"wanted are whole numbers from {least} to {LARGEST}"
-            faults.append(f"number {key!r} is {number.value}; {wanted}.")
+        faults.append((f"arithmetic {given.arithmetic!r} is unknown.", f"Known is {known}."))
+    values = {key: number.value for key, number in given.numbers.items()}
+    faults += number_faults(given.arithmetic, values)
     missing = set(NEEDED.get(given.arithmetic, ())) - set(given.numbers)
-    faults += [f"number {key!r} is missing." for key in sorted(missing)]
     faults += [
-        f"construct {key!r} is unknown." for key in sorted(given.constructs.keys() - CONSTRUCTS)
+        (f"number {key!r} is missing.", f"It is the {NUMBERS[key]}.") for key in sorted(missing)
     ]
     faults += [
-        f"construct {key!r} is missing." for key in CONSTRUCTS if key not in given.constructs
+        (f"construct {key!r} is unknown.", f"Known are {', '.join(CONSTRUCTS)}.")
+        for key in sorted(given.constructs.keys() - CONSTRUCTS)
     ]
     faults += [
-        f"construct {key!r} is refused, and nothing says what to do."
+        (f"construct {key!r} is missing.", f"It is about {about}: give a status and why.")
+        for key, about in CONSTRUCTS.items()
+        if key not in given.constructs
+    ]
+    faults += [
+        (f"construct {key!r} is refused, and nothing says what to do.", "Give it a fix.")
         for key, c in given.constructs.items()
         if c.status is Status.REFUSED and not c.fix
     ]
     return faults
+
+
+def _promised(given: _File) -> list[tuple[str, str]]:
+    """Constructs of one's own target that no integers of its arithmetic do."""
+    shipped = [base for base in map(_shipped, target_names()) if not base.extends]
+    peers = [base for base in shipped if base.arithmetic == given.arithmetic]
+    return [
+        (
+            (
+                f"construct {key!r} is {c.status.value}; {given.arithmetic!r} refuses "
+                f"it: {peers[0].constructs[key].why}."
+            ),
+            "Say refused, with what to do.",
+        )
+        for key, c in given.constructs.items()
+        if key in CONSTRUCTS
+        and c.status is not Status.REFUSED
+        and peers
+        and all(base.constructs[key].status is Status.REFUSED for base in peers)
+    ]
+
+
+def _shipped(name: str) -> _File:
+    data = (files("neurochain.targets") / f"{name}.toml").read_bytes()
+    return msgspec.toml.decode(data, type=_File)

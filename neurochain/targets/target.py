@@ -10,7 +10,6 @@ from types import MappingProxyType
 from neurochain.errors import InternalError
 
 __all__ = [
-    "AT_LEAST_ONE",
     "CONSTRUCTS",
     "LARGEST",
     "NUMBERS",
@@ -81,14 +80,6 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
 )
 """What a target may give numbers for, and what they mean. Others are an error."""
 
-AT_LEAST_ONE = frozenset(
-    {
-        "weight_bits", "decay_profiles_per_core", "threshold_profiles_per_core",
-        "synapse_formats_per_core", "synapses_per_block", "memory_word_bits", "cores_per_chip",
-        "cores_per_tile", "tile_columns", "tile_rows", "neurons_per_core", "chips_max",
-    }
-)  # fmt: skip
-"""Those that nothing can be without; all others may be 0."""
 LARGEST = 2**40
 """Of any number: sums of them stay within 64 bits."""
 

@@ -213,8 +213,8 @@ def test_compare(invoke, files: Path, run: Path, tmp_path: Path) -> None:
     data = json.loads(ok(invoke("report", new, "--compare", run, "--json")))
     assert data["schema"] == "neurochain.comparison"
     size = data["figures"]["size_bytes"]
-    assert (size["old"], size["new"]) == (92, 23)
-    assert size["ratio"] == pytest.approx(0.25)
+    assert (size["old"], size["new"]) == (92, 38)  # 18 weights of a byte, 5 biases of float32
+    assert size["ratio"] == pytest.approx(38 / 92)
     assert data["figures"]["accuracy"]["new"] is None
     assert set(data["layers"]) == {"fc1", "fc2"}
     assert "| size_bytes |" in ok(invoke("report", new, "--compare", run, "--markdown"))

@@ -2,11 +2,13 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from integer_networks import chain, dense, drawn
 
 from neurochain.drawing import core_map, map_svg
+from neurochain.drawing.cores import Link
 from neurochain.mapping import map_network
 from neurochain.targets import load_target
 
@@ -14,8 +16,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def titled(svg, tag):
-    root = ET.fromstring(svg)
-    return {e.findtext(f"{SVG}title"): e for e in root.iter(f"{SVG}{tag}") if len(e)}
+    """Tooltip -> (element, the group that has its look)."""
+    groups = ET.fromstring(svg).iter(f"{SVG}g")
+    found = [(e.findtext(f"{SVG}title"), e, g) for g in groups for e in g.iter(f"{SVG}{tag}")]
+    assert len({text for text, _, _ in found}) == len(found)
+    return {text: (e, g) for text, e, g in found}
 
 
 def test_a_chain_of_three_by_hand():
@@ -29,11 +34,17 @@ def test_a_chain_of_three_by_hand():
     assert [core.limit for core in used] == ["neurons", "input_axons"]
     assert [core.share for core in used] == [1024 / 1024, 1024 / 4096]
     assert len({(c.x, c.y) for c in used}) == 1
-    squares = titled(map_svg(found, "chain"), "rect")
+    squares = titled(map_svg(found, "chain"), "use")
     assert len(squares) == 128
     assert f"core {used[0].core}: n0 1,024; neurons 1,024 of 1,024 (100 %)" in squares
     assert f"core {used[1].core}: n1 10; input_axons 1,024 of 4,096 (25 %)" in squares
-    assert float(squares[next(t for t in squares if "n1" in t)].get("fill-opacity")) == 0.4
+    _, group = squares[next(t for t in squares if "n1" in t)]
+    assert (group.get("class"), float(group.get("fill-opacity"))) == ("m-t1", 0.4)
+    empty = [(e, g) for text, (e, g) in squares.items() if text.endswith(": empty")]
+    assert {g.get("class") for _, g in empty} == {"m-empty"}
+    places = {(e.get("x"), e.get("y")) for e, _ in squares.values()}
+    assert len(places) == 128
+    assert {e.get("href") for e, _ in squares.values()} == {"#m-core"}
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
@@ -57,15 +68,16 @@ def test_links_carry_what_the_placement_says(seed):
     assert {(k.x, k.y, k.to_x, k.to_y): k.packets for k in found.links} == walked
     assert walked
     assert found.peak == placement.costs.peak_link
-    lines = titled(map_svg(found, "drawn"), "line")
+    lines = titled(map_svg(found, "drawn"), "path")
     for (x, y, to_x, to_y), packets in walked.items():
-        line = lines[f"({x}, {y}) to ({to_x}, {to_y}): {packets:,} packets"]
-        assert float(line.get("data-share")) == pytest.approx(packets / found.peak, abs=1e-4)
-        along = (
-            float(line.get("x2")) - float(line.get("x1")),
-            float(line.get("y2")) - float(line.get("y1")),
-        )
-        assert [round(v / 24) for v in along] == [to_x - x, to_y - y]
+        line, group = lines[f"({x}, {y}) to ({to_x}, {to_y}): {packets:,} packets"]
+        assert group.get("class") == "m-link"
+        width = 0.6 + 3.4 * packets / found.peak
+        assert float(line.get("stroke-width")) == pytest.approx(width, abs=0.006)
+        way, length = re.fullmatch(r"M[\d.]+ [\d.]+([hv])(-?\d+)", line.get("d")).groups()
+        along = round(int(length) / 24)
+        assert (along, 0) == (to_x - x, to_y - y) or (0, along) == (to_x - x, to_y - y)
+        assert way == ("h" if to_x != x else "v")
 
 
 def test_every_core_holds_its_neurons():
@@ -84,3 +96,25 @@ def test_in_a_page_it_brings_no_style():
     assert "<style" not in svg
     assert ET.fromstring(svg).get("aria-label").startswith('a "name" & <b>: ')
     assert not re.search(r"<b>", svg)
+
+
+def test_a_core_and_a_link_take_few_bytes():
+    """Of fifteen chips: what elements share is said once, and each keeps its numbers."""
+    placement = map_network(drawn(3), load_target("loihi1"))
+    one = core_map(placement)
+    links = tuple(
+        Link(x=x, y=y, to_x=x + 1, to_y=y, packets=100_000 + x)
+        for x in range(120)
+        for y in range(4)
+    )
+    cores = tuple(
+        replace(core, core=128 * chip + core.core, chip=chip, x=core.x + 8 * chip)
+        for chip in range(15)
+        for core in one.cores
+    )
+    many = replace(one, cores=cores, links=links, width=120, chips=15)
+    svg = map_svg(many, "fifteen")
+    squares, lines = titled(svg, "use"), titled(svg, "path")
+    assert (len(squares), len(lines)) == (15 * 128, 480)
+    said = sum(len(text) for text in [*squares, *lines])
+    assert len(svg) - said < 75 * 15 * 128 + 85 * 480

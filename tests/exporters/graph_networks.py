@@ -27,7 +27,7 @@ def tight_target(name="loihi1", **numbers):
     return target(name, **{**TIGHT, **numbers})
 
 
-def drawn(seed):
+def drawn(seed, *, place_inputs=False):
     """An integer network of all operators and models, its target, placement and input."""
     rng = np.random.default_rng([5, seed])
     network = integer_networks.drawn(seed)
@@ -42,7 +42,9 @@ def drawn(seed):
     )
     network = replace(network, populations=populations, sources=sources, projections=projections)
     chip = tight_target(decay_profiles_per_core=40)
-    placement = map_network(network, chip, method=METHODS[seed % 4], seed=seed)
+    placement = map_network(
+        network, chip, method=METHODS[seed % 4], seed=seed, place_inputs=place_inputs
+    )
     n = int(np.prod(network.sources[0].shape))
     x = rng.random((2, 14, n)) < rng.choice([0.05, 0.3])
     x = x * rng.integers(-3, 9, x.shape) if graded else x
@@ -65,7 +67,7 @@ def _changed(population, rng):
     return replace(population, program=program, params=params)
 
 
-def compiled(seed):
+def compiled(seed, *, place_inputs=False):
     """A float network in the integers of a chip, its target, placement and input."""
     chip = tight_target(("loihi1", "loihi2")[seed % 2], neurons_per_core=16)
     for again in range(50):  # until one is drawn that the chip takes
@@ -73,7 +75,9 @@ def compiled(seed):
         with suppress(UnsupportedError):
             made = deploy(network, chip).network
             break
-    placement = map_network(made, chip, method=METHODS[seed // 2 % 4], seed=seed)
+    placement = map_network(
+        made, chip, method=METHODS[seed // 2 % 4], seed=seed, place_inputs=place_inputs
+    )
     return made, chip, placement, {"in": x.reshape(*x.shape[:2], -1)}
 
 

@@ -13,6 +13,7 @@ from neurochain.errors import InputError, UnsupportedError
 from neurochain.exporters.job import Job
 from neurochain.exporters.loihi_graph.interpreter import read_graph, run_graph
 from neurochain.exporters.run import export
+from neurochain.mapping import map_network
 from neurochain.models.zoo import find_model
 from neurochain.pipeline import compile as compile_source
 
@@ -44,6 +45,52 @@ def test_compiled_networks(seed, tmp_path):
     _same(graph_networks.compiled(seed), tmp_path / "graph")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_inputs_on_cores(seed, tmp_path):
+    """Version 2: elements of inputs are compartments, which send what the input holds."""
+    events = 0
+    for k, make in enumerate((graph_networks.drawn, graph_networks.compiled)):
+        made = make(seed, place_inputs=True)
+        events += _same(made, tmp_path / f"graph{k}")
+        document = json.loads((tmp_path / f"graph{k}" / "graph.json").read_text())
+        arrays = read_graph(tmp_path / f"graph{k}").arrays
+        assert document["version"] == 2
+        assert [i["placed"] for i in document["inputs"]] == [True] * len(document["inputs"])
+        n = sum(int(np.prod(s.shape)) for s in made[0].sources)
+        assert np.count_nonzero(arrays["compartment.population"] < 0) == n
+        assert arrays["input.axon"].size == 0
+        # every packet of the mapper's is an output axon's: the sums of `used` are its own
+        used = {k: [c["used"][k] for c in document["cores"]] for k in made[2].used}
+        assert used == {k: v.tolist() for k, v in made[2].used.items()}
+    assert events
+
+
+def test_inputs_off_cores_stay_version_1(tmp_path):
+    """Readers of version 1 take them as before."""
+    _same(graph_networks.drawn(3), tmp_path / "graph")
+    document = json.loads((tmp_path / "graph" / "graph.json").read_text())
+    assert document["version"] == 1
+    assert "placed" not in document["inputs"][0]
+
+
+def test_two_inputs(tmp_path):
+    """Both outside, and both on cores."""
+    network, chip, _, inputs = graph_networks.drawn(2)
+    first = network.sources[0]
+    reader = next(p for p in network.projections if p.source == first.name)
+    network = replace(
+        network,
+        sources=(first, replace(first, name="more")),
+        projections=(*network.projections, replace(reader, name="also", source="more")),
+    )
+    x = {"in": inputs["in"], "more": np.roll(inputs["in"], 3, axis=2)}
+    for placed in (False, True):
+        placement = map_network(network, chip, place_inputs=placed)
+        _same((network, chip, placement, x), tmp_path / str(placed))
+        document = read_graph(tmp_path / str(placed)).document
+        assert [i.get("placed", False) for i in document["inputs"]] == [placed, placed]
+
+
 @pytest.mark.judge
 def test_a_hundred_networks(tmp_path):
     """50 drawn in integers and 50 compiled; all of them together spike."""
@@ -51,7 +98,11 @@ def test_a_hundred_networks(tmp_path):
     for seed in range(100, 150):
         events += _same(graph_networks.drawn(seed), tmp_path / f"d{seed}")
         events += _same(graph_networks.compiled(seed), tmp_path / f"c{seed}")
-    print(f"loihi-graph: 100 networks, {events:,} spikes, every spike, u and v equal")
+        events += _same(graph_networks.drawn(seed, place_inputs=True), tmp_path / f"p{seed}")
+    print(
+        f"loihi-graph: 150 networks, 50 of them with inputs on cores, {events:,} spikes, every "
+        "spike, u and v equal"
+    )
     assert events > 10_000
 
 

@@ -337,3 +337,19 @@ def test_the_compiler_does_what_the_target_says(chip, construct):
         deploy(network, target)
     assert said.why in str(caught.value)
     assert said.fix in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "known"), [("loihi1", "2, 3, 4, 5, 6, 8"), ("loihi2", "2, 3, 4")]
+)
+def test_one_bit_holds_weights_of_one_sign(target, known):
+    """Of both signs one bit is the sign."""
+    chip = load_target(target)
+    both = one_layer(np.array([[0.5, -0.25], [0.125, 0.5]]))
+    with pytest.raises(UnsupportedError) as caught:
+        deploy(both, chip, weight_bits=1)
+    said = f"w: has weights from -0.25 to 0.5; in 1 bit {target} holds multiples of 256 up to 254"
+    assert said in str(caught.value)
+    assert f"Bits: {known}" in str(caught.value)
+    made = deploy(one_layer(np.full((2, 2), 0.5)), chip, weight_bits=1)
+    assert (made.network.projections[0].operator.weight == 128).all()

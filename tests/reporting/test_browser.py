@@ -228,7 +228,7 @@ def test_the_map_of_cores(
     browser.look(width=width, dark=dark)
     browser.open(file)
     boxes = browser.run(
-        "Array.from(document.querySelectorAll('.core-map rect')).filter(e => e.children.length)"
+        "Array.from(document.querySelectorAll('.core-map use'))"
         ".map(e => e.getBoundingClientRect()).map(b => [b.x, b.y, b.width, b.height])"
     )
     assert len(boxes) == 128
@@ -236,7 +236,7 @@ def test_the_map_of_cores(
         assert min(w, h) > 8
         assert all(abs(x - u) >= w or abs(y - v) >= h for u, v, _, _ in boxes[:k])
     colours = browser.run(
-        "Array.from(document.querySelectorAll('.core-map line'))"
+        "Array.from(document.querySelectorAll('.core-map .m-link path'))"
         ".map(e => getComputedStyle(e).stroke)"
     )
     assert set(colours) == {"rgb(240, 162, 107)" if dark else "rgb(192, 86, 33)"}

@@ -63,8 +63,9 @@ def _senders(
     for core in document["cores"]:
         own = slice(*core["output_axons"])
         rows[own] = core["compartments"][0] + arrays["output_axon.compartment"][own]
-    population = arrays["compartment.population"][rows] + len(document["inputs"])
-    yield "output_axon", population, arrays["compartment.neuron"][rows]
+    number = arrays["compartment.population"][rows]
+    sender = np.where(number < 0, -1 - number, number + len(document["inputs"]))
+    yield "output_axon", sender, arrays["compartment.neuron"][rows]
 
 
 def _reached(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neurochain.exporters.loihi_graph.interpreter.axon_checks import axon_faults
 from neurochain.exporters.loihi_graph.interpreter.core_checks import core_faults
 from neurochain.exporters.loihi_graph.interpreter.errors import Fault
+from neurochain.exporters.loihi_graph.interpreter.nodes import on_cores
 from neurochain.exporters.loihi_graph.interpreter.reader import Graph
 from neurochain.exporters.loihi_graph.interpreter.sums import sum_faults
 
@@ -30,6 +31,7 @@ def semantic_faults(graph: Graph) -> list[Fault]:
     document, arrays = graph.document, graph.arrays
     faults = [
         *_name_faults(document),
+        *_version_faults(document),
         *_size_faults(document, arrays),
         *_range_faults(document, arrays),
         *_place_faults(document),
@@ -72,6 +74,21 @@ def _name_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(f"populations[{k}].reset.offset", what)
 
 
+def _version_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
+    """Inputs lie on cores in version 2, where one does; what lies there has no entries."""
+    inputs, version = document["inputs"], document["version"]
+    if version == 1:
+        for k in (k for k, entry in enumerate(inputs) if "placed" in entry):
+            yield Fault(f"inputs[{k}].placed", "is no part of version 1.")
+    elif not any(entry.get("placed") for entry in inputs):
+        yield Fault("graph.json.version", "is 2, and no input lies on cores: wanted 1.")
+    for k, entry in enumerate(inputs):
+        first, stop = entry["axons"]
+        if entry.get("placed") and first != stop:
+            what = f"is rows {first} to {stop}; an input on cores sends along output axons."
+            yield Fault(f"inputs[{k}].axons", what)
+
+
 def _size_faults(
     document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> Iterator[Fault]:
@@ -80,10 +97,11 @@ def _size_faults(
         for k, node in enumerate(document[key]):
             if prod(node["shape"]) > MOST_ELEMENTS:
                 yield Fault(f"{key}[{k}].shape", f"has more than {MOST_ELEMENTS} elements.")
-    neurons = sum(prod(p["shape"]) for p in document["populations"])
+    neurons = sum(prod(node["shape"]) for _, node in on_cores(document))
     if neurons != len(arrays["compartment.neuron"]):
         what = (
-            f"have {neurons} neurons; there are {len(arrays['compartment.neuron'])} compartments."
+            f"and inputs on cores have {neurons} neurons; there are "
+            f"{len(arrays['compartment.neuron'])} compartments."
         )
         yield Fault("populations", what)
 
@@ -158,9 +176,9 @@ def _compartment_faults(
     document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> Iterator[Fault]:
     """Every neuron is one compartment."""
-    for k, p in enumerate(document["populations"]):
+    for k, node in on_cores(document):
         found = arrays["compartment.neuron"][arrays["compartment.population"] == k]
-        count = np.bincount(found, minlength=prod(p["shape"]))
+        count = np.bincount(found, minlength=prod(node["shape"]))
         for neuron in np.flatnonzero(count != 1)[:5].tolist():
             what = f"neuron {neuron} is {count[neuron]} compartments; wanted 1."
-            yield Fault(f"population {p['name']}", what)
+            yield Fault(f"{'population' if k >= 0 else 'input'} {node['name']}", what)

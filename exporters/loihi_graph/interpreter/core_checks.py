@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.exporters.loihi_graph.interpreter.errors import Fault
+from neurochain.exporters.loihi_graph.interpreter.nodes import on_cores
 
 __all__ = ["core_faults"]
 
@@ -43,9 +44,12 @@ def _compartments(
     document: Mapping[str, Any], arrays: Arrays, core: Mapping[str, Any], k: int
 ) -> Iterator[Fault]:
     here, leaving = slice(*core["compartments"]), slice(*core["output_axons"])
-    populations, n = document["populations"], here.stop - here.start
+    n, number = here.stop - here.start, arrays["compartment.population"][here]
+    known = dict(on_cores(document))
+    for row in np.flatnonzero(~np.isin(number, list(known)))[:_SHOWN].tolist():
+        what = f"is {number[row]}; on cores are {min(known)}..{max(known)}."
+        yield Fault(f"tensor compartment.population[{here.start + row}]", what)
     limits = {
-        "population": (0, len(populations) - 1),
         "decay": (0, len(core["decay_profiles"]) - 1),
         "threshold": (0, len(core["threshold_profiles"]) - 1),
         "bias_mantissa": (-4096, 4095),
@@ -53,15 +57,20 @@ def _compartments(
     }
     for key, (least, most) in limits.items():
         name = f"compartment.{key}"
-        yield from _outside(name, arrays[name][here], here.start, least, most)
-    sizes = np.asarray([prod(p["shape"]) for p in populations])
+        values, none = arrays[name][here], 0 if key.startswith("bias") else -1
+        for inputs, (low, high) in ((False, (least, most)), (True, (none, none))):
+            rows = np.flatnonzero((number < 0) == inputs)
+            wrong = rows[(values[rows] < low) | (values[rows] > high)]
+            for row in wrong[:_SHOWN].tolist():
+                what = f"is {values[row]}; wanted {low}..{high}{' of an input' * inputs}."
+                yield Fault(f"tensor {name}[{here.start + row}]", what)
     neuron = arrays["compartment.neuron"][here]
-    which = np.clip(arrays["compartment.population"][here], 0, len(sizes) - 1)
-    for row in np.flatnonzero((neuron < 0) | (neuron >= sizes[which]))[:_SHOWN].tolist():
-        what = (
-            f"is {neuron[row]}; {populations[which[row]]['name']} has {sizes[which[row]]} neurons."
-        )
-        yield Fault(f"tensor compartment.neuron[{here.start + row}]", what)
+    for k, node in known.items():
+        size = prod(node["shape"])
+        wrong = np.flatnonzero((number == k) & ((neuron < 0) | (neuron >= size)))
+        for row in wrong[:_SHOWN].tolist():
+            what = f"is {neuron[row]}; {node['name']} has {size} neurons."
+            yield Fault(f"tensor compartment.neuron[{here.start + row}]", what)
     name = "output_axon.compartment"
     yield from _outside(name, arrays[name][leaving], leaving.start, 0, n - 1)
     if _falls(arrays[name][leaving], equal=False).size:
@@ -73,8 +82,10 @@ def _profiles(
 ) -> Iterator[Fault]:
     """Every profile is used, by compartments of one model, which is that of their population."""
     here, models = slice(*core["compartments"]), {}
+    number = arrays["compartment.population"][here]
+    neurons = np.flatnonzero(number >= 0)
     for kind in ("decay", "threshold"):
-        which, rows = arrays[f"compartment.{kind}"][here], core[f"{kind}_profiles"]
+        which, rows = arrays[f"compartment.{kind}"][here][neurons], core[f"{kind}_profiles"]
         for row in sorted(set(range(len(rows))) - set(which.tolist())):
             yield Fault(f"cores[{k}].{kind}_profiles[{row}]", "is used by no compartment.")
         models[kind] = np.asarray([row["model"] for row in rows], dtype=object)[which]
@@ -87,10 +98,10 @@ def _profiles(
         what = (
             f"is {models['decay'][row]} by its decays, {models['threshold'][row]} by its threshold."
         )
-        yield Fault(f"compartment {here.start + row}", what)
-    for index in np.unique(arrays["compartment.population"][here]).tolist():
+        yield Fault(f"compartment {here.start + neurons[row]}", what)
+    for index in np.unique(number[neurons]).tolist():
         population = document["populations"][index]
-        mine = models["decay"][arrays["compartment.population"][here] == index]
+        mine = models["decay"][number[neurons] == index]
         cleared = population["reset"] is not None
         if ((mine == "lif_reset") != cleared).any() or len(set(mine.tolist())) > 1:
             what = f"has {sorted(set(mine.tolist()))} and {'a' if cleared else 'no'} reset."

@@ -9,7 +9,8 @@ One step of a core, in integers of 32 bits (results modulo 2^32), `a` being what
     spike where v > (vth << 6);  v = 0 there
 
 tz(x, k) divides by 2^k toward zero; wrap adds or subtracts 2^24 once where u > 2^23 or
-u <= -2^23. What fires in step t arrives at step t + 1 + delay.
+u <= -2^23. What fires in step t arrives at step t + 1 + delay. An element of an input that lies on
+a core does nothing but send what the input holds.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ __all__ = ["GraphRun", "run_graph"]
 I64 = NDArray[np.int64]
 MOST = 2**23 - 1
 MOST_VALUE = 2**24
+NEVER = 2**30
+"""A threshold that no membrane reaches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,16 +114,19 @@ class _Core:
         population = arrays["compartment.population"][here]
         neuron = arrays["compartment.neuron"][here]
         names = [p["name"] for p in graph.document["populations"]]
-        places = {k: np.flatnonzero(population == k) for k in np.unique(population).tolist()}
+        every = {k: np.flatnonzero(population == k) for k in np.unique(population).tolist()}
+        places = {k: mine for k, mine in every.items() if k >= 0}
         self.members = [(names[k], mine, neuron[mine]) for k, mine in places.items()]
-        decay = record["decay_profiles"]
+        self.placed = {-1 - k: (mine, neuron[mine]) for k, mine in every.items() if k < 0}
+        # an element of an input has profile -1: the row behind the others, which never fires
+        decay = [*record["decay_profiles"], {"du": 0, "dv": 0}]
         which = arrays["compartment.decay"][here]
         pick = {k: [profile.get(k, 0) for profile in decay] for k in ("du", "dv", "silent")}
         du, dv, self.silent = (
             np.asarray(pick[k], dtype=np.int64)[which] for k in ("du", "dv", "silent")
         )
         self.keep_u, self.keep_v = 4095 - du, 4096 - dv
-        thresholds = [profile["vth"] for profile in record["threshold_profiles"]]
+        thresholds = [*(profile["vth"] for profile in record["threshold_profiles"]), NEVER]
         chosen = arrays["compartment.threshold"][here]
         self.threshold = np.asarray(thresholds, dtype=np.int64)[chosen] << 6
         mantissa = arrays["compartment.bias_mantissa"][here].astype(np.int64)
@@ -206,6 +212,7 @@ class _System:
         }
         self._inputs = {}
         arrays = graph.arrays
+        self._numbers = {entry["name"]: k for k, entry in enumerate(graph.document["inputs"])}
         for entry in graph.document["inputs"]:
             own = slice(*entry["axons"])
             self._inputs[entry["name"]] = tuple(
@@ -229,6 +236,14 @@ class _System:
         value = values[element]
         live = value != 0
         self._send(core[live], axon[live], value[live])
+        for place in self.cores:
+            if self._numbers[name] in place.placed:
+                mine, elements = place.placed[self._numbers[name]]
+                held = np.zeros(place.n, dtype=np.int64)
+                held[mine] = values[elements]
+                value = held[place.leaving]
+                live = value != 0
+                self._send(place.leaving_core[live], place.leaving_axon[live], value[live])
 
     def _send(self, core: NDArray[np.int32], axon: NDArray[np.int32], value: I64) -> None:
         for number in np.unique(core).tolist():

@@ -30,10 +30,14 @@ _OWN = {
 """Loihi's weights have up to 9 bits and are summed in more: as int8 with wide sums."""
 
 
-def default_prices(weights: str) -> tuple[str, ...]:
-    """Names of lists for the arithmetic of a network's weights: its own, and a chip's."""
+def default_prices(weights: str, network: str | None = None) -> tuple[str, ...]:
+    """Names of lists for the arithmetic of a network's weights: its own, and a chip's.
+
+    network  the arithmetic that was run, where `weights` are those of the trained network: what
+             Xylo's neurons do on their one core is nothing that Loihi's prices are for
+    """
     own = _OWN.get(weights, "horowitz45-fp32")
-    return own, "loihi1-davies2018"
+    return (own,) if "xylo" in (weights, network) else (own, "loihi1-davies2018")
 
 
 def model_of(
@@ -59,6 +63,9 @@ def model_of(
     return tuple(found)
 
 
-def default_estimates(run: RunSums, weights: str) -> tuple[Estimate, ...]:
+def default_estimates(
+    run: RunSums, weights: str, network: str | None = None
+) -> tuple[Estimate, ...]:
     """What a report shows unless price lists are named."""
-    return tuple(e for name in default_prices(weights) for e in model_of(run, find_prices(name)))
+    names = default_prices(weights, network)
+    return tuple(e for name in names for e in model_of(run, find_prices(name)))

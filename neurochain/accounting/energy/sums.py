@@ -46,9 +46,13 @@ class LayerSums:
 
     @property
     def weight_bytes(self) -> int:
-        """Memory that holds weights and biases; sparse rows have an index of 4 bytes an entry."""
-        index = 4 * self.nonzero_params if self.sparse_rows else 0
-        return self.params * self.weight_bits // 8 + index
+        """Memory that holds weights and biases, in whole bytes.
+
+        Weights have `weight_bits`, biases are float32; sparse rows have an index of 4 bytes an
+        entry. What a chip's neurons hold themselves (thresholds, decays, biases) is not in it.
+        """
+        index = 4 * self.weights if self.sparse_rows else 0
+        return -(-self.weights * self.weight_bits // 8) + 4 * (self.params - self.weights) + index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from neurochain.errors import ExecutionError, Finding, InputError, UnsupportedEr
 __all__ = ["READER"]
 
 BUILD_SECONDS = 600
+_LATEST = 1 << 20
 _OWN = ("kernel", "runtime", "test", "network.c", "network.h", "Makefile", "build")
 """Copied with their times, so that what was built already is not built again."""
 
@@ -33,6 +34,7 @@ def _open(path: str, reading: Reading) -> Runnable:
         inputs = {s["name"]: tuple(s["shape"]) for s in facts["sources"]}
         for output in facts["outputs"]:
             np.dtype(output["item"]), int(output["n"]), str(output["node"])
+            _start(output)
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "Export it again."
         raise InputError(
@@ -68,9 +70,22 @@ def _built(project: Path, folder: Path) -> Path:
     return folder / "build" / "pipe"
 
 
+def _start(output: dict[str, Any]) -> int:
+    """By how many steps it runs late; projects of before do not say it, and are taken as they are.
+
+    Errors: ValueError.
+    """
+    start = output.get("start", 0)
+    if type(start) is not int or not 0 <= start <= _LATEST:
+        raise ValueError(f"start {start!r}")
+    return start
+
+
 def _trace(program: Path, facts: dict[str, Any], inputs: Inputs, where: str) -> Trace:
+    """Run as long as the latest output needs; each is cut to the time of the input."""
     sources, outputs = facts["sources"], facts["outputs"]
-    batch, steps = next(iter(inputs.values())).shape[:2]
+    batch, asked = next(iter(inputs.values())).shape[:2]
+    steps = asked + max(map(_start, outputs), default=0)
     fed = b"".join(_packed(sources, inputs, batch, steps))
     done = subprocess.run(
         [program], input=fed, capture_output=True, timeout=BUILD_SECONDS, check=False
@@ -83,7 +98,8 @@ def _trace(program: Path, facts: dict[str, Any], inputs: Inputs, where: str) -> 
     rows = np.frombuffer(done.stdout, dtype=row).reshape(batch, steps)
     spikes, states = {}, {}
     for k, output in enumerate(outputs):
-        values = np.ascontiguousarray(rows[str(k)])
+        start = _start(output)
+        values = np.ascontiguousarray(rows[str(k)][:, start : start + asked])
         if output["signal"] == "spike":
             spikes[output["node"]] = values
         else:
@@ -97,7 +113,8 @@ def _packed(sources: Any, inputs: Inputs, batch: int, steps: int) -> Iterator[by
         yield struct.pack("=I", steps)
         for t in range(steps):
             for source in sources:
-                x = inputs[source["name"]][sample, t]
+                given = inputs[source["name"]][sample]
+                x = given[t] if t < len(given) else np.zeros_like(given[0])
                 idx = np.flatnonzero(x).astype(np.uint32)
                 yield struct.pack("=II", len(idx), bool(source["values"])) + idx.tobytes()
                 if source["values"]:

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from neurochain.errors import Finding, InputError, Severity
+from neurochain.errors import Finding, InputError, Severity, UnsupportedError
 from neurochain.network import F32, Network
 from neurochain.quantize.loihi.assemble import integer_network, pipelined
 from neurochain.quantize.loihi.calibrate import calibrate
 from neurochain.quantize.loihi.collapse import collapse
 from neurochain.quantize.loihi.diagnose import Diagnosis, diagnose
-from neurochain.quantize.loihi.plan import Plan, UnitKind
-from neurochain.quantize.loihi.rounding import RoundedUnit
+from neurochain.quantize.loihi.plan import Link, Plan, UnitKind
+from neurochain.quantize.loihi.rounding import RoundedUnit, grid
 from neurochain.quantize.loihi.scale import METHODS, scale_by_weights
 from neurochain.quantize.weights import WeightError
 from neurochain.targets import Target
@@ -64,6 +64,8 @@ def deploy(
     """
     _check(network, target, weight_bits, method, data)
     plan = collapse(network, target, graded_input=graded_input)
+    if lost := _too_narrow(plan, weight_bits, target):
+        raise UnsupportedError(*lost)
     if (method or "spikes") == "spikes" and data is not None:
         rounded = calibrate(plan, weight_bits, target, data)
     else:
@@ -120,6 +122,31 @@ def _check(
         )
     if findings:
         raise InputError(*findings)
+
+
+def _too_narrow(plan: Plan, bits: int, target: Target) -> list[Finding]:
+    """Layers none of whose weights such bits can hold: both signs leave none for one bit."""
+    limit = target.number("weight_limit")
+
+    def finding(link: Link) -> Finding:
+        wide = [b for b in target.choices("weight_bits") if grid(link.weights, b, limit)[1]]
+        return Finding(
+            where=link.name,
+            what=f"has weights from {link.weights.min():g} to {link.weights.max():g}; in "
+            f"{counted} {target.name} holds multiples of "
+            f"{grid(link.weights, bits, limit)[0]} up to {limit}: all would be 0.",
+            fix=f"Bits: {', '.join(map(str, wide))}." if wide else "Take another target.",
+        )
+
+    counted = f"{bits} bit{'s' if bits > 1 else ''}"
+    return [
+        finding(link)
+        for unit in plan.units
+        for link in plan.into(unit.name)
+        if unit.kind is not UnitKind.ANY
+        and link.weights.any()
+        and not grid(link.weights, bits, limit)[1]
+    ]
 
 
 def _errors(item: RoundedUnit) -> list[WeightError]:
