@@ -24,6 +24,7 @@ CONSUMERS = (
     ("LAVA_DL_PYTHON", ("lava-dl",)),
     ("PYNN_PYTHON", ("pynn", "nest-simulator")),
     ("SANAFE_PYTHON", ("sanafe",)),
+    ("XYLOSIM_PYTHON", ("xylosim",)),
 )
 """(variable that names the Python it runs in, "" for this one; distributions)."""
 TOOLS = (
