@@ -39,7 +39,7 @@ def measure(
     """Run the export in `folder` sample by sample, for so long, and compare with the network.
 
     The input is the job's, or random events by its seed, the first sample being the one that is
-    written with the network. Nothing is raised but our own errors in the network's run.
+    written with the network. What goes wrong is not raised: the export is good without it.
     """
     found = installed(consumer)
     if found is None:
@@ -64,7 +64,7 @@ def measure(
             done += count
             if time.monotonic() > end:
                 break
-    except Exception as error:  # a foreign program: the export is good without it
+    except Exception as error:  # of a foreign program
         why = _said(error)
     if not done:
         return Measurement(why=f"{consumer.name} did not run it: {why}")
