@@ -21,7 +21,15 @@ from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.consumer import Inputs, Trace
 from neurochain.network import Network
 
-__all__ = ["dense_events", "dense_traces", "event_traces", "run_script", "through_script"]
+__all__ = [
+    "dense_events",
+    "dense_traces",
+    "dense_traces_with_states",
+    "event_traces",
+    "hidden_at_spikes",
+    "run_script",
+    "through_script",
+]
 
 
 def run_script(folder: Path, python: str, arguments: list[str], seconds: float) -> None:
@@ -70,19 +78,58 @@ def event_traces(
     folder: Path, python: str, network: Network, inputs: Inputs, seconds: float
 ) -> Iterator[Trace]:
     """Of scripts that write events (step, neuron), and states as NAME:STATE -> (step, n)."""
-    end = time.monotonic() + seconds
-    samples, steps = next(iter(inputs.values())).shape[:2]
     sizes = {p.name: p.n for p in network.populations}
-    for k in range(samples):
-        one = {name: x[k] for name, x in inputs.items()}
-        left = end - time.monotonic()
-        events, values = through_script(folder, python, one, left, files=2)
-        states: dict[str, dict[str, NDArray[Any]]] = {}
-        for name, value in values.items():
-            node, _, state = name.rpartition(":")
-            states.setdefault(node, {})[state] = value[None]
+    steps = next(iter(inputs.values())).shape[1]
+    for events, values in _each(folder, python, inputs, seconds, files=2):
         spikes = {n: dense_events(events[n], steps, size) for n, size in sizes.items()}
-        yield Trace(spikes=spikes, states=states)
+        yield Trace(spikes=spikes, states=_states(values))
+
+
+def dense_traces(
+    folder: Path, python: str, network: Network, inputs: Inputs, seconds: float
+) -> Iterator[Trace]:
+    """Of scripts that write what is emitted as NAME -> (step, n)."""
+    for (emitted,) in _each(folder, python, inputs, seconds, files=1):
+        yield Trace(spikes={name: values[None] for name, values in emitted.items()})
+
+
+def dense_traces_with_states(
+    folder: Path, python: str, network: Network, inputs: Inputs, seconds: float
+) -> Iterator[Trace]:
+    """The same, and states as NAME:STATE -> (step, n)."""
+    for emitted, values in _each(folder, python, inputs, seconds, files=2):
+        spikes = {name: value[None] for name, value in emitted.items()}
+        yield Trace(spikes=spikes, states=_states(values))
+
+
+def hidden_at_spikes(trace: Trace) -> Trace:
+    """Without the states of neurons that spike: they are reset there, and may be a step later here.
+
+    "There": in a foreign program whose neurons reset in the step of the spike.
+    """
+    states = {
+        name: {k: np.ma.masked_array(v, trace.spikes[name] != 0) for k, v in values.items()}
+        for name, values in trace.states.items()
+    }
+    return Trace(spikes=trace.spikes, states=states)
+
+
+def _each(
+    folder: Path, python: str, inputs: Inputs, seconds: float, files: int
+) -> Iterator[list[dict[str, NDArray[Any]]]]:
+    """What the script writes for each sample."""
+    end = time.monotonic() + seconds
+    for k in range(next(iter(inputs.values())).shape[0]):
+        one = {name: x[k] for name, x in inputs.items()}
+        yield through_script(folder, python, one, end - time.monotonic(), files)
+
+
+def _states(values: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, value in values.items():
+        node, _, state = name.rpartition(":")
+        found.setdefault(node, {})[state] = value[None]
+    return found
 
 
 def dense_events(events: NDArray[Any], steps: int, size: int) -> NDArray[np.bool_]:
@@ -90,15 +137,3 @@ def dense_events(events: NDArray[Any], steps: int, size: int) -> NDArray[np.bool
     found = np.zeros((1, steps, size), dtype=bool)
     found[0, events[:, 0], events[:, 1]] = True
     return found
-
-
-def dense_traces(
-    folder: Path, python: str, network: Network, inputs: Inputs, seconds: float
-) -> Iterator[Trace]:
-    """Of scripts that write what is emitted as NAME -> (step, n)."""
-    end = time.monotonic() + seconds
-    samples = next(iter(inputs.values())).shape[0]
-    for k in range(samples):
-        one = {name: x[k] for name, x in inputs.items()}
-        (found,) = through_script(folder, python, one, end - time.monotonic())
-        yield Trace(spikes={name: values[None] for name, values in found.items()})
