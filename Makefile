@@ -146,9 +146,21 @@ $(STAMPS)/brian2: $(STAMPS)/venv
 	    'numpy<2; python_version < "3.12"'
 	@touch $@
 
+# XyloSim likewise.
+$(STAMPS)/xylosim: $(STAMPS)/venv
+	@echo "set-up: for the judges: xylosim"
+	@$(PYTHON) -m venv $(VENV)/xylosim
+	@$(VENV)/xylosim/bin/python -m pip install $(QUIET) numpy xylosim==0.1.3
+	@touch $@
+
 # SANA-FE likewise; it is under the GPL, and only ever run as a program of its own.
 $(STAMPS)/sanafe: $(STAMPS)/venv
-	@echo "set-up: for the # lava-dl beside what is installed here: it needs torch and the Lava runtime, and is large.
+	@echo "set-up: for the judges: sanafe"
+	@$(PYTHON) -m venv $(VENV)/sanafe
+	@$(VENV)/sanafe/bin/python -m pip install $(QUIET) sanafe==2.2.9
+	@touch $@
+
+# lava-dl beside what is installed here: it needs torch and the Lava runtime, and is large.
 $(STAMPS)/lava-dl: $(STAMPS)/lava
 	@echo "set-up: for the judges: lava-dl"
 	@$(PYTHON) -m venv $(VENV)/lava-dl
@@ -165,12 +177,13 @@ $(STAMPS)/pynn: $(STAMPS)/venv
 	@touch $@
 
 # One line a consumer: its stamp, and the variable that names its Python.
-JUDGES := ort brian2 lava-dl pynn sanafe
+JUDGES := ort brian2 lava-dl pynn sanafe xylosim
 JUDGE_PYTHONS = \
     BRIAN2_PYTHON=$(abspath $(VENV))/brian2/bin/python \
     LAVA_DL_PYTHON=$(abspath $(VENV))/lava-dl/bin/python \
     PYNN_PYTHON=$(abspath $(VENV))/pynn/bin/python \
-    SANAFE_PYTHON=$(abspath $(VENV))/sanafe/bin/python
+    SANAFE_PYTHON=$(abspath $(VENV))/sanafe/bin/python \
+    XYLOSIM_PYTHON=$(abspath $(VENV))/xylosim/bin/python
 
 judges: $(STAMPS)/dev $(STAMPS)/interop $(STAMPS)/lava $(JUDGES:%=$(STAMPS)/%)
 	$(JUDGE_PYTHONS) $(PY) tools/judges.py $(if $(WRITE),--write) -n $(JOBS) $(PYTEST_ARGS)

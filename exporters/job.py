@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurochain.errors import Finding
+from neurochain.exporters.consumer import Consumer
 from neurochain.exporters.manifest import NodeNote
 from neurochain.mapping import Placement
 from neurochain.network import F32, Network, Population
@@ -44,11 +45,13 @@ class Exporter:
              so that all refused nodes are named at once
     write    writes the files into an empty folder; it runs only where nothing is refused, and
              returns what is worth knowing about the whole
+    consumer runs what was written, to measure how far it is from the network; None: nobody does
     """
 
     summary: str
     check: Callable[[Job], Sequence[NodeNote]]
     write: Callable[[Job, Path], Sequence[Finding]]
+    consumer: Consumer | None = None
 
 
 def integer_refusal(population: Population) -> str:

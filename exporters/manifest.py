@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from neurochain.errors import Finding
 
-__all__ = ["Divergence", "Fidelity", "Manifest", "NodeNote"]
+__all__ = ["Divergence", "Fidelity", "Manifest", "Measured", "NodeNote"]
 
 
 class Fidelity(StrEnum):
@@ -39,10 +40,13 @@ class NodeNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """One population on the user's input: the network here, and what was written as others run it.
+    """One population on the same input: the network here, and what was written as others run it.
 
     differing  (sample, step, neuron) at which only one of the two spikes, out of `compared`
     first_step earliest step, over all samples, at which they differ; None where they never do
+    state_difference
+               the greatest, of any state (and of values that are sent instead of spikes) after any
+               step; None where the other side shows none
     """
 
     name: str
@@ -51,6 +55,22 @@ class Divergence:
     differing: int
     compared: int
     first_step: int | None
+    state_difference: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What an export was run on.
+
+    consumer  program that ran it; versions: distribution -> version
+    input     where it is from: "given", or how it was drawn
+    """
+
+    consumer: str
+    versions: Mapping[str, str]
+    input: str
+    samples: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +78,9 @@ class Manifest:
     """Files written, one note a node, and what is worth knowing about the whole.
 
     reader      which program the files were written for
-    divergence  one entry a spiking population, None where nothing was measured
+    divergence  one entry a population, None where nothing was measured
+    measured    on what; None where nothing was measured
+    unmeasured  why nothing was, and what to do; "" where there is nobody to measure with
     """
 
     format: str
@@ -67,6 +89,8 @@ class Manifest:
     findings: tuple[Finding, ...] = ()
     reader: str = "reference"
     divergence: tuple[Divergence, ...] | None = None
+    measured: Measured | None = None
+    unmeasured: str = ""
 
     @property
     def exact(self) -> bool:

@@ -10,11 +10,13 @@ from neurochain.errors import Finding, Severity
 from neurochain.exporters.job import Job
 from neurochain.network import F32
 
-__all__ = ["RECORDED_STEPS", "drawn_note", "recorded_inputs"]
+__all__ = ["DRAWN", "RECORDED_STEPS", "drawn_note", "recorded_inputs"]
 
 RECORDED_STEPS = 20
 """Steps of input that is drawn where none is given."""
 RATE = 0.2
+DRAWN = f"random events (rate {RATE})"
+"""The input that is drawn, in words."""
 
 
 def recorded_inputs(job: Job) -> dict[str, F32]:
@@ -33,6 +35,6 @@ def drawn_note(job: Job) -> list[Finding]:
     """Says that the input is drawn, where it is."""
     if job.inputs is not None:
         return []
-    what = f"the recorded input is random events (rate {RATE}, seed {job.seed})."
+    what = f"the recorded input is {DRAWN[:-1]}, seed {job.seed})."
     fix = "Give --input to record your own."
     return [Finding(what=what, fix=fix, severity=Severity.INFO)]

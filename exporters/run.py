@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from neurochain._version import __version__
@@ -10,9 +11,10 @@ from neurochain.errors import Finding, Severity, UnsupportedError
 from neurochain.exporters.folder import atomic_folder, refuse_existing
 from neurochain.exporters.job import Exporter, Job
 from neurochain.exporters.manifest import Fidelity, Manifest, NodeNote
+from neurochain.exporters.measure import Measurement, measure
 from neurochain.exporters.registry import find_exporter
 
-__all__ = ["MANIFEST", "export"]
+__all__ = ["MANIFEST", "export", "measured_record"]
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -20,9 +22,18 @@ LONGEST_NAME = 1000
 
 
 def export(
-    job: Job, form: str, folder: Path, *, force: bool = False, exporter: Exporter | None = None
+    job: Job,
+    form: str,
+    folder: Path,
+    *,
+    force: bool = False,
+    exporter: Exporter | None = None,
+    measured: bool = False,
 ) -> Manifest:
     """Write a network in a format; all files and `manifest.json` appear together or not at all.
+
+    measured  let the program that the format is for run what was written, where it is installed,
+              and write into the manifest how far that is from the network
 
     Errors: UnsupportedError with every refused node; InputError for an unknown format, or where
     `folder` exists and `force` is not given.
@@ -46,9 +57,38 @@ def export(
             findings=tuple(findings),
             reader=form,
         )
+        manifest = _measured(job, exporter, temporary, manifest, measured=measured)
         text = json.dumps(_record(manifest, folder), indent=1, ensure_ascii=False)
         (temporary / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def _measured(
+    job: Job, exporter: Exporter, written: Path, manifest: Manifest, *, measured: bool
+) -> Manifest:
+    """The manifest with what its consumer does, and warnings where that is not as it says."""
+    if exporter.consumer is None:
+        return manifest
+    if not measured:
+        return replace(manifest, unmeasured="not asked for (`neurochain export --measure`).")
+    found = measure(job, exporter.consumer, written)
+    return replace(
+        manifest,
+        findings=(*manifest.findings, *_surprises(manifest, found)),
+        divergence=found.divergence,
+        measured=found.measured,
+        unmeasured="" if found.measured else found.why,
+    )
+
+
+def _surprises(manifest: Manifest, found: Measurement) -> list[Finding]:
+    what = []
+    if found.measured is not None and found.why:
+        what.append(f"was measured on {found.measured.samples} samples only: {found.why}")
+    rows = [row for row in found.divergence or () if row.differing]
+    if manifest.exact and rows:
+        what.append(f"is rated exact, and {rows[0].differing} spikes differ; please report this.")
+    return [Finding(where=rows[0].name if rows else manifest.format, what=w) for w in what]
 
 
 def _names(job: Job) -> list[str]:
@@ -81,6 +121,28 @@ def _missing(job: Job, notes: tuple[NodeNote, ...]) -> list[Finding]:
     ]
 
 
+def measured_record(manifest: Manifest) -> dict[str, object]:
+    """What was measured, as JSON has it: "measured" is null where nothing was."""
+    rows, on = manifest.divergence, manifest.measured
+    if rows is None or on is None:
+        return {"measured": None, "not_measured": manifest.unmeasured}
+    apart = [r.state_difference for r in rows if r.state_difference is not None]
+    return {
+        "measured": {
+            "consumer": on.consumer,
+            "versions": dict(on.versions),
+            "input": on.input,
+            "samples": on.samples,
+            "steps": on.steps,
+            "spikes_compared": sum(r.compared for r in rows),
+            "spikes_that_differ": sum(r.differing for r in rows),
+            "greatest_state_difference": max(apart, default=None),
+            "populations": [asdict(row) for row in rows],
+        },
+        "not_measured": "",
+    }
+
+
 def _record(manifest: Manifest, folder: Path) -> dict[str, object]:
     """The manifest as its file has it."""
     return {
@@ -93,6 +155,7 @@ def _record(manifest: Manifest, folder: Path) -> dict[str, object]:
             {"name": n.name, "kind": n.kind, "fidelity": n.fidelity.value, "why": n.reason}
             for n in manifest.notes
         ],
+        **measured_record(manifest),
         "findings": [
             {"severity": f.severity.value, "where": f.where, "what": f.what, "fix": f.fix}
             for f in manifest.findings

@@ -7,6 +7,7 @@ versions, what ran and the date into docs/judges.md.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ CONSUMERS = (
     ("LAVA_DL_PYTHON", ("lava-dl",)),
     ("PYNN_PYTHON", ("pynn", "nest-simulator")),
     ("SANAFE_PYTHON", ("sanafe",)),
+    ("XYLOSIM_PYTHON", ("xylosim",)),
 )
 """(variable that names the Python it runs in, "" for this one; distributions)."""
 TOOLS = (
@@ -49,7 +51,7 @@ def version_of(python: str, distribution: str) -> str:
 
 def versions() -> dict[str, str]:
     """Consumer -> version, of all that judge."""
-    found = {}
+    found = {"python": platform.python_version()}
     for variable, names in CONSUMERS:
         python = os.environ.get(variable) or "" if variable else sys.executable
         for name in names:
@@ -77,9 +79,9 @@ def outcomes(report: Path) -> dict[str, Counter[str]]:
 
 
 def sayings(report: Path) -> list[str]:
-    """What judges recorded of themselves."""
+    """What judges recorded of themselves, in an order that is the same every time."""
     properties = ElementTree.parse(report).iter("property")
-    return [p.get("value", "") for p in properties if p.get("name") == "judged"]
+    return sorted(p.get("value", "") for p in properties if p.get("name") == "judged")
 
 
 def page(
@@ -87,8 +89,10 @@ def page(
 ) -> str:
     """docs/judges.md."""
     day = datetime.now(UTC).date().isoformat()
-    total = sum(sum(counts.values()) for counts in results.values())
-    lines = [f"{day}, {total} judges in {seconds / 60:.0f} minutes.", "", "| consumer | version |"]
+    total = sum((Counter(counts) for counts in results.values()), Counter())
+    states = ", ".join(f"{total[k]} {k}" for k in ("passed", "failed", "skipped") if total[k])
+    run = f"{day}, one run of {seconds / 60:.0f} minutes: {total.total()} judges, {states}."
+    lines = [run, "", "| consumer | version |"]
     lines += ["|---|---|", *(f"| {name} | {version} |" for name, version in found.items()), ""]
     lines += ["| tests | passed | failed | skipped |", "|---|---:|---:|---:|"]
     for name, counts in results.items():

@@ -157,6 +157,7 @@ def _population(
         "variables": [*registers.values(), *(f"n{k}" for k in range(len(new))), *incoming, *extra],
         "code": [repr(line) for line in lines],
         "arrays": [(variable, repr(key)) for variable, key in given.items()],
+        "states": {state: registers[state] for state in program.states},
     }
 
 

@@ -2,6 +2,7 @@
 
 from neurochain.exporters.job import Exporter
 from neurochain.exporters.netx.export import check, write
+from neurochain.exporters.netx.runtime import CONSUMER
 
 __all__ = ["EXPORTER"]
 
@@ -9,4 +10,5 @@ EXPORTER = Exporter(
     summary="a .net file for lava-dl's netx, from a network in Loihi's integers",
     check=check,
     write=write,
+    consumer=CONSUMER,
 )

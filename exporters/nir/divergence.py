@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.errors import UnsupportedError
+from neurochain.exporters.counted import add_spikes, uncounted
 from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Divergence
 from neurochain.exporters.nir.reader import HABITS, Reader, Schedule
@@ -57,8 +58,10 @@ def drawn_batch(network: Network) -> dict[str, NDArray[Any]]:
     return {name: x.reshape(*x.shape[:2], *shapes[name]) for name, x in drawn.items()}
 
 
-def measure(ours: Network, theirs: Network, batches: Iterable[Any]) -> tuple[Divergence, ...]:
-    """Run both networks and count where their spikes differ, population by population.
+def measure(
+    ours: Network, theirs: Network, batches: Iterable[Any]
+) -> tuple[tuple[Divergence, ...], int, int]:
+    """(Where their spikes differ, population by population; samples; most steps) of both networks.
 
     Spikes are compared on the time axis of the input, also where a network runs pipelined.
 
@@ -67,14 +70,14 @@ def measure(ours: Network, theirs: Network, batches: Iterable[Any]) -> tuple[Div
     """
     names = [p.name for p in ours.populations if p.emits is PortKind.EVENT]
     names = [name for name in names if name in {p.name for p in theirs.populations}]
-    found = [
-        Divergence(name=n, spikes_here=0, spikes_there=0, differing=0, compared=0, first_step=None)
-        for n in names
-    ]
+    found = [uncounted(name) for name in names]
+    samples = steps = 0
     for batch in batches:
         first, second = (_spikes(network, batch, names) for network in (ours, theirs))
-        found = [_add(d, first[d.name], second[d.name]) for d in found]
-    return tuple(found)
+        found = [add_spikes(d, first[d.name], second[d.name]) for d in found]
+        size = next((values.shape for values in first.values()), (0, 0))
+        samples, steps = samples + size[0], max(steps, size[1])
+    return tuple(found), samples, steps
 
 
 def _spikes(network: Network, batch: Any, names: list[str]) -> dict[str, NDArray[np.bool_]]:
@@ -85,17 +88,3 @@ def _spikes(network: Network, batch: Any, names: list[str]) -> dict[str, NDArray
     inputs = prepare_inputs(network, batch)
     result = run(network, inputs, record=Record(emissions=tuple(names)))
     return {name: result.emissions[name] != 0 for name in names}
-
-
-def _add(so_far: Divergence, here: NDArray[np.bool_], there: NDArray[np.bool_]) -> Divergence:
-    differ = here != there
-    steps = np.flatnonzero(differ.any(axis=(0, 2)))
-    first = [s for s in (so_far.first_step, *(int(s) for s in steps[:1])) if s is not None]
-    return replace(
-        so_far,
-        spikes_here=so_far.spikes_here + int(np.count_nonzero(here)),
-        spikes_there=so_far.spikes_there + int(np.count_nonzero(there)),
-        differing=so_far.differing + int(np.count_nonzero(differ)),
-        compared=so_far.compared + differ.size,
-        first_step=min(first, default=None),
-    )

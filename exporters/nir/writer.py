@@ -12,14 +12,14 @@ import numpy as np
 
 from neurochain.errors import Finding, InputError, InternalError, Severity, UnsupportedError
 from neurochain.exporters.job import Job
-from neurochain.exporters.manifest import Fidelity, Manifest, NodeNote
+from neurochain.exporters.manifest import Fidelity, Manifest, Measured, NodeNote
 from neurochain.exporters.nir.build import build_nir, needs_type_check_off
 from neurochain.exporters.nir.convert import convert
 from neurochain.exporters.nir.divergence import as_read, drawn_batch, measure
 from neurochain.exporters.nir.fidelity import judge, judge_nodes
 from neurochain.exporters.nir.integers import as_trained, rated, with_stored_weights
 from neurochain.exporters.nir.reader import HABITS, Reader
-from neurochain.exporters.recorded import drawn_note
+from neurochain.exporters.recorded import DRAWN, drawn_note
 from neurochain.files import atomic_path
 from neurochain.frontends.nir import read_nir
 from neurochain.frontends.nir.hdf5 import METADATA_KEY
@@ -54,8 +54,8 @@ def write_nir(
     inputs       batches, each as `neurochain.simulate` takes it, (sample, step, *shape): the graph
                  here and the file as its reader runs it are compared on them, spike by spike
     network      what the artefact runs, where that is not the graph in float32. Integer weights are
-                 written as q x scale; a chip's integers cannot be, so that every node is lossy, and
-                 without `inputs` the file is compared on random events
+                 written as q x scale; a chip's integers cannot be, so that every node is lossy.
+                 Where a node is not exact by that, and without `inputs`, random events are taken
 
     Errors: UnsupportedError, one finding a node, for what NIR or the reader cannot hold and for
     lossy nodes unless allowed; InputError for shapes that do not fit, an unknown reader or a folder
@@ -77,12 +77,21 @@ def write_nir(
     plain = read_plain(_tree(built.to_dict()))
     facts = facts_of(graph, digest(plain.nodes, plain.edges), keep)
     built.metadata = {METADATA_KEY: encode(facts)}
-    divergence = None
+    divergence = on = None
     here = lower(source) if network is None else network
-    if inputs is None and chip:
+    given = inputs is not None
+    if inputs is None and (chip or any(n.fidelity is Fidelity.APPROXIMATE for n in notes)):
         inputs, findings = [drawn_batch(here)], (*findings, *drawn_note(Job(network=here, name="")))
     if inputs is not None:
-        divergence = measure(here, lower(as_read(plain, graph, to)), inputs)
+        found = measure(here, lower(as_read(plain, graph, to)), inputs)
+        divergence, samples, steps = found
+        on = Measured(
+            consumer=f"the file as {to.value} runs it, simulated by neurochain",
+            versions={},
+            input="given" if given else DRAWN,
+            samples=samples,
+            steps=steps,
+        )
     with atomic_path(path) as temporary:
         nir.write(temporary, built)
         _check(temporary, graph)
@@ -93,6 +102,7 @@ def write_nir(
         findings=(*findings, *_notes_on_types(graph), *_notes_on_metadata(dropped)),
         reader=to.value,
         divergence=divergence,
+        measured=on,
     )
 
 

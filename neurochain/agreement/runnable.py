@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.network import F32
+from neurochain.exporters.consumer import Inputs, Trace
 
 __all__ = ["Inputs", "Reader", "Reading", "Runnable", "Trace", "as_flat"]
-
-Inputs = Mapping[str, F32]
-"""Source -> (sample, step, n) float32."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trace:
-    """What a run did, in the time of its input: step t is what belongs to step t of the input.
-
-    spikes  population -> (sample, step, n), in any number type
-    states  population -> state ("v", "u", ...) -> (sample, step, n), after each step, where the
-            form has it. Integers are compared exactly, floats only measured.
-    """
-
-    spikes: Mapping[str, NDArray[Any]]
-    states: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

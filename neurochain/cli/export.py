@@ -20,7 +20,7 @@ from neurochain.cli.options import (
 if TYPE_CHECKING:
     from neurochain.cli.data import RunInput
     from neurochain.cli.sources import Opened
-    from neurochain.exporters.manifest import Manifest
+    from neurochain.exporters.manifest import Manifest, Measured
 
 __all__ = ["command"]
 
@@ -72,9 +72,17 @@ __all__ = ["command"]
     "--input",
     "data",
     metavar="FILE|demo",
-    help="nir: run the network and the written graph, as its reader takes it, on this input, and "
-    "say where their spikes differ. c, brian2, lava, netx, pynn, sana-fe: its first sample goes "
-    "out with the network. As of `neurochain simulate`.",
+    help="measure on this input (nir: the graph as its reader takes it). c, brian2, lava, netx, "
+    "pynn, sana-fe: its first sample goes out with the network. As of `neurochain simulate`.",
+)
+@click.option(
+    "--measure/--no-measure",
+    "measured",
+    default=True,
+    show_default=True,
+    help="Folders: let the program that the format is for run what was written, where it is "
+    "installed, for a minute at most, on --input or random events, and say in the manifest how far "
+    "it is from the network.",
 )
 @click.option(
     "--steps",
@@ -94,6 +102,7 @@ def command(
     data: str | None,
     steps: int | None,
     limit: int | None,
+    measured: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -101,9 +110,10 @@ def command(
 
     Every node is exact, or rated by name: approximate within a bound, or the export is refused with
     all reasons at once (exit code 4). Nothing is overwritten without --force, and a folder appears
-    as a whole or not at all. For nir, --allow-lossy also writes nodes that other programs would
-    execute differently, and lists them; how much they differ is measured on the input that --input
-    gives.
+    as a whole or not at all. Bounds are proven; how far a folder really is from the network is
+    measured with the program that it is for, where that is installed. For nir, --allow-lossy also
+    writes nodes that other programs would execute differently, and lists them; how much they differ
+    is measured on the input that --input gives.
     """
     from neurochain.cli.output import note_findings
     from neurochain.cli.sources import open_source
@@ -129,7 +139,7 @@ def command(
     if form == "nir":
         manifest = _to_nir(opened, output, given, allow_lossy=allow_lossy, reader=reader)
     else:
-        manifest = _to_folder(opened, form, output, given, force=force)
+        manifest = _to_folder(opened, form, output, given, force=force, measured=measured)
     note_findings(manifest.findings)
     _say(manifest, output, as_json=as_json)
 
@@ -173,7 +183,13 @@ def _to_nir(
 
 
 def _to_folder(
-    opened: Opened, form: str, output: Path, given: RunInput | None, *, force: bool
+    opened: Opened,
+    form: str,
+    output: Path,
+    given: RunInput | None,
+    *,
+    force: bool,
+    measured: bool,
 ) -> Manifest:
     from neurochain.exporters.job import Job
     from neurochain.exporters.run import export
@@ -192,7 +208,7 @@ def _to_folder(
         inputs=inputs,
         placement=opened.artifact.placement,
     )
-    return export(job, form, output, force=force)
+    return export(job, form, output, force=force, measured=measured)
 
 
 def _say(manifest: Manifest, output: Path, *, as_json: bool) -> None:
@@ -211,6 +227,8 @@ def _say(manifest: Manifest, output: Path, *, as_json: bool) -> None:
 
 def manifest_dict(manifest: Manifest) -> dict[str, Any]:
     """The manifest as JSON has it; "divergence" is null where nothing was measured."""
+    from neurochain.exporters.run import measured_record
+
     measured = manifest.divergence
     return {
         "format": manifest.format,
@@ -222,18 +240,29 @@ def manifest_dict(manifest: Manifest) -> dict[str, Any]:
             for n in manifest.notes
         ],
         "divergence": None if measured is None else [asdict(d) for d in measured],
+        **measured_record(manifest),
     }
 
 
 def divergence_lines(manifest: Manifest) -> list[str]:
     """What was measured, a line a population; said too where something is lossy and nothing was."""
-    if manifest.divergence is None:
+    if manifest.divergence is None or manifest.measured is None:
+        if manifest.unmeasured:
+            return [f"not measured: {manifest.unmeasured}"]
         lossy = "divergence: not measured (--input FILE measures it)"
         return [lossy] if manifest.lossy else []
     size = max((len(d.name) for d in manifest.divergence), default=0)
-    return ["divergence on the input, here against there:"] + [
+    return [_measured_on(manifest.measured)] + [
         f"  {d.name:{size}}  spikes {d.spikes_here} / {d.spikes_there}, "
         f"{d.differing} of {d.compared} differ"
         + ("" if d.first_step is None else f", first at step {d.first_step}")
+        + ("" if d.state_difference is None else f"; states within {d.state_difference:.3g}")
         for d in manifest.divergence
     ]
+
+
+def _measured_on(on: Measured) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in on.versions.items())
+    source = "the given input" if on.input == "given" else on.input
+    consumer = f"{on.consumer} ({versions})" if versions else on.consumer
+    return f"measured, here against {consumer}, {on.samples} x {on.steps} steps of {source}:"

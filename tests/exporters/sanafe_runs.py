@@ -30,12 +30,12 @@ def place(network, *, place_inputs, chip="loihi1", seed=0, method="hilbert"):
     return Artifact(network=network, placement=placement)
 
 
-def export_of(artifact, x, folder, *, name="net"):
+def export_of(artifact, x, folder, *, name="net", measured=False):
     network = artifact.network
     source = network.sources[0].name
     inputs = {source: x.reshape(1, len(x), -1).astype(np.float32)}
     job = Job(network=network, name=name, inputs=inputs, placement=artifact.placement)
-    return export(job, "sana-fe", folder)
+    return export(job, "sana-fe", folder, measured=measured)
 
 
 def sanafe_says(folder, seconds=300):

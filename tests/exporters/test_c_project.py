@@ -314,7 +314,7 @@ def test_shipped_models_fit_a_microcontroller(model, tmp_path):
 
 @pytest.mark.judge
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7", "rv32imafc", "rv64gc"])
-def test_other_processors(target, tmp_path):
+def test_other_processors(target, tmp_path, record_property):
     """Fails, not skips, without compilers and emulators: shipped models and 40 random networks."""
     for model in ("mnist-mlp", "mnist-mlp-subtract", "nmnist-conv"):
         _shipped(model, tmp_path / model)
@@ -331,6 +331,7 @@ def test_other_processors(target, tmp_path):
         done = _make(folder, target)
         assert done.returncode == 0, done.stderr + done.stdout
         assert "every output, state and count as recorded" in done.stdout
+    record_property("judged", f"C: {target}, {len(folders)} projects, all bits as recorded")
 
 
 def test_verify_runs_a_project(built, tmp_path):

@@ -90,7 +90,7 @@ def test_floats_and_an_input_of_ones_own(tmp_path):
 
 @pytest.mark.judge
 @pytest.mark.timeout(1500)
-def test_random_networks(tmp_path):
+def test_random_networks(tmp_path, record_property):
     """Integer networks of both kinds, and float ones."""
     from lava_networks import exact_float, whole
 
@@ -98,7 +98,7 @@ def test_random_networks(tmp_path):
         _equal(*whole("spiking", 100 + seed), tmp_path / f"s{seed}")
         _equal(*whole("convolutional", 100 + seed), tmp_path / f"c{seed}")
         _equal(*exact_float(100 + seed), tmp_path / f"f{seed}")
-    print("lava: 45 random networks, every spike as recorded")
+    record_property("judged", "Lava: 45 random networks, every spike as recorded")
 
 
 @pytest.mark.torch
@@ -107,7 +107,7 @@ def test_random_networks(tmp_path):
     ("name", "target"),
     [("mnist-mlp", "loihi1"), ("mnist-mlp", None), ("nmnist-conv", "loihi2")],
 )
-def test_shipped_models(name, target, tmp_path):
+def test_shipped_models(name, target, tmp_path, record_property):
     """In a chip's integers, and in floats, whose spikes on this sample are the same as well.
 
     The float convolution has pools, which Lava has not.
@@ -117,6 +117,8 @@ def test_shipped_models(name, target, tmp_path):
         x = held["spikes"][:1]
     x = (x.reshape(1, x.shape[1], -1) != 0).astype(np.float32)
     _equal(art.network, {art.network.sources[0].name: x}, tmp_path / "net")
+    said = f"Lava: {name} {f'for {target}' if target else 'in floats'}, every spike as recorded"
+    record_property("judged", said)
 
 
 def test_what_stock_lava_lacks_is_refused_by_name(tmp_path):

@@ -43,6 +43,7 @@ def test_a_report_is_counted(judges, tmp_path):
         {"passed": 1, "skipped": 1, "failed": 1}
     ]
     page = judges.page({"tool": "1.2"}, results, judges.sayings(report), 60.0)
+    assert "one run of 1 minutes: 3 judges, 1 passed, 1 failed, 1 skipped." in page
     assert "| tool | 1.2 |" in page
     assert "| 1 | 1 | 1 |" in page
     assert "- three things" in page

@@ -8,40 +8,25 @@ from pathlib import Path
 import numpy as np
 from xylo_draw import Spec
 
-SCRIPT = """
-import sys
-from types import SimpleNamespace
-sys.path.insert(0, sys.argv[1])
-import numpy as np
-from xylosim_runs import run_xylosim
-specs, found = {}, {}
-with np.load(sys.argv[2]) as held:
-    for key in held.files:
-        seed, _, name = key.partition(".")
-        specs.setdefault(seed, {})[name] = held[key]
-for seed, given in specs.items():
-    for name, values in run_xylosim(SimpleNamespace(**given)).items():
-        found[f"{seed}.{name}"] = values
-np.savez(sys.argv[3], **found)
-"""
+TRACES = ("spikes", "i", "v", "out_spikes", "out_i", "out_v")
+"""As xylosim_runs.py has them, which only that environment imports."""
 
 
 def traces_elsewhere(specs, folder):
     """Seed -> name -> trace, of seed -> Spec. Fails where there is no XyloSim."""
     python = os.environ.get("XYLOSIM_PYTHON")
     assert python, "no XyloSim 0.1.3 (set XYLOSIM_PYTHON)"
-    given, made = folder / "specs.npz", folder / "traces.npz"
-    np.savez(
-        given,
-        **{f"{k}.{f.name}": getattr(s, f.name) for k, s in specs.items() for f in fields(Spec)},
-    )
+    given = {f"{k}.{f.name}": getattr(s, f.name) for k, s in specs.items() for f in fields(Spec)}
+    np.savez(folder / "specs.npz", **given)
+    script = Path(__file__).with_name("xylosim_runs.py")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    command = [python, "-c", SCRIPT, str(Path(__file__).parent), str(given), str(made)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1000, env=environment)
+    done = subprocess.run(
+        [python, str(script), str(folder / "specs.npz"), str(folder / "traces.npz")],
+        capture_output=True,
+        text=True,
+        timeout=1000,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
-    found = {seed: {} for seed in specs}
-    with np.load(made) as held:
-        for key in held.files:
-            seed, _, name = key.partition(".")
-            found[int(seed)][name] = held[key]
-    return found
+    with np.load(folder / "traces.npz") as held:
+        return {seed: {name: held[f"{seed}.{name}"] for name in TRACES} for seed in specs}

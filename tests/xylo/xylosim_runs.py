@@ -1,4 +1,12 @@
-"""The same networks in SynSense's XyloSim (PyPI `xylosim`), which has the last word."""
+"""The same networks in SynSense's XyloSim (PyPI `xylosim`), which has the last word.
+
+    python xylosim_runs.py SPECS.npz TRACES.npz
+
+With numpy and xylosim alone: SEED.FIELD of every Spec -> SEED.NAME of every trace.
+"""
+
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 from xylosim.v2 import XyloLayer, XyloSynapse
@@ -45,3 +53,20 @@ def run_xylosim(spec):
 
 def _synapses(weights):
     return [[XyloSynapse(int(j), 0, int(row[j])) for j in np.flatnonzero(row)] for row in weights]
+
+
+def main(given, target):
+    specs = {}
+    with np.load(given) as held:
+        for key in held.files:
+            seed, _, name = key.partition(".")
+            specs.setdefault(seed, {})[name] = held[key]
+    found = {}
+    for seed, fields in specs.items():
+        traces = run_xylosim(SimpleNamespace(**fields))
+        found |= {f"{seed}.{name}": values for name, values in traces.items()}
+    np.savez(target, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

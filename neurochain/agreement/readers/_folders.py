@@ -1,19 +1,15 @@
-"""Folders that `neurochain export` wrote: their format, and running the scripts in them."""
+"""Folders that `neurochain export` wrote: their format, and what their scripts say."""
 
 from __future__ import annotations
 
 import ast
 import json
-import os
-import signal
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from neurochain.errors import ExecutionError, Finding, InputError
+from neurochain.errors import Finding, InputError
 
-__all__ = ["constants", "exported_as", "run_script"]
+__all__ = ["constants", "exported_as"]
 
 _MOST = 1 << 26
 
@@ -46,23 +42,3 @@ def constants(path: Path, *names: str) -> list[Any]:
     except (OSError, ValueError, SyntaxError, KeyError, RecursionError) as error:
         what = f"does not say its {', '.join(names)} ({error!r})."
         raise InputError(Finding(where=str(path), what=what, fix="Export it again.")) from error
-
-
-def run_script(folder: Path, python: str, arguments: list[str], seconds: float) -> None:
-    """Run its run.py; whatever that has forked ends with it. Errors: ExecutionError."""
-    command = [python, str(folder.resolve() / "run.py"), *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as script:
-        try:
-            _, errors = script.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            what = f"did not end within {seconds} s."
-            raise ExecutionError(Finding(where=str(folder), what=what)) from error
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(script.pid, signal.SIGKILL)
-    if script.returncode:
-        what = f"failed: {errors.strip()[-500:]}"
-        raise ExecutionError(Finding(where=str(folder), what=what))

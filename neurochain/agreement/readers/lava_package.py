@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from neurochain.agreement.readers._folders import constants, exported_as, run_script
+from neurochain.agreement.readers._folders import constants, exported_as
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
-from neurochain.exporters.arrays import write_npz
+from neurochain.exporters.scripts import through_script
 
 __all__ = ["READER"]
 
@@ -44,13 +41,8 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def _trace(folder: Path, inputs: Inputs) -> Trace:
     batch = next(iter(inputs.values())).shape[0]
-    with tempfile.TemporaryDirectory() as place:
-        given, found = Path(place) / "input.npz", Path(place) / "output.npz"
-        write_npz(given, inputs)
-        seconds = SAMPLE_SECONDS * batch
-        run_script(folder, sys.executable, [str(given), str(found)], seconds)
-        with np.load(found, allow_pickle=False) as held:
-            return Trace(spikes=dict(held))
+    (found,) = through_script(folder, sys.executable, inputs, SAMPLE_SECONDS * batch)
+    return Trace(spikes=found)
 
 
 READER = Reader(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from neurochain.agreement.readers._folders import constants, exported_as, run_script
+from neurochain.agreement.readers._folders import constants, exported_as
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
-from neurochain.exporters.arrays import write_npz
+from neurochain.exporters.scripts import through_script
 
 __all__ = ["PYTHON", "READER"]
 
@@ -55,12 +54,8 @@ def _sample(
 ) -> dict[str, np.ndarray]:
     """x (step, n) -> layer -> (step, n), in the time of the input."""
     padded = np.concatenate([x, np.zeros((max(late.values(), default=0), *x.shape[1:]), x.dtype)])
-    with tempfile.TemporaryDirectory() as place:
-        given, found = Path(place) / "input.npz", Path(place) / "output.npz"
-        write_npz(given, {source: padded})
-        run_script(folder, python, [str(given), str(found)], SAMPLE_SECONDS)
-        with np.load(found, allow_pickle=False) as held:
-            return {name: held[name][late.get(name, 0) :][: len(x)] for name in held}
+    (held,) = through_script(folder, python, {source: padded}, SAMPLE_SECONDS)
+    return {name: held[name][late.get(name, 0) :][: len(x)] for name in held}
 
 
 READER = Reader(
