@@ -18,7 +18,7 @@ from neurochain.simulators.event.operators import PACKERS
 
 __all__ = ["check", "write"]
 
-LEFT_OUT = ("nc_driver.c", "nc_overlap.c")
+LEFT_OUT = ("nc_crew.c", "nc_driver.c", "nc_overlap.c")
 """Kernel files for threads, and for checks of what others have packed (so are all nc_check*)."""
 RUNTIME = (
     *("nc_stream.c", "nc_stream.h", "nc_port.h", "nc_memory.c", "port_hosted.c", "product_main.c"),

@@ -1,19 +1,10 @@
-/* The hosted driver: threads, time limits, and which instructions the processor has. */
-#define _POSIX_C_SOURCE 200809L
+/* The hosted driver: who runs what, time limits, and which instructions the processor has. */
 #include "nc_check.h"
-
-#include <pthread.h>
-#include <sched.h>
-#include <time.h>
+#include "nc_crew.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define NC_PAUSE() _mm_pause()
-#else
-#define NC_PAUSE() ((void)0)
 #endif
-
-enum { SPINS = 400 }; /* a few microseconds: another may need the processor */
 
 uint32_t nc_best_version(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -45,17 +36,6 @@ static void give_back(uint32_t before) {
 #endif
 }
 
-static double now(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
-}
-
-static void pause_or_yield(uint32_t spins) {
-    if (spins < SPINS) NC_PAUSE();
-    else sched_yield();
-}
-
 /* The last to arrive starts a new round. Spinning at first: a step takes microseconds. */
 static void wait_round(nc_team *team, uint32_t workers) {
     const uint32_t round = __atomic_load_n(&team->round, __ATOMIC_ACQUIRE);
@@ -64,8 +44,8 @@ static void wait_round(nc_team *team, uint32_t workers) {
         __atomic_store_n(&team->round, round + 1, __ATOMIC_RELEASE);
         return;
     }
-    for (uint32_t k = 0; __atomic_load_n(&team->round, __ATOMIC_ACQUIRE) == round; k++)
-        pause_or_yield(k);
+    for (uint32_t turn = 0; __atomic_load_n(&team->round, __ATOMIC_ACQUIRE) == round; turn++)
+        nc_pause(turn);
 }
 
 /* The next sample that no team has begun, where the team is at none; 0 where all have been. */
@@ -94,7 +74,7 @@ static void decide(const task *mine, size_t step) {
     const nc_worker *w = &mine->worker;
     nc_team *team = w->team;
     team->at_step = step == w->run->steps ? 0 : step;
-    team->stop = team->status != NC_OK || now() >= mine->until || !take_sample(w->run, team);
+    team->stop = team->status != NC_OK || nc_now() >= mine->until || !take_sample(w->run, team);
 }
 
 static void run_chunks(task *mine) {
@@ -116,16 +96,15 @@ static void run_chunks(task *mine) {
     }
 }
 
-static void *work(void *argument) {
+static void work(void *argument) {
     task *mine = argument;
     int32_t gate = CLOSED;
-    for (uint32_t k = 0; (gate = __atomic_load_n(mine->gate, __ATOMIC_ACQUIRE)) == CLOSED; k++)
-        pause_or_yield(k);
-    if (gate == LEAVE) return NULL;
+    for (uint32_t turn = 0; (gate = __atomic_load_n(mine->gate, __ATOMIC_ACQUIRE)) == CLOSED; turn++)
+        nc_pause(turn);
+    if (gate == LEAVE) return;
     const uint32_t before = plain_arithmetic();
     run_chunks(mine);
     give_back(before);
-    return NULL;
 }
 
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
@@ -135,15 +114,16 @@ nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
     const uint32_t threads = run->teams * run->workers;
     const nc_wide *wide = nc_wide_version(run->version);
     task tasks[NC_MOST_THREADS];
-    pthread_t thread[NC_MOST_THREADS];
-    const double until = now() + seconds;
+    void *others[NC_MOST_THREADS];
+    const double until = nc_now() + seconds;
     int32_t gate = CLOSED;
-    uint32_t started = 1;
-    for (uint32_t k = 0; k < threads; k++)
+    uint32_t left;
+    for (uint32_t k = 0; k < threads; k++) {
         tasks[k] = (task){{network, run, run->team + k / run->workers, wide, k % run->workers,
                            run->workers > 1 ? wait_round : NULL}, &gate, until, 0};
-    for (; started < threads; started++)
-        if (pthread_create(thread + started, NULL, work, tasks + started) != 0) break;
+        if (k > 0) others[k - 1] = tasks + k;
+    }
+    const uint32_t started = 1 + nc_crew_start(threads - 1, work, others, &left);
     /* no more threads: a team that lacks a worker would wait for ever, and teams of one begin no sample */
     const int enough = started == threads || run->workers == 1;
     for (uint32_t k = 0; enough && k < run->teams; k++) {
@@ -155,7 +135,7 @@ nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
     __atomic_store_n(&gate, enough ? OPEN : LEAVE, __ATOMIC_RELEASE);
     if (enough) work(tasks);
     for (uint32_t k = started; enough && k < threads; k++) work(tasks + k);
-    for (uint32_t k = 1; k < started; k++) pthread_join(thread[k], NULL);
+    nc_crew_wait(&left);
     if (!enough) return NC_NO_THREAD;
     nc_status status = NC_OK;
     for (uint32_t k = 0; k < threads; k += run->workers) run->frames_done += tasks[k].frames;

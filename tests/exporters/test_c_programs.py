@@ -41,7 +41,8 @@ def _program(folder, sources):
     for name, text in sources.items():
         files.append(folder / f"{name}.c")
         files[-1].write_text(text)
-    kernel = [p for p in sorted(CSRC.glob("nc_*.c")) if p.name != "nc_driver.c"]
+    hosted = {"nc_crew.c", "nc_driver.c"}
+    kernel = [p for p in sorted(CSRC.glob("nc_*.c")) if p.name not in hosted]
     runtime = [runtime_folder() / n for n in ("nc_alone.c", "nc_main.c", "port_hosted.c")]
     include = [f"-I{CSRC}", f"-I{runtime_folder()}"]
     program = folder / "program"
