@@ -3,8 +3,8 @@
     python benchmarks/batches.py [--threads 1,2] [--rounds 5] [--json FILE]
 
 Batch: the cost of a sample among 2, 4, ... 64 to that of a sample alone. Threads: the speed of n to
-that of one, for 64 samples and for one large recurrent network; beside it what this machine gives at
-the same time to n runs of one thread each that share nothing but the processor and its memory.
+that of one, for 64 samples and for one large recurrent network; beside it what this machine gives
+in the same minute to n runs of one thread each that share nothing but the processor and its memory.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ typedef struct {
 
 /* A worker's part of a population's event lists: depth + K frames, the first depth from before. */
 typedef struct {
-    uint32_t *idx;  /* [(depth + K) n + NC_SLACK] scratch */
+    uint32_t *idx;  /* [(depth + K) n + NC_SLACK], of any value at first */
     float *val;     /* likewise; NULL for binary populations */
     size_t *start;  /* [depth + K + 1] scratch */
 } nc_segment;

@@ -19,7 +19,7 @@ from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.inputs import PackedInputs
 from neurochain.simulators.event.kernel import Memory, aligned_copy, aligned_zeros
 from neurochain.simulators.event.operators import padded
-from neurochain.simulators.event.packed import PackedNetwork
+from neurochain.simulators.event.packed import PackedNetwork, first_neuron
 from neurochain.simulators.types import (
     CLOCK,
     HISTORY,
@@ -252,27 +252,9 @@ class PreparedRun:
         if starts is not None:
             into.bias_from = self.memory.view("uint32_t", starts.astype(np.uint32))
         if edge.kind == self.memory.lib.NC_CSR and self.workers > 1:
-            into.cut = self._cuts(edge, self.network.node(projection.target))
+            into.cut = self.packed.cuts(k, self.workers)
         shape = (self.inputs.batch, self.inputs.steps, len(PROJECTION_COLUMNS))
         self.projection_counts[projection.name], into.counts = self._counts(shape)
-
-    def _cuts(self, edge: Any, target: Any) -> Any:
-        """Where in every row the second, third, ... worker's targets begin."""
-        cuts = np.zeros((self.workers - 1, edge.n_in), dtype=np.int64)
-        for k in range(1, self.workers):
-            first = self._first_neuron(target.n, k)
-            block, local = divmod(min(first, target.n - 1), self.memory.lib.NC_CSR_BLOCK)
-            rows = edge.rows + block * (edge.n_in + 1)
-            m = self.memory.structs("nc_csr", 1)
-            m[0].begin, m[0].end, m[0].targets = rows, rows + 1, edge.local
-            into = self.memory.writable("int64_t", cuts[k - 1])
-            self.memory.lib.nc_csr_cut(m, edge.n_in, local, into)
-        return self.memory.writable("int64_t", cuts.reshape(-1))
-
-    def _first_neuron(self, n: int, worker: int) -> int:
-        """As nc_range_of has it."""
-        columns = int(self.memory.lib.NC_COLUMNS)
-        return min(-(-n // columns) * worker // self.workers * columns, n)
 
     # --- scratch of a team ------------------------------------------------------------------------
 
@@ -306,10 +288,10 @@ class PreparedRun:
         into.segment = memory.structs("nc_segment", self.workers)
         for worker in range(self.workers):
             segment = into.segment[worker]
-            segment.idx = memory.zeros("uint32_t", slots * n + memory.lib.NC_SLACK)
+            segment.idx = memory.unset("uint32_t", slots * n + memory.lib.NC_SLACK)
             segment.start = memory.zeros("size_t", slots + 1)
             if not binary:
-                segment.val = memory.zeros("float", slots * n + memory.lib.NC_SLACK)
+                segment.val = memory.unset("float", slots * n + memory.lib.NC_SLACK)
         if not binary:
             # a relay's rows are written in whole blocks
             into.dense = memory.zeros("float", slots * n + memory.lib.NC_COLUMNS)
@@ -348,7 +330,7 @@ class PreparedRun:
         }
         base: list[Any] = []
         for worker in range(self.workers):
-            first = self._first_neuron(n, worker) if packed.split else 0
+            first = first_neuron(memory, n, worker, self.workers) if packed.split else 0
             bases = dict(registers.fixed)
             bases |= {name: pointer + min(first, n) for name, pointer in moving.items()}
             if not packed.is_hot:

@@ -40,10 +40,14 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     Of large arrays the system gives only the pages that are written.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + CACHE_LINE, dtype=np.uint8)
+    return _from_a_line(np.zeros(size + CACHE_LINE, dtype=np.uint8), size, dtype).reshape(shape)
+
+
+def _from_a_line(raw: NDArray[np.uint8], size: int, dtype: Any) -> NDArray[Any]:
+    """`size` bytes of an array that has CACHE_LINE more."""
     first = -raw.ctypes.data % CACHE_LINE
     line: NDArray[Any] = raw[first : first + size].view(dtype)
-    return line.reshape(shape)
+    return line
 
 
 def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
@@ -85,6 +89,12 @@ class Memory:
     def zeros(self, ctype: str, count: int) -> Any:
         """The same, from the start of a cache line on."""
         return self.writable(ctype, aligned_zeros((max(count, 1),), _DTYPES[ctype]))
+
+    def unset(self, ctype: str, count: int) -> Any:
+        """The same, of any value: nothing is read before it is written."""
+        size = max(count, 1) * np.dtype(_DTYPES[ctype]).itemsize
+        raw = np.empty(size + CACHE_LINE, dtype=np.uint8)
+        return self.writable(ctype, _from_a_line(raw, size, _DTYPES[ctype]))
 
     def _keep(self, owner: Any) -> Any:
         self._kept.append(owner)  # it holds its array in turn

@@ -22,7 +22,7 @@ from neurochain.simulators.event.programs import (
 from neurochain.simulators.event.units import units_of
 from neurochain.simulators.types import EVERY_STEP
 
-__all__ = ["PackedNetwork", "pack"]
+__all__ = ["PackedNetwork", "first_neuron", "pack"]
 
 
 MOST_AT_ONCE = 1 << 15
@@ -70,12 +70,24 @@ class PackedNetwork:
             int(p.operator.fanout(nonzero=False).sum()) for p in self.projections
         )
         self._pack_units()
+        self._cuts: dict[tuple[int, int], Any] = {}
         self.names: Names = {
             "projection": [projection.name for projection in self.projections],
             "population": [population.name for population in network.populations],
             "node": [node.name for node in self.nodes],
         }
         check_network(self.memory, packed, self.names)
+
+    def cuts(self, k: int, workers: int) -> Any:
+        """Where in every row of sparse projection k the second, third, ... worker's targets begin.
+
+        int64 (workers - 1, n_in), made once for each number of workers.
+        """
+        if (k, workers) not in self._cuts:
+            found = [_cut(self.memory, self.edges[k], w, workers) for w in range(1, workers)]
+            cuts = np.concatenate(found)
+            self._cuts[k, workers] = self.memory.writable("int64_t", cuts)
+        return self._cuts[k, workers]
 
     def _port_widths(self, population: Population) -> list[int]:
         """A port's first projection writes its padded rows right into the buffer."""
@@ -187,6 +199,26 @@ class PackedNetwork:
         packed.unit = self.memory.view("uint32_t", starts.astype(np.uint32))
         packed.member = self.memory.new("uint32_t[]", (k for unit in units for k in unit.members))
         packed.loops = self.memory.new("uint8_t[]", (unit.loops for unit in units))
+
+
+def first_neuron(memory: Memory, n: int, worker: int, workers: int) -> int:
+    """Of n neurons, where a worker's begin: as nc_range_of has it."""
+    columns = int(memory.lib.NC_COLUMNS)
+    return min(-(-n // columns) * worker // workers * columns, n)
+
+
+def _cut(memory: Memory, edge: Any, worker: int, workers: int) -> NDArray[np.int64]:
+    """Of every row, the first place of a worker's targets (n_in,)."""
+    n = edge.n_out
+    first = first_neuron(memory, n, worker, workers)
+    block, local = divmod(min(first, n - 1), memory.lib.NC_CSR_BLOCK)
+    rows = edge.rows + block * (edge.n_in + 1)
+    own = Memory()  # for as long as this takes
+    m = own.structs("nc_csr", 1)
+    m[0].begin, m[0].end, m[0].targets = rows, rows + 1, edge.local
+    cut = np.zeros(edge.n_in, dtype=np.int64)
+    memory.lib.nc_csr_cut(m, edge.n_in, local, own.writable("int64_t", cut))
+    return cut
 
 
 def _pack_leak(memory: Memory, into: Any, population: Population) -> None:

@@ -10,7 +10,8 @@ import pytest
 resource = pytest.importorskip("resource", reason="limits of a process need POSIX")
 
 pytestmark = pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer ends a process without memory"
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="the sanitizer ends a process that lacks memory",
 )
 
 PROGRAM = """
