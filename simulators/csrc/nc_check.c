@@ -106,7 +106,9 @@ nc_status nc_check_call(const nc_network *network, const nc_run *run, double sec
     if (nc_wide_version(run->version) == NULL || !(seconds >= 0.0)) return NC_BAD_RUN; /* NaN */
     if (run->frames_done < 0 || run->frames_done > INT64_MAX / 2) return NC_BAD_RUN;
     if (run->next_sample > run->batch) return NC_BAD_SHARE;
-    for (uint32_t k = 0; k < run->teams; k++)
+    for (uint32_t k = 0; k < run->teams; k++) {
+        if (run->team[k].chunk < run->chunk || run->team[k].workers != run->workers) return NC_BAD_RUN;
         if (!nc_share_stands(run, k)) return NC_BAD_SHARE;
+    }
     return NC_OK;
 }

@@ -113,6 +113,13 @@ static void heed_forks(void) {
 
 /* ---- callers ---- */
 
+/* Helpers that have nothing to do, or that may yet begin. */
+static uint32_t free_ones(void) {
+    uint32_t found = NC_MOST_THREADS - crew.there;
+    for (uint32_t k = 0; k < crew.there; k++) found += !has_work(crew.helper + k);
+    return found;
+}
+
 static uint32_t start(uint32_t count, void (*work)(void *), void *const *argument, uint32_t *left) {
     uint32_t started = 0;
     for (uint32_t k = 0; k < NC_MOST_THREADS && started < count; k++) {
@@ -133,12 +140,14 @@ static uint32_t start(uint32_t count, void (*work)(void *), void *const *argumen
     return started;
 }
 
-uint32_t nc_crew_start(uint32_t count, void (*work)(void *), void *const *argument, uint32_t *left) {
+uint32_t nc_crew_start(uint32_t count, uint32_t least, void (*work)(void *), void *const *argument,
+                       uint32_t *left) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     *left = count;
     if (count == 0) return 0;
     pthread_once(&once, heed_forks);
     pthread_mutex_lock(&crew.lock);
+    while (free_ones() < least) pthread_cond_wait(&crew.done, &crew.lock);
     const uint32_t started = start(count, work, argument, left);
     pthread_cond_broadcast(&crew.work);
     pthread_mutex_unlock(&crew.lock);

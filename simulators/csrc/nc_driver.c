@@ -67,13 +67,31 @@ typedef struct {
     const int32_t *gate; /* nobody starts before all are there */
     double until;
     int64_t frames; /* finished, as the first worker counts them */
+    nc_trouble trouble;
 } task;
 
+/* What the team's workers found, those of the tasks from its first worker's on. */
+static void look_for_trouble(const task *first) {
+    const nc_trouble *found = &first->trouble;
+    nc_run *run = first->worker.run;
+    for (uint32_t k = 1; k < run->workers; k++) {
+        const nc_trouble *other = &first[k].trouble;
+        if (other->status == NC_OK) continue;
+        if (found->status == NC_OK || other->step < found->step) found = other;
+    }
+    if (found->status == NC_OK) return;
+    first->worker.team->status = found->status;
+    first->worker.team->at_projection = found->where;
+    __atomic_store_n(&run->next_sample, run->batch, __ATOMIC_RELAXED); /* nobody begins another one */
+}
+
 /* What the first worker says after a chunk: where the team is, and whether it goes on. */
-static void decide(const task *mine, size_t step) {
+static void decide(task *mine, size_t step, size_t end) {
     const nc_worker *w = &mine->worker;
     nc_team *team = w->team;
-    team->at_step = step == w->run->steps ? 0 : step;
+    look_for_trouble(mine);
+    if (team->status == NC_OK) mine->frames += (int64_t)(end - step);
+    team->at_step = end == w->run->steps ? 0 : end;
     team->stop = team->status != NC_OK || nc_now() >= mine->until || !take_sample(w->run, team);
 }
 
@@ -88,8 +106,7 @@ static void run_chunks(task *mine) {
         const size_t left = run->steps - step;
         const size_t end = step + (left < run->chunk ? left : run->chunk);
         nc_run_chunk(w, sample, step, end);
-        mine->frames += (int64_t)(end - step);
-        if (w->me == 0) decide(mine, end);
+        if (w->me == 0) decide(mine, step, end);
         if (w->wait != NULL) w->wait(team, run->workers);
         stop = team->stop;
         /* no second wait: a chunk has one of its own before the first worker decides again */
@@ -107,6 +124,21 @@ static void work(void *argument) {
     give_back(before);
 }
 
+/* Of the teams that failed, what the one at the first sample says, when none is at one before. */
+static nc_status outcome(const nc_run *run) {
+    const nc_team *failed = NULL;
+    for (uint32_t k = 0; k < run->teams; k++) {
+        const nc_team *t = run->team + k;
+        if (t->status != NC_OK && (failed == NULL || t->at_sample < failed->at_sample)) failed = t;
+    }
+    if (failed == NULL) return NC_OK;
+    for (uint32_t k = 0; k < run->teams; k++) {
+        const nc_team *t = run->team + k;
+        if (t->status == NC_OK && t->at_step != 0 && t->at_sample < failed->at_sample) return NC_OK;
+    }
+    return failed->status;
+}
+
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
     const nc_status call = nc_check_call(network, run, seconds);
     if (call != NC_OK) return call;
@@ -120,26 +152,26 @@ nc_status nc_advance(const nc_network *network, nc_run *run, double seconds) {
     uint32_t left;
     for (uint32_t k = 0; k < threads; k++) {
         tasks[k] = (task){{network, run, run->team + k / run->workers, wide, k % run->workers,
-                           run->workers > 1 ? wait_round : NULL}, &gate, until, 0};
+                           run->workers > 1 ? wait_round : NULL, &tasks[k].trouble},
+                          &gate, until, 0, {NC_OK, 0, 0}};
         if (k > 0) others[k - 1] = tasks + k;
     }
-    const uint32_t started = 1 + nc_crew_start(threads - 1, work, others, &left);
+    const uint32_t least = run->workers == 1 ? 0 : threads - 1;
+    const uint32_t started = 1 + nc_crew_start(threads - 1, least, work, others, &left);
     /* no more threads: a team that lacks a worker would wait for ever, and teams of one begin no sample */
     const int enough = started == threads || run->workers == 1;
     for (uint32_t k = 0; enough && k < run->teams; k++) {
         nc_team *team = run->team + k;
         const int goes_on = k < started || team->at_step != 0;
         team->arrived = 0;
-        team->stop = run->steps == 0 || !goes_on || !take_sample(run, team);
+        team->stop =
+            run->steps == 0 || team->status != NC_OK || !goes_on || !take_sample(run, team);
     }
     __atomic_store_n(&gate, enough ? OPEN : LEAVE, __ATOMIC_RELEASE);
     if (enough) work(tasks);
     for (uint32_t k = started; enough && k < threads; k++) work(tasks + k);
     nc_crew_wait(&left);
     if (!enough) return NC_NO_THREAD;
-    nc_status status = NC_OK;
     for (uint32_t k = 0; k < threads; k += run->workers) run->frames_done += tasks[k].frames;
-    for (uint32_t k = 0; k < run->teams; k++)
-        if (run->team[k].status != NC_OK && status == NC_OK) status = run->team[k].status;
-    return status;
+    return outcome(run);
 }

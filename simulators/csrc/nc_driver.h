@@ -197,7 +197,7 @@ typedef struct {
     size_t batch, chunk; /* of the run for which the scratch was made */
     uint32_t workers;    /* likewise */
     size_t at_sample, at_step; /* where the next call goes on; step 0: with the next sample to begin */
-    nc_status status;
+    nc_status status;          /* where it is not NC_OK, the team has stopped for good, at at_sample */
     uint32_t at_projection;    /* out, where the status is not NC_OK */
     nc_node *node;
     nc_population_scratch *population;
@@ -218,15 +218,17 @@ typedef struct {
     size_t batch, steps, chunk;
     uint32_t teams, workers;
     uint32_t version;          /* of the wide loops */
-    size_t next_sample;        /* the first that no team has begun; 0 at first */
-    int64_t frames_done;       /* out: (sample, step) pairs finished by all teams, this call included */
+    size_t next_sample;        /* the first that no team has begun; 0 at first; batch after a failure */
+    int64_t frames_done;       /* out: (sample, step) pairs finished by all teams, this call included;
+                                  chunks that fail are not */
     nc_team *team;
     nc_population_run *population;
     nc_projection_run *projection;
 } nc_run;
 
 /* Runs until everything is done (frames_done == batch steps) or, looking after every chunk,
- * `seconds` are over; 0: one chunk a team. */
+ * `seconds` are over; 0: one chunk a team. What fails is told when no sample before it is going on: of
+ * the first sample and step that fail, whatever the teams and chunks. */
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds);
 /* The best version of the wide loops that this processor runs. */
 uint32_t nc_best_version(void);
@@ -234,12 +236,18 @@ uint32_t nc_best_version(void);
 
 /* ---- nc_project.c, nc_step.c ---- */
 typedef struct {
+    nc_status status;
+    uint32_t where; /* at_projection */
+    size_t step;
+} nc_trouble;
+typedef struct {
     const nc_network *network;
     nc_run *run;
     nc_team *team;
     const nc_wide *wide;
     uint32_t me;              /* which worker */
     void (*wait)(nc_team *, uint32_t workers); /* NULL: the only worker */
+    nc_trouble *trouble;      /* the worker's own; NULL: the team is told at once */
 } nc_worker;
 typedef struct {
     size_t first, end; /* neurons; first is a multiple of 64 */

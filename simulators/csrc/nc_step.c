@@ -40,6 +40,15 @@ typedef struct {
     int emitted;    /* as many as emit something */
 } arrival;
 
+void nc_fail(const nc_worker *w, nc_status status, uint32_t where, size_t step) {
+    if (w->trouble == NULL) {
+        w->team->status = status;
+        w->team->at_projection = where;
+    } else if (w->trouble->status == NC_OK || step < w->trouble->step) {
+        *w->trouble = (nc_trouble){status, where, step};
+    }
+}
+
 static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t port, nc_moment now,
                         nc_range range, float *total, uint8_t *touched, arrival *so_far) {
     const size_t n = range.end - range.first;
@@ -54,7 +63,7 @@ static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t por
         const nc_status status =
             nc_project(w, k, span, dense, range, track, out, touched, &touch);
         if (status != NC_OK) {
-            w->team->at_projection = k;
+            nc_fail(w, status, k, now.step);
             return status;
         }
         if (touch == NC_TOUCH_NONZERO && so_far->flags)
@@ -165,10 +174,8 @@ void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now) {
         float *total = p->relay && dense != NULL ? dense : scratch->buffer[port];
         const nc_status status =
             gather(w, p, port, now, range, total, scratch->touched, &so_far);
-        if (status != NC_OK) { /* the others must not wait in vain: go on, the run is lost anyway */
-            w->team->status = status;
+        if (status != NC_OK) /* the others must not wait in vain: go on, the run is lost anyway */
             memset(total + range.first, 0, n * sizeof *total);
-        }
         if (at->current[port] != NULL)
             memcpy(at->current[port] + now.frame * p->n + range.first, total + range.first,
                    n * sizeof *total);

@@ -23,6 +23,8 @@ size_t nc_arrivals(const nc_worker *w, uint32_t index, size_t sample, size_t fir
 void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span);
 /* The worker's counts of a population in a frame: emitted, updates by input, changes. */
 int64_t *nc_counts_of(const nc_worker *w, uint32_t index, size_t frame);
+/* Something is wrong in a step. Of a chunk, the first step counts, and what is found first in it. */
+void nc_fail(const nc_worker *w, nc_status status, uint32_t where, size_t step);
 /* 1 where the projection adds its bias in this step; where it does so for the first time. */
 int nc_biased(const nc_worker *w, uint32_t index, nc_moment now);
 int nc_starts_bias(const nc_worker *w, uint32_t index, nc_moment now);

@@ -38,7 +38,7 @@ static nc_status gather(const nc_worker *w, const nc_population *p, uint32_t por
         if (nc_events_in(span, w->run->workers) == 0) continue;
         const nc_status status = nc_project_whole(w, k, span, range, touched, part);
         if (status != NC_OK) {
-            w->team->at_projection = k;
+            nc_fail(w, status, k, now.step);
             return status;
         }
         for (size_t j = range.first; j < range.end; j++) {
@@ -136,10 +136,8 @@ void nc_step_whole(const nc_worker *w, uint32_t index, nc_moment now) {
         int32_t *total = whole(scratch->buffer[port]);
         const nc_status status =
             gather(w, p, port, now, range, total, p->always_full ? NULL : touched);
-        if (status != NC_OK) { /* the others must not wait in vain: go on, the run is lost anyway */
-            w->team->status = status;
+        if (status != NC_OK) /* the others must not wait in vain: go on, the run is lost anyway */
             memset(total + range.first, 0, n * sizeof *total);
-        }
         if (at->current[port] != NULL)
             memcpy(whole(at->current[port]) + now.frame * p->n + range.first, total + range.first,
                    n * sizeof *total);
@@ -147,10 +145,7 @@ void nc_step_whole(const nc_worker *w, uint32_t index, nc_moment now) {
     float *dense = node->dense == NULL ? NULL : node->dense + place * p->n;
     int large = 0;
     counts[2] = (int64_t)update(w, index, now, range, dense, overflow, &large);
-    if (large && w->team->status == NC_OK) {
-        w->team->status = NC_PAYLOAD;
-        w->team->at_projection = index;
-    }
+    if (large) nc_fail(w, NC_PAYLOAD, index, now.step);
     counts[0] = (int64_t)nc_emit(w, index, now, range, p->is_lif ? scratch->bits : NULL, dense);
     counts[1] = (int64_t)nc_count_u8(n, touched + range.first);
     scratch->quiet[w->me * NC_LINE] = silent && counts[2] == 0 && counts[0] == 0 &&

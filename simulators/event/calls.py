@@ -28,29 +28,45 @@ class Calls:
         self._ended = Event()
         self._ended.set()
 
+    def finish(self) -> None:
+        """Wait for a call that was interrupted: until it ends, it works on the run's memory."""
+        self._ended.wait()
+
     def call(self, function: Callable[..., Any], *arguments: Any, keep: Any = None) -> Any:
         """What function(*arguments), of C, returns.
 
         keep  what owns the memory that it works on: it outlives an interrupted call
         """
-        self._ended.wait()
+        self.finish()
         if not self._long:
             return function(*arguments)
         returned: list[Any] = []
-        ended = self._ended = Event()
+        ended, turn = Event(), [True]
         # Not only a name of the thread's: a program that is interrupted need not wait for it, and
         # when Python takes itself down, names go while C is still at work.
         owner = ctypes.py_object(keep)
         ctypes.pythonapi.Py_IncRef(owner)
 
-        def work() -> None:
+        def work(asked: bool = True) -> None:
             try:
-                returned.append(function(*arguments))
+                turn.pop()  # whoever is first, also where this thread was interrupted meanwhile
+            except IndexError:
+                return
+            try:
+                if asked:
+                    returned.append(function(*arguments))
             finally:
                 ctypes.pythonapi.Py_DecRef(owner)
                 ended.set()
 
-        Thread(target=work, name="neurochain kernel", daemon=True).start()
+        self._ended = ended
+        try:
+            Thread(target=work, name="neurochain kernel", daemon=True).start()
+        except RuntimeError:  # the system gives no further thread: Ctrl-C waits for the call
+            work()
+        except BaseException:  # Ctrl-C; perhaps no thread has begun
+            work(asked=False)
+            raise
         ended.wait()
         return returned[0]
 

@@ -187,6 +187,7 @@ class _InPlace:
         """Run the next steps."""
         _check(self._shapes, inputs)
         run = self._run
+        run.calls.finish()
         for name, frames in self._inputs.frames.items():
             _write(frames, inputs[name])
         for values in self._kept.values():

@@ -366,6 +366,7 @@ class PreparedRun:
 
         Errors: UnsupportedError for whole numbers whose integer sums could pass 64 bits.
         """
+        self.calls.finish()
         lib, run = self.memory.lib, self.struct[0]
         wanted, most = self.inputs.batch * self.inputs.steps, self.chunk
         run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
@@ -385,10 +386,14 @@ class PreparedRun:
             step_seconds = (perf_counter() - start) / max(rounds, 1)
             run.chunk = next_chunk(run.chunk, step_seconds, most, lib.NC_STEPS)
 
+    def _failed(self) -> int:
+        """Where the first sample that fails does."""
+        teams = (self.struct[0].team[k] for k in range(self.teams))
+        first = min((team for team in teams if team.status), key=lambda team: int(team.at_sample))
+        return int(first.at_projection)
+
     def _too_large(self) -> UnsupportedError:
-        run = self.struct[0]
-        team = next(run.team[k] for k in range(self.teams) if run.team[k].status)
-        name = self.packed.projections[team.at_projection].name
+        name = self.packed.projections[self._failed()].name
         return UnsupportedError(
             Finding(
                 where=f"projection {name}",
@@ -398,11 +403,9 @@ class PreparedRun:
         )
 
     def _payload(self) -> UnsupportedError:
-        run = self.struct[0]
-        team = next(run.team[k] for k in range(self.teams) if run.team[k].status)
         return UnsupportedError(
             Finding(
-                where=self.network.populations[team.at_projection].name,
+                where=self.network.populations[self._failed()].name,
                 what=f"emits a value beyond {MOST_GRADED}, which an event does not hold.",
                 fix="Shift what it emits to fewer bits (state_exp).",
             )
@@ -410,6 +413,7 @@ class PreparedRun:
 
     def rewind(self) -> None:
         """Back to rest, to run again. Only for runs that started at rest and record nothing."""
+        self.calls.finish()
         for node in self.network.nodes:
             initial = node.initial if isinstance(node, Population) else {}
             for key, value in self.state.get(node.name, {}).items():
@@ -424,6 +428,7 @@ class PreparedRun:
 
     def start_over(self) -> None:
         """Nothing is run yet; the states stay as they are."""
+        self.calls.finish()
         run = self.struct[0]
         run.next_sample, run.frames_done = 0, 0
         for k in range(self.teams):

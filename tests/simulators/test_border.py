@@ -108,7 +108,9 @@ def test_workers_without_cuts(workers):
         ("teams", 2**31, "BAD_RUN"),
         ("workers", 0, "BAD_RUN"),
         ("workers", 2**31, "BAD_RUN"),
+        ("workers", 2, "BAD_RUN"),  # not those that the scratch is for
         ("chunk", 0, "BAD_RUN"),
+        ("chunk", 4, "BAD_RUN"),
         ("version", 3, "BAD_RUN"),
         ("frames_done", 2**63 - 1, "BAD_RUN"),
         ("batch", 1, "BAD_SHARE"),

@@ -10,6 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from border_cases import case
+from engine_cases import dense, one_projection
+
+from neurochain.network import PortKind
+from neurochain.simulators.event import pack, pack_inputs, prepare
+from neurochain.simulators.event.calls import Calls
 
 
 def _same(one, other):
@@ -60,6 +65,26 @@ def test_callers_at_once(batch, alone):
     assert found == [True] * 20
 
 
+def test_callers_whose_workers_are_more_than_there_can_be(alone):
+    """Workers of a sample wait for each other: the second caller's begin when they all can."""
+    found, most = [], case().lib.NC_MOST_THREADS
+    cases = [case(batch=1, threads=most * 3 // 4) for _ in range(6)]
+    together = threading.Barrier(3)
+
+    def call(mine):
+        together.wait()
+        for c in mine:
+            c.prepared.advance()
+            found.append(_same(c, alone[1]))
+
+    callers = [threading.Thread(target=call, args=(cases[k::3],)) for k in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert found == [True] * 6
+
+
 def _in_a_child(batch, pipe):
     pipe.send(_same(_run(batch=batch, threads=3), _run(batch=batch, threads=1)))
     pipe.close()
@@ -96,6 +121,35 @@ def test_signals_are_for_the_main_thread():
         assert asked[0] - start < 0.5
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize(("batch", "threads"), [(1, 3), (5, 2)])
+def test_an_interrupted_run_begins_anew_when_its_call_has_ended(batch, threads, long):
+    """Ctrl-C leaves the kernel at work on the run's memory, where calls are long."""
+    rng = np.random.default_rng(3)
+    network = one_projection(rng, dense, "float32", PortKind.EVENT, (300,))
+    spikes = (rng.random((batch, 2000, 300)) < 0.2).astype(np.float32)
+    runs = [prepare(pack(network), pack_inputs(network, {"s": spikes}), threads=1)]
+    runs.append(prepare(runs[0].packed, runs[0].inputs, threads=threads))
+    runs[0].advance()
+    runs[1].calls = Calls(long=long)
+    for _ in range(5):
+        start = time.monotonic()
+        threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                runs[1].advance()
+                runs[1].rewind()
+        assert time.monotonic() - start < 0.5
+        runs[1].rewind()
+    runs[1].advance()
+    wanted, found = (run.counts() for run in runs)
+    for name, counts in wanted.projections.items():
+        assert np.array_equal(found.projections[name], counts)
+    for name, counts in wanted.populations.items():
+        assert np.array_equal(found.populations[name], counts)
 
 
 def test_helpers_do_not_burn_the_processor():

@@ -8,7 +8,7 @@ from neurochain.errors import UnsupportedError
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Csr, Dense, Diagonal
 from neurochain.programs import relay_program
-from neurochain.simulators.event import run_event
+from neurochain.simulators.event import pack, pack_inputs, prepare, run_event
 from neurochain.simulators.event.limits import _float_below
 
 
@@ -77,3 +77,45 @@ def test_sums_beyond_64_bits_are_refused(operator, value):
 def test_limits_round_down(bound):
     limit = _float_below(bound)
     assert limit <= bound < float(np.nextafter(np.float32(limit), np.float32(np.inf)))
+
+
+def _two_that_fail():
+    """Populations `a`, `b` of values times 2 and times 1, so that some values fail in `a` alone."""
+    relay = relay_program(PortKind.ANALOG)
+    weights = {"a": np.full((200, 2), 2, np.int8), "b": np.full((200, 2), 1, np.int8)}
+    return Network(
+        sources=tuple(Source(name=f"s{n}", shape=(2,), emits=PortKind.GRADED) for n in weights),
+        populations=tuple(
+            Population(name=n, shape=(200,), program=relay, emits=relay.emits) for n in weights
+        ),
+        projections=tuple(
+            Projection(
+                name=f"e{n}",
+                source=f"s{n}",
+                target=n,
+                operator=Dense(in_shape=(2,), out_shape=(200,), weights=w),
+            )
+            for n, w in weights.items()
+        ),
+        outputs=(),
+        dt_s=1.0,
+        arithmetic="int8",
+    )
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+@pytest.mark.parametrize(("batch", "threads"), [(1, 1), (1, 3), (6, 1), (6, 2), (6, 4), (6, 6)])
+@pytest.mark.parametrize(("steps", "named"), [((20, 10), "eb"), ((10, 20), "ea"), ((10, 10), "ea")])
+def test_the_first_sample_and_step_that_fail_are_named(steps, named, batch, threads, chunk):
+    """Whatever the threads and chunks, though later samples fail earlier, and again when asked."""
+    x = {name: np.ones((batch, 40, 2), np.float32) for name in ("sa", "sb")}
+    first = batch // 2
+    x["sa"][first, steps[0]] = x["sb"][first, steps[1]] = 2.0**63
+    for sample in range(first + 1, batch):
+        x["sa" if named == "eb" else "sb"][sample, 0] = 2.0**63
+    network = _two_that_fail()
+    inputs = pack_inputs(network, x)
+    run = prepare(pack(network), inputs, threads=threads, chunk=chunk)
+    for _ in range(2):
+        with pytest.raises(UnsupportedError, match=f"projection {named}: .*64 bits"):
+            run.advance()

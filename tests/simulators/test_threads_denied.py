@@ -35,10 +35,22 @@ for key, value in same.prepared.result().emissions.items():
 print("equal", c.prepared.struct[0].teams)
 """
 
+CALLS = """
+import resource
+from neurochain.simulators.event.calls import Calls
+calls = Calls(long=True)
+assert calls.call(divmod, 7, 3) == (2, 1)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 2**20  # less than a thread's stack
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(calls.call(divmod, 8, 3))
+calls.finish()
+"""
 
-def _run(batch):
+
+def _run(batch, program=PROGRAM):
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(batch), str(Path(__file__).parent)],
+        [sys.executable, "-c", program, str(batch), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -56,3 +68,9 @@ def test_neurons_cannot_be_shared_by_fewer():
     done = _run(1)
     assert done.returncode == 9, done.stderr
     assert "thread" in done.stdout
+
+
+def test_a_long_call_does_without_a_thread():
+    done = _run(1, CALLS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["(2,", "2)"]
