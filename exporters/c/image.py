@@ -50,6 +50,7 @@ class Region:
     start, size   address and bytes on this machine
     item          C type of an element
     constant      never written while the network runs
+    unset         holds nothing that is read before it is written: written down as zeros
     """
 
     start: int
@@ -57,6 +58,7 @@ class Region:
     item: str
     length: int
     constant: bool
+    unset: bool
     owner: Any = field(repr=False)
 
 
@@ -131,6 +133,8 @@ class Image:
 
     def _values(self, region: Region) -> Iterable[str]:
         """Initialisers of the elements, without the zeros at the end; none where all are zero."""
+        if region.unset:
+            return []
         dtype = _DTYPES.get(region.item)
         if dtype is not None:
             buffer = self._ffi.buffer(self._ffi.cast("char *", region.start), region.size)
@@ -178,7 +182,7 @@ def _regions_of(constant: Memory, mutable: Memory) -> list[Region]:
             elif known[1] != item and entry[0]:
                 raise InternalError(f"an array of {known[1]} is also one of {item}.")
     return [
-        Region(start, size, item, length, only_read, owner)
+        Region(start, size, item, length, only_read, mutable.is_unset(owner), owner)
         for start, (size, item, length, only_read, owner) in sorted(found.items())
     ]
 

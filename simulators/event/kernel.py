@@ -63,6 +63,7 @@ class Memory:
     def __init__(self) -> None:
         self.ffi, self.lib = kernel()
         self._kept: list[Any] = []
+        self._unset: set[int] = set()
 
     def view(self, ctype: str, array: NDArray[Any]) -> Any:
         """Pointer to the elements of an array, copied where it is not contiguous or not aligned.
@@ -94,7 +95,13 @@ class Memory:
         """The same, of any value: nothing is read before it is written."""
         size = max(count, 1) * np.dtype(_DTYPES[ctype]).itemsize
         raw = np.empty(size + CACHE_LINE, dtype=np.uint8)
-        return self.writable(ctype, _from_a_line(raw, size, _DTYPES[ctype]))
+        owner = self.writable(ctype, _from_a_line(raw, size, _DTYPES[ctype]))
+        self._unset.add(id(owner))
+        return owner
+
+    def is_unset(self, owner: Any) -> bool:
+        """Whether one of `owners` came from `unset`: what it holds means nothing."""
+        return id(owner) in self._unset
 
     def _keep(self, owner: Any) -> Any:
         self._kept.append(owner)  # it holds its array in turn

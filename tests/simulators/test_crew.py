@@ -135,13 +135,17 @@ def test_an_interrupted_run_begins_anew_when_its_call_has_ended(batch, threads, 
     runs.append(prepare(runs[0].packed, runs[0].inputs, threads=threads))
     runs[0].advance()
     runs[1].calls = Calls(long=long)
+
+    def again_and_again():
+        while True:
+            runs[1].advance()
+            runs[1].rewind()
+
     for _ in range(5):
         start = time.monotonic()
         threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
-            while True:
-                runs[1].advance()
-                runs[1].rewind()
+            again_and_again()
         assert time.monotonic() - start < 0.5
         runs[1].rewind()
     runs[1].advance()
