@@ -27,7 +27,7 @@ CSRC = Path(__file__).resolve().parent.parent / "simulators" / "csrc"
 FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fno-trapping-math", "-ffreestanding")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
 RUN_SECONDS = 300
-CASES_A_FILE, CASES_A_PROGRAM = 16, 80
+CASES_A_FILE, CASES_A_PROGRAM = 8, 16
 
 
 def prepared(case: Case) -> PreparedRun:
