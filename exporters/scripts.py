@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +30,46 @@ __all__ = [
 ]
 
 
-def run_script(folder: Path, python: str, arguments: list[str], seconds: float) -> None:
-    """Run its run.py; whatever that has forked ends with it. Nothing is left in the folder.
+def run_script(
+    folder: Path, python: str, arguments: list[str], seconds: float, place: Path
+) -> None:
+    """Run its run.py; whatever that has forked ends with it, and all of it with this process.
+
+    place  a temporary folder of the caller's, into which the script's own go. Nothing is left in
+           `folder`
 
     Errors: ExecutionError, also where it takes longer than that.
     """
+    guard = [sys.executable, "-IS", str(Path(__file__).with_name("guard.py")), str(place)]
     command = [python, str(folder.resolve() / "run.py"), *arguments]
     pipe = subprocess.PIPE
     mine = Path(python) == Path(sys.executable)
     environment = {k: v for k, v in os.environ.items() if mine or not k.startswith("PYTHON")}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment
-    ) as script:
+    theirs, held = os.pipe()
+    try:
+        script = subprocess.Popen(
+            [*guard, *command],
+            stdin=theirs,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+            env=environment,
+        )
+    except BaseException:
+        os.close(held)
+        raise
+    finally:
+        os.close(theirs)
+    with script:  # waits for the guard
         try:
             _, errors = script.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
             what = f"did not end within {seconds:.3g} s."
             raise ExecutionError(Finding(where=str(folder), what=what)) from error
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(script.pid, signal.SIGKILL)
+            os.close(held)  # upon which the guard ends everything
     if script.returncode:
         what = f"failed: {errors.strip()[-500:]}"
         raise ExecutionError(Finding(where=str(folder), what=what))
@@ -66,7 +83,7 @@ def through_script(
         given = Path(place) / "input.npz"
         found = [Path(place) / f"output{k}.npz" for k in range(files)]
         write_npz(given, inputs)
-        run_script(folder, python, [str(given), *map(str, found)], seconds)
+        run_script(folder, python, [str(given), *map(str, found)], seconds, Path(place))
         made = []
         for path in found:
             with np.load(path, allow_pickle=False) as held:

@@ -157,6 +157,29 @@ def test_onnx(tmp_path):
     assert len(found.populations) == 2
 
 
+@pytest.mark.skipif(find_spec("onnx") is None or find_spec("onnxruntime") is None, reason="no onnx")
+def test_onnx_of_a_chips_network_is_put_in_the_time_of_the_input(placed, tmp_path):
+    """Its layers run late; what a folder does not say, or says wrongly, is not guessed."""
+    import onnx
+
+    folder, inputs = placed
+    network = load_artifact(folder / "chip.nchain").network
+    assert network.latency
+    export(Job(network=network, name="net"), "onnx", tmp_path / "onnx")
+    there = open_runnable(str(tmp_path / "onnx"))
+    for form in ("chip.nchain", "graph"):
+        found = compare_runs(open_runnable(f"{folder}/{form}"), there, inputs)
+        assert found.equal, found
+        assert sum(row.spikes_a for row in found.populations) > 20
+    model = onnx.load(tmp_path / "onnx" / "step.onnx")
+    (facts,) = (entry for entry in model.metadata_props if entry.key == "neurochain")
+    for damaged in ('{"starts": {"a": -1}}', '{"starts": [1]}', "[]", "not JSON"):
+        facts.value = damaged
+        onnx.save(model, tmp_path / "onnx" / "step.onnx")
+        with pytest.raises(InputError, match="cannot be opened"):
+            open_runnable(str(tmp_path / "onnx"))
+
+
 def test_every_reader_is_listed_and_says_what_it_takes(repository, tmp_path):
     """One file a form; nothing takes what is none, and what is none is refused with the list."""
     folder = repository / "neurochain" / "agreement" / "readers"
