@@ -3,9 +3,9 @@
 python -IS guard.py FOLDER COMMAND...
 
 Its stdin is a pipe whose other end the asker holds and never writes to: when that closes, by
-intention or because the asker was killed, the command's whole group is told to end, and killed where
-it does not. Told first, so that what keeps shared memory can let go of it. FOLDER is the command's
-TMPDIR; the asker removes it, and where the asker is gone this does.
+intention or because the asker was killed, the command's whole group is told to end, and killed
+where it does not. Told first, so that what keeps shared memory can let go of it. FOLDER is the
+command's TMPDIR; the asker removes it, and where the asker is gone this does.
 """
 
 from __future__ import annotations

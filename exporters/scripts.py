@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import ExecutionError, Finding
 from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.consumer import Inputs, Trace
+from neurochain.exporters.guarded import run_guarded
 from neurochain.network import Network
 
 __all__ = [
@@ -40,39 +39,11 @@ def run_script(
 
     Errors: ExecutionError, also where it takes longer than that.
     """
-    guard = [sys.executable, "-IS", str(Path(__file__).with_name("guard.py")), str(place)]
     command = [python, str(folder.resolve() / "run.py"), *arguments]
-    pipe = subprocess.PIPE
     mine = Path(python) == Path(sys.executable)
     environment = {k: v for k, v in os.environ.items() if mine or not k.startswith("PYTHON")}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    theirs, held = os.pipe()
-    try:
-        script = subprocess.Popen(
-            [*guard, *command],
-            stdin=theirs,
-            stdout=pipe,
-            stderr=pipe,
-            text=True,
-            start_new_session=True,
-            env=environment,
-        )
-    except BaseException:
-        os.close(held)
-        raise
-    finally:
-        os.close(theirs)
-    with script:  # waits for the guard
-        try:
-            _, errors = script.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            what = f"did not end within {seconds:.3g} s."
-            raise ExecutionError(Finding(where=str(folder), what=what)) from error
-        finally:
-            os.close(held)  # upon which the guard ends everything
-    if script.returncode:
-        what = f"failed: {errors.strip()[-500:]}"
-        raise ExecutionError(Finding(where=str(folder), what=what))
+    run_guarded(command, place, seconds, where=str(folder), environment=environment)
 
 
 def through_script(
