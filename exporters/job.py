@@ -58,4 +58,4 @@ def integer_refusal(population: Population) -> str:
     """Why a format that is written for float32 does not take a population; "" where it does."""
     if population.program.number == "float32":
         return ""
-    return "calculates in a chip's integers, and this format is written for float32 so far."
+    return "calculates in a chip's integers; this format takes what --target was given."

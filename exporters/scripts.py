@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurochain.errors import ExecutionError, Finding
 from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.consumer import Inputs, Trace
+from neurochain.exporters.guarded import run_guarded
 from neurochain.network import Network
 
 __all__ = [
@@ -32,30 +29,21 @@ __all__ = [
 ]
 
 
-def run_script(folder: Path, python: str, arguments: list[str], seconds: float) -> None:
-    """Run its run.py; whatever that has forked ends with it. Nothing is left in the folder.
+def run_script(
+    folder: Path, python: str, arguments: list[str], seconds: float, place: Path
+) -> None:
+    """Run its run.py; whatever that has forked ends with it, and all of it with this process.
+
+    place  a temporary folder of the caller's, into which the script's own go. Nothing is left in
+           `folder`
 
     Errors: ExecutionError, also where it takes longer than that.
     """
     command = [python, str(folder.resolve() / "run.py"), *arguments]
-    pipe = subprocess.PIPE
     mine = Path(python) == Path(sys.executable)
     environment = {k: v for k, v in os.environ.items() if mine or not k.startswith("PYTHON")}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment
-    ) as script:
-        try:
-            _, errors = script.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            what = f"did not end within {seconds:.3g} s."
-            raise ExecutionError(Finding(where=str(folder), what=what)) from error
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(script.pid, signal.SIGKILL)
-    if script.returncode:
-        what = f"failed: {errors.strip()[-500:]}"
-        raise ExecutionError(Finding(where=str(folder), what=what))
+    run_guarded(command, place, seconds, where=str(folder), environment=environment)
 
 
 def through_script(
@@ -66,7 +54,7 @@ def through_script(
         given = Path(place) / "input.npz"
         found = [Path(place) / f"output{k}.npz" for k in range(files)]
         write_npz(given, inputs)
-        run_script(folder, python, [str(given), *map(str, found)], seconds)
+        run_script(folder, python, [str(given), *map(str, found)], seconds, Path(place))
         made = []
         for path in found:
             with np.load(path, allow_pickle=False) as held:

@@ -20,6 +20,8 @@ __all__ = ["check", "write"]
 
 MOST_SYNAPSES = 50_000_000
 
+OTHER = "Use another format, such as onnx or c."
+
 
 def check(job: Job) -> Sequence[NodeNote]:
     """Rate every node. The script keeps the order of sums, so what it takes is exact."""
@@ -28,13 +30,17 @@ def check(job: Job) -> Sequence[NodeNote]:
     for projection in network.projections:
         why = _refusal(network, projection)
         fidelity = Fidelity.REFUSED if why else Fidelity.EXACT
-        kind = projection.operator.kind
-        notes.append(NodeNote(name=projection.name, kind=kind, fidelity=fidelity, reason=why))
+        kind, fix = projection.operator.kind, OTHER if why else ""
+        notes.append(
+            NodeNote(name=projection.name, kind=kind, fidelity=fidelity, reason=why, fix=fix)
+        )
     for population in network.populations:
         why = _neuron_refusal(population)
         fidelity = Fidelity.REFUSED if why else Fidelity.EXACT
-        kind = population.program.name
-        notes.append(NodeNote(name=population.name, kind=kind, fidelity=fidelity, reason=why))
+        kind, fix = population.program.name, OTHER if why else ""
+        notes.append(
+            NodeNote(name=population.name, kind=kind, fidelity=fidelity, reason=why, fix=fix)
+        )
     return notes
 
 

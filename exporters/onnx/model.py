@@ -203,7 +203,8 @@ def _model(graph: GraphProto, network: Network, name: str) -> ModelProto:
         for state, value in entries.items()
     }
     outputs = [{"name": o.name, "node": o.node, "signal": o.signal} for o in network.outputs]
-    facts = {"dt_s": network.dt_s, "rest": rest, "outputs": outputs}
+    starts = {population.name: population.start for population in network.populations}
+    facts = {"dt_s": network.dt_s, "rest": rest, "outputs": outputs, "starts": starts}
     helper.set_model_props(model, {"neurochain": json.dumps(facts)})
     return model
 

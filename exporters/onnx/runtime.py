@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,12 +15,15 @@ from neurochain.network import Network
 
 __all__ = ["CONSUMER", "Model", "run_model"]
 
+_LATEST = 1 << 20
+
 
 class Model:
     """step.onnx, loaded. Errors: ImportError without ONNX Runtime; what that raises on a bad file.
 
     inputs  source -> shape of an element
     rest    state -> its value at rest, (1, ...)
+    starts  population -> by how many steps it runs late; models of before do not say it
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,6 +41,19 @@ class Model:
             for i in self.session.get_inputs()
             if i.name not in self.rest
         }
+        self.starts = _starts(self.session.get_modelmeta().custom_metadata_map)
+
+
+def _starts(properties: Mapping[str, str]) -> dict[str, int]:
+    """Errors: ValueError where it is no number of steps by name."""
+    facts = json.loads(properties.get("neurochain", "{}"))
+    starts = facts.get("starts", {}) if isinstance(facts, dict) else None
+    if not isinstance(starts, dict):
+        raise ValueError("step.onnx: its neurochain property says no starts by name")
+    for name, start in starts.items():
+        if type(start) is not int or not 0 <= start <= _LATEST:
+            raise ValueError(f"step.onnx: start {start!r} of {name}")
+    return starts
 
 
 def run_model(

@@ -49,15 +49,19 @@ class Cell:
     leak: F64 | None
 
 
+_OTHER = "Use another format, such as brian2 or onnx."
+
+
 def cell_fault(population: Population) -> tuple[str, str]:
     """Why no standard cell is this neuron, and what to do; ("", "") where one is."""
     if population.program.number != "float32":
-        return "calculates in a chip's integers; PyNN's cells are floats.", ""
+        fix = "Export what --target was given, or use another format."
+        return "calculates in a chip's integers; PyNN's cells are floats.", fix
     features = features_of(population)
     if population.program.winner:
-        return "has neurons that compete; PyNN's cells know nothing of each other.", ""
+        return "has neurons that compete; PyNN's cells know nothing of each other.", _OTHER
     if features is None:
-        return "is no integrate-and-fire neuron that PyNN has as a standard cell.", ""
+        return "is no integrate-and-fire neuron that PyNN has as a standard cell.", _OTHER
     if features.reset is None:
         return "gives out its membrane; the script records spikes.", "Put spiking neurons there."
     if not _resets_so(features.reset):

@@ -25,7 +25,7 @@ def _traces(
     steps = next(iter(inputs.values())).shape[1]
     with tempfile.TemporaryDirectory() as place:
         result, potentials = (Path(place) / f"{name}.json" for name in ("result", "potentials"))
-        run_script(folder, python, [str(result), str(potentials)], seconds)
+        run_script(folder, python, [str(result), str(potentials)], seconds, Path(place))
         said = json.loads(result.read_text(encoding="utf-8"))["spikes"]
         volts = json.loads(potentials.read_text(encoding="utf-8"))
     none = np.zeros((0, 2), dtype=np.int64)

@@ -115,6 +115,7 @@ def command(
     writes nodes that other programs would execute differently, and lists them; how much they differ
     is measured on the input that --input gives.
     """
+    from neurochain.cli.interruption import tidy_when_ended
     from neurochain.cli.output import note_findings
     from neurochain.cli.sources import open_source
     from neurochain.exporters.folder import refuse_existing
@@ -139,7 +140,8 @@ def command(
     if form == "nir":
         manifest = _to_nir(opened, output, given, allow_lossy=allow_lossy, reader=reader)
     else:
-        manifest = _to_folder(opened, form, output, given, force=force, measured=measured)
+        with tidy_when_ended():
+            manifest = _to_folder(opened, form, output, given, force=force, measured=measured)
     note_findings(manifest.findings)
     _say(manifest, output, as_json=as_json)
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -155,6 +157,85 @@ def test_onnx(tmp_path):
     )
     assert found.equal, found
     assert len(found.populations) == 2
+
+
+@pytest.mark.skipif(find_spec("onnx") is None or find_spec("onnxruntime") is None, reason="no onnx")
+def test_onnx_of_a_chips_network_is_put_in_the_time_of_the_input(placed, tmp_path):
+    """Its layers run late; what a folder does not say, or says wrongly, is not guessed."""
+    import onnx
+
+    folder, inputs = placed
+    network = load_artifact(folder / "chip.nchain").network
+    assert network.latency
+    export(Job(network=network, name="net"), "onnx", tmp_path / "onnx")
+    there = open_runnable(str(tmp_path / "onnx"))
+    for form in ("chip.nchain", "graph"):
+        found = compare_runs(open_runnable(f"{folder}/{form}"), there, inputs)
+        assert found.equal, found
+        assert sum(row.spikes_a for row in found.populations) > 20
+    model = onnx.load(tmp_path / "onnx" / "step.onnx")
+    (facts,) = (entry for entry in model.metadata_props if entry.key == "neurochain")
+    for damaged in ('{"starts": {"a": -1}}', '{"starts": [1]}', "[]", "not JSON"):
+        facts.value = damaged
+        onnx.save(model, tmp_path / "onnx" / "step.onnx")
+        with pytest.raises(InputError, match="cannot be opened"):
+            open_runnable(str(tmp_path / "onnx"))
+
+
+C_FACTS = {
+    "sources": [{"name": "in", "shape": [3], "values": False}],
+    "outputs": [{"node": "out", "signal": "spike", "n": 1, "item": "uint8"}],
+}
+PIPE = "#!/bin/sh\nexec sleep 60\n"
+BUILDS = "import sys; from neurochain.agreement import open_runnable; import numpy as np\n"
+BUILDS += "open_runnable(sys.argv[1]).run({'in': np.zeros((1, 2, 3), np.float32)})"
+
+
+def _c_project(folder, makefile):
+    for name in ("kernel", "runtime", "test", "build"):
+        (folder / name).mkdir(parents=True)
+    for name in ("network.c", "network.h"):
+        (folder / name).write_text("")
+    (folder / "manifest.json").write_text('{"format": "c"}')
+    (folder / "network.json").write_text(json.dumps(C_FACTS))
+    (folder / "Makefile").write_text(makefile)
+    return folder
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("cc", "make"))), reason="no C compiler")
+def test_a_c_project_that_does_not_build_or_end(tmp_path, monkeypatch):
+    from neurochain.agreement.readers import c_project
+
+    x = {"in": np.zeros((1, 2, 3), np.float32)}
+    failing = _c_project(tmp_path / "failing", "build/pipe:\n\t@echo no such neuron >&2; false\n")
+    with pytest.raises(ExecutionError, match="the build: failed: no such neuron"):
+        open_runnable(str(failing)).run(x)
+    monkeypatch.setattr(c_project, "RUN_SECONDS", 0.5)
+    endless = _c_project(tmp_path / "endless", "build/pipe: build/made\n\tcp $< $@\n")
+    (endless / "build" / "made").write_text(PIPE)
+    (endless / "build" / "made").chmod(0o755)
+    with pytest.raises(ExecutionError, match=r"did not end within 0\.5 s"):
+        open_runnable(str(endless)).run(x)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("cc", "make"))), reason="no C compiler")
+def test_nothing_is_left_of_a_build_that_is_killed(tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    started = tmp_path / "started"
+    makefile = f"build/pipe:\n\techo $$$$ > {started}.part; mv {started}.part {started}; sleep 60\n"
+    project = _c_project(tmp_path / "c", makefile)
+    with subprocess.Popen([sys.executable, "-c", BUILDS, str(project)]) as verify:
+        end = time.monotonic() + 30
+        while not started.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        verify.kill()
+    builder = Path("/proc") / started.read_text().strip() / "status"
+    end = time.monotonic() + 10
+    while any((tmp_path / "tmp").iterdir()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any((tmp_path / "tmp").iterdir())
+    assert not builder.exists() or "zombie" in builder.read_text()
 
 
 def test_every_reader_is_listed_and_says_what_it_takes(repository, tmp_path):

@@ -41,8 +41,8 @@ def _network():
     )
 
 
-@pytest.mark.parametrize("name", ["brian2"])
+@pytest.mark.parametrize("name", ["brian2", "pynn"])
 def test_the_population_is_named_and_nothing_is_written(name, tmp_path):
-    with pytest.raises(UnsupportedError, match=r"l1 .*calculates in a chip's integers"):
+    with pytest.raises(UnsupportedError, match=r"l1 .*chip's integers.*se another format"):
         export(Job(network=_network(), name="chip"), name, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

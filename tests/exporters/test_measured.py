@@ -4,6 +4,8 @@ Lava is installed with the tests, ONNX Runtime where its extra is; the others ar
 """
 
 import json
+import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -226,11 +228,27 @@ def test_the_folder_has_no_name_while_it_is_measured(job, tmp_path):
 
     def run(folder, *given):
         seen.append((folder / "run.py").is_file() and not (tmp_path / "out").exists())
-        run_script(folder, sys.executable, [], 60)
+        run_script(folder, sys.executable, [], 60, tmp_path)
         yield from _same(folder, *given)
 
-    export(job, "x", tmp_path / "out", exporter=_exporter(run), measured=True)
+    manifest = export(job, "x", tmp_path / "out", exporter=_exporter(run), measured=True)
     assert seen == [True]
+    assert manifest.measured is not None, manifest.unmeasured
+
+
+@needs_lava
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_export_that_is_told_to_end_tidies_up(how, tmp_path):
+    command = [sys.executable, "-c", "from neurochain.cli import main; main()", "export"]
+    command += ["mnist-mlp", "--to", "lava", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 30
+        while not any(tmp_path.iterdir()) and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.Signals[how])
+        said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said.strip()) == (130, b"interrupted")
+    assert not list(tmp_path.iterdir())
 
 
 # --- all the programs -----------------------------------------------------------------------------

@@ -16,10 +16,12 @@ import numpy as np
 from neurochain.agreement.readers._folders import exported_as
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import ExecutionError, Finding, InputError, UnsupportedError
+from neurochain.exporters.guarded import run_guarded
 
 __all__ = ["READER"]
 
 BUILD_SECONDS = 600
+RUN_SECONDS = 600
 _LATEST = 1 << 20
 _OWN = ("kernel", "runtime", "test", "network.c", "network.h", "Makefile", "build")
 """Copied with their times, so that what was built already is not built again."""
@@ -56,17 +58,8 @@ def _built(project: Path, folder: Path) -> Path:
             shutil.copytree(source, folder / name)
         elif name != "build":
             shutil.copy2(source, folder / name)
-    done = subprocess.run(
-        ["make", "-j2", "OPT=-O0", "build/pipe"],  # the build takes longer than the run
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        what = f"does not build: {done.stderr.strip()[-500:]}"
-        raise ExecutionError(Finding(where=str(project), what=what))
+    command = ["make", "-j2", "OPT=-O0", "build/pipe"]  # the build takes longer than the run
+    run_guarded(command, folder, BUILD_SECONDS, where=f"{project}: the build", cwd=folder)
     return folder / "build" / "pipe"
 
 
@@ -87,9 +80,13 @@ def _trace(program: Path, facts: dict[str, Any], inputs: Inputs, where: str) -> 
     batch, asked = next(iter(inputs.values())).shape[:2]
     steps = asked + max(map(_start, outputs), default=0)
     fed = b"".join(_packed(sources, inputs, batch, steps))
-    done = subprocess.run(
-        [program], input=fed, capture_output=True, timeout=BUILD_SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            [program], input=fed, capture_output=True, timeout=RUN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        what = f"did not end within {RUN_SECONDS} s."
+        raise ExecutionError(Finding(where=where, what=what)) from error
     fields = [(str(k), o["item"], (int(o["n"]),)) for k, o in enumerate(outputs)]
     row = np.dtype(fields)
     if done.returncode or len(done.stdout) != batch * steps * row.itemsize:
