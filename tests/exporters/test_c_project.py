@@ -230,6 +230,31 @@ def test_shipped_models_fit_a_microcontroller(model, tmp_path):
 
 
 @pytest.mark.judge
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_hundred_random_networks(compiler, tmp_path, record_property):
+    """Fifty in floats and int8, fifty in a chip's integers, optimised; every warning an error."""
+    spikes, first = 0, None
+    for seed in range(100, 150):
+        for kind, draw in (("drawn", drawn), ("chip", drawn_integers)):
+            network, inputs = draw(seed)
+            folder = tmp_path / f"{kind}-{seed}"
+            export(Job(network=network, name=folder.name, inputs=inputs), "c", folder)
+            if first is not None:
+                with_objects(first, folder)
+            first = folder if first is None else first
+            done = make(folder, f"CC={compiler}", "test")
+            assert done.returncode == 0, f"{folder.name}: {done.stderr}{done.stdout}"
+            assert "every output, state and count as recorded" in done.stdout
+            spikes += int(done.stdout.partition(" steps, ")[2].partition(" ")[0])
+    count = len(list(tmp_path.iterdir()))
+    assert count == 100
+    assert spikes > count
+    said = f"C: {compiler}, {count} random networks, {spikes:,} spikes, all bits as recorded"
+    record_property("judged", said)
+
+
+@pytest.mark.judge
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7", "rv32imafc", "rv64gc"])
 def test_other_processors(target, tmp_path, record_property):
     """Fails, not skips, without compilers and emulators: shipped models and 40 random networks."""
