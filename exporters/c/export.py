@@ -23,6 +23,7 @@ LEFT_OUT = ("nc_crew.c", "nc_driver.c", "nc_overlap.c")
 RUNTIME = (
     *("nc_stream.c", "nc_stream.h", "nc_port.h", "nc_memory.c", "port_hosted.c", "product_main.c"),
     "pipe_main.c",
+    *("nc_instructions.h", "instructions_qemu.c", "instructions_main.c"),
     *("port_semihosting.c", "start_cortex_m.c", "cortex_m.ld", "start_riscv.S", "riscv.ld"),
 )
 

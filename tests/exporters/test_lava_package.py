@@ -94,11 +94,22 @@ def test_random_networks(tmp_path, record_property):
     """Integer networks of both kinds, and float ones."""
     from lava_networks import exact_float, whole
 
-    for seed in range(15):
-        _equal(*whole("spiking", 100 + seed), tmp_path / f"s{seed}")
-        _equal(*whole("convolutional", 100 + seed), tmp_path / f"c{seed}")
-        _equal(*exact_float(100 + seed), tmp_path / f"f{seed}")
-    record_property("judged", "Lava: 45 random networks, every spike as recorded")
+    networks = spikes = 0
+    for seed in range(100, 134):
+        for network, inputs in (
+            whole("spiking", seed),
+            whole("convolutional", seed),
+            exact_float(seed),
+        ):
+            folder = tmp_path / f"n{networks}"
+            _equal(network, inputs, folder)
+            with np.load(folder / "expected.npz") as expected:
+                spikes += sum(np.count_nonzero(values) for values in expected.values())
+            networks += 1
+    assert networks >= 100
+    assert spikes > 10 * networks
+    said = f"Lava: {networks} random networks, {spikes:,} spikes, each as recorded"
+    record_property("judged", said)
 
 
 @pytest.mark.torch
