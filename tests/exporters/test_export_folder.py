@@ -215,6 +215,15 @@ def test_the_command_line_says_so_at_once(tmp_path):
     assert "nowhere" in done.output
 
 
+@pytest.mark.parametrize("form", ["loihi-graph", "sana-fe"])
+def test_what_is_not_placed_lacks_a_fact(form, tmp_path):
+    """One mistake, one exit code: nothing in the network is unsupported, --target was forgotten."""
+    done = CliRunner().invoke(cli, ["export", "mnist-mlp", "--to", form, "-o", str(tmp_path / "x")])
+    assert done.exit_code == 3, done.output
+    assert "mnist-mlp: is not placed on the cores of a chip" in done.stderr
+    assert "Compile it with --target loihi1 or loihi2" in done.stderr
+
+
 # --- plug-ins -------------------------------------------------------------------------------------
 
 
