@@ -11,6 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurochain.errors import Finding, InputError
+from neurochain.exporters.leftovers import (
+    make_sibling,
+    remove_leftovers,
+    remove_sibling,
+    sibling_name,
+)
 
 __all__ = ["atomic_folder", "refuse_existing"]
 
@@ -33,11 +39,11 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 @contextmanager
 def atomic_folder(path: Path, *, force: bool) -> Iterator[Path]:
-    """Yield an empty temporary sibling; on success all of it is synced and renamed to `path`.
+    """Yield an empty temporary folder; on success all of it is synced and renamed to `path`.
 
     With `force` a folder that is there changes places with the new one in one system call and is
     then removed. If the block raises, nothing remains of it. A killed process leaves at most a
-    sibling called `.NAME.*.tmp`.
+    sibling called `.NAME.*.tmp`, which the next export to `path` removes.
 
     Errors: InputError where `path` exists and is not to be replaced, or is no folder, or where the
     system does not let it be written.
@@ -45,22 +51,22 @@ def atomic_folder(path: Path, *, force: bool) -> Iterator[Path]:
     refuse_existing(path, force=force)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
         raise InputError(Finding(where=str(path), what="is no folder.", fix="Choose another name."))
+    remove_leftovers(path)
+    sibling, lock = sibling_name(path), -1
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    except OSError as error:
-        raise _cannot(path, error) from error
-    try:
+        lock = make_sibling(sibling)
+        temporary = sibling / "folder"
+        temporary.mkdir()
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)  # mkdtemp makes it private
         _sync_tree(temporary)
         _move(temporary, path, force=force)
         _sync(path.parent)
     except OSError as error:
         raise _cannot(path, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # after an exchange: the old one
+        remove_sibling(sibling)  # with what it holds: after an exchange, the old folder
+        if lock >= 0:
+            os.close(lock)
 
 
 def _cannot(path: Path, error: OSError) -> InputError:

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from neurochain.network import Network, Population, PortKind, Projection
 from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, Pool, Route
 
-__all__ = ["Lattice", "emission_lattices", "exact_sums", "magnitudes", "quantum", "sum_bound"]
+__all__ = [
+    "Lattice",
+    "double_bound",
+    "emission_lattices",
+    "exact_sums",
+    "magnitudes",
+    "quantum",
+    "sum_bound",
+]
 
 _BITS = 24  # of a float32 significand
 _UNIT = 2.0**-_BITS
@@ -134,3 +142,14 @@ def sum_bound(projection: Projection, source: Lattice | None) -> str:
     scale = 1.0 if projection.scale is None else float(projection.scale)
     worst = float(magnitudes(projection).max(initial=0.0)) * source.limit * scale
     return f"two orders of {n} summands differ by at most {2 * gamma * worst:.2g}"
+
+
+def double_bound(projection: Projection, source: Lattice | None) -> str:
+    """How far a tool that adds in float64 can be off, in the same words.
+
+    A sum in float64 is nearer to the true one than any order of float32 is, so that the bound of
+    two orders holds; a scale's one rounding is less than half of it.
+    """
+    if source is not None and projection.scale is None and exact_sums(projection, source):
+        return "sums are exact here and there; they join a membrane of float64"
+    return f"float64 there: {sum_bound(projection, source)}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neurochain.errors import Finding, InputError, Severity
 from neurochain.exporters.arrays import write_npz
 from neurochain.exporters.job import Job
-from neurochain.exporters.lattice import emission_lattices, exact_sums, sum_bound
+from neurochain.exporters.lattice import double_bound, emission_lattices
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.pynn.cells import Cell, cell_fault, cell_of
 from neurochain.exporters.pynn.timing import starts
@@ -71,9 +71,7 @@ def _projection(network: Network, projection: Projection) -> NodeNote:
             name=projection.name, kind=operator.kind, fidelity=Fidelity.REFUSED, reason=why
         )
     lattice = emission_lattices(network).get(projection.source)
-    why = f"float64 there: {sum_bound(projection, lattice)}"
-    if lattice is not None and projection.scale is None and exact_sums(projection, lattice):
-        why = "sums are exact here and there; they join a membrane of float64"
+    why = double_bound(projection, lattice)
     return NodeNote(
         name=projection.name, kind=operator.kind, fidelity=Fidelity.APPROXIMATE, reason=why
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurochain.accounting.energy.steptime import quantity_of_kind
 from neurochain.accounting.prices import find_prices
-from neurochain.errors import Finding, InternalError, Severity
+from neurochain.errors import Finding, InputError, InternalError, Severity
 from neurochain.exporters.job import Job
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.recorded import RECORDED_STEPS, drawn_note, recorded_inputs
@@ -38,15 +38,12 @@ _LONG = 2**24
 
 
 def check(job: Job) -> Sequence[NodeNote]:
-    """Rate every node."""
+    """Rate every node. Errors: InputError where nothing is placed on a chip."""
     network = job.network
     if job.placement is None:
-        why = "is not placed, and SANA-FE runs what lies on cores."
-        fix = "Compile it for a chip: --target loihi1."
-        note = NodeNote(
-            name="network", kind=network.arithmetic, fidelity=Fidelity.REFUSED, reason=why, fix=fix
-        )
-        return [note]
+        what = "is not placed on the cores of a chip, and SANA-FE runs what lies on cores."
+        fix = "Compile it with --target loihi1 or loihi2 (and not --mapping none)."
+        raise InputError(Finding(where=job.name, what=what, fix=fix))
     used = synapse_prices(network)
     return [
         *(_source_note(s, job.placement) for s in network.sources),

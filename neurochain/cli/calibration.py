@@ -43,6 +43,7 @@ def open_calibrated(
         weight_bits=None,
         calibration=None,
         mapping=None,
+        objective=None,
         chips=None,
         place_inputs=False,
     )
@@ -56,6 +57,7 @@ def open_calibrated(
         data=np.concatenate(list(found.batches())),
         method=options.calibration,
         mapping=options.mapping,
+        objective=options.objective,
         chips=options.chips,
         place_inputs=options.place_inputs,
     )

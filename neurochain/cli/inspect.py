@@ -41,6 +41,7 @@ def command(
     """
     from neurochain.cli.describe import describe, structure_lines, verification_line
     from neurochain.cli.output import emit, emit_json, finding_dict
+    from neurochain.cli.placement import placement_lines, plain_placement
     from neurochain.cli.sources import open_source
 
     _refuse(graph, cores, force=force)
@@ -49,7 +50,7 @@ def command(
     data = describe(artifact)
     if as_json:
         findings = [finding_dict(f) for f in artifact.findings]
-        emit_json("inspect", {**data, "findings": findings})
+        emit_json("inspect", {**data, **plain_placement(artifact.placement), "findings": findings})
         return
     provenance = artifact.provenance
     origin = provenance.get("source", {})
@@ -63,6 +64,8 @@ def command(
     )
     emit(verification_line(artifact))
     emit(f"network SHA-256: {data['model_hash']}")
+    for line in placement_lines(artifact.placement):
+        emit(line)
     for finding in artifact.findings:
         emit(f"{finding.severity.value}: {' '.join(str(finding).split())}")
 

@@ -79,6 +79,7 @@ class CompileOptions:
     weight_bits: int | None = None
     calibration: str | None = None
     mapping: str | None = None
+    objective: str | None = None
     chips: int | None = None
     place_inputs: bool = False
 
@@ -106,6 +107,7 @@ class CompileOptions:
             "weight_bits": self.weight_bits,
             "calibration": self.calibration,
             "mapping": self.mapping,
+            "objective": self.objective,
             "chips": self.chips,
             "place_inputs": self.place_inputs,
         }
@@ -280,6 +282,12 @@ _COMPILE = (
         "--mapping",
         type=click.Choice(["hilbert", "greedy", "metis", "sequential", "random", "none"]),
         help="For --target: how neurons are placed on its cores; hilbert where nothing is said.",
+    ),
+    click.option(
+        "--objective",
+        type=click.Choice(["energy", "packets", "peak_link", "imbalance"]),
+        help="For --target: what the placement lowers: hop energy (where nothing is said), packets "
+        "between cores, the busiest link, or the busiest core over the mean.",
     ),
     click.option(
         "--chips",

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["placement_lines", "plain_placement"]
 
 _MOST_ROWS = 64
+_OBJECTIVES = {
+    "energy": "hop energy",
+    "packets": "packets",
+    "peak_link": "load of the busiest link",
+    "imbalance": "imbalance",
+}
 
 
 def plain_placement(placement: Placement | None) -> dict[str, Any]:
@@ -35,6 +41,7 @@ def plain_placement(placement: Placement | None) -> dict[str, Any]:
         "placement": {
             "target": placement.target,
             "method": placement.method,
+            "objective": placement.objective,
             "seed": placement.seed,
             "spikes": placement.weighed,
             "chips": placement.chips,
@@ -53,7 +60,10 @@ def placement_lines(placement: Placement | None) -> list[str]:
         return []
     rows = placement.rows()
     chips = f"{placement.chips} chip{'s' if placement.chips > 1 else ''}"
-    head = f"placed on {len(rows)} cores of {chips} of {placement.target} ({placement.method}):"
+    how = f"{placement.method}, least {_OBJECTIVES[placement.objective]}"
+    if placement.method in ("sequential", "random"):  # which compare nothing
+        how = placement.method
+    head = f"placed on {len(rows)} cores of {chips} of {placement.target} ({how}):"
     shown = [(str(row.core), row) for row in rows]
     if len(rows) > _MOST_ROWS:
         shown = _fullest(rows)

@@ -158,24 +158,31 @@ class _Task:
     rng: np.random.Generator
 
     def best(self, objective: str) -> _Candidate:
-        """The best candidate by `objective`. Errors: FitError where none fits."""
-        best: _Candidate | None = None
+        """The best candidate by `objective`. Errors: FitError where none fits.
+
+        All that is tried for the least hop energy is looked at for every objective, so that none
+        gives, by its own measure, more than energy does.
+        """
+        tried: list[_Candidate] = []
+        least: _Candidate | None = None
         failed: list[FitError] = []
         for make in self._ways():
             try:
-                found = make(best)
+                tried.append(make(least))
             except FitError as error:
                 failed.append(error)
                 continue
-            if best is None or found.rank(objective) < best.rank(objective):
-                best = found
-        if best is None:
+            least = min(tried, key=lambda c: c.rank("energy"))
+        if least is None:
             # of those that need too many chips, the one that needs the fewest
             raise min(failed, key=lambda e: e.cores if isinstance(e, _ChipsError) else 0)
+        best = min(tried, key=lambda c: c.rank(objective))
         if self.method in ("sequential", "random", "greedy"):
             return best
-        again = best.at(_shaken(best, self.rng))
-        return min(best, again, key=lambda c: c.rank(objective))
+        again = [_shaken(least, self.rng, "energy")]
+        if objective != "energy":
+            again += [_shaken(start, self.rng, objective) for start in (best, least)]
+        return min(best, *again, key=lambda c: c.rank(objective))
 
     def _ways(self) -> Iterator[Callable[[_Candidate | None], _Candidate]]:
         """What is tried, each a function that gives a candidate or raises FitError."""
@@ -252,17 +259,16 @@ def _refined(made: _Candidate) -> I64:
     return min((refine(traffic, start, mesh) for start in starts), key=energy)
 
 
-def _shaken(made: _Candidate, rng: np.random.Generator) -> I64:
+def _shaken(made: _Candidate, rng: np.random.Generator, objective: str) -> _Candidate:
     """What refinement finds from the best placement so far, a few units of it exchanged."""
-    best, least = made.place, made.costs.energy
+    best = made
     if made.cut.cores > _MANY_UNITS:
         return best
-    for _ in range(_SHAKES if least else 0):
-        start = shaken(best, made.mesh, rng, max(2, made.cut.cores // 8))
-        found = refine(made.traffic, start, made.mesh)
-        energy = costs(made.traffic, found, made.mesh).energy
-        if energy < least:
-            best, least = found, energy
+    for _ in range(_SHAKES if made.costs.energy else 0):
+        start = shaken(best.place, made.mesh, rng, max(2, made.cut.cores // 8))
+        found = made.at(refine(made.traffic, start, made.mesh))
+        if found.rank(objective) < best.rank(objective):
+            best = found
     return best
 
 

@@ -58,6 +58,7 @@ def compile(
     calibrate: Any = None,
     calibration: str | None = None,
     mapping: str | None = None,
+    objective: str | None = None,
     chips: int | None = None,
     place_inputs: bool = False,
 ) -> Artifact:
@@ -85,6 +86,8 @@ def compile(
     calibrate  input as `simulate` takes it, to choose scales and thresholds on
     mapping    how it is placed on the target's cores: "hilbert" (the default), "greedy", "metis",
                "sequential"; or "none" (docs/mapping.md)
+    objective  what the mapping lowers: "energy" (of hops, the default), "packets", "peak_link",
+               "imbalance"
     chips      the most to place it on; by default as many as it needs
     place_inputs  put inputs on cores too, so that their packets and hops are known; by default
                they come from outside
@@ -108,7 +111,12 @@ def compile(
         assume=assume,
     )
     chip = {"weight_bits": weight_bits, "calibrate": calibrate, "calibration": calibration}
-    places = {"mapping": mapping, "chips": chips, "place_inputs": place_inputs or None}
+    places = {
+        "mapping": mapping,
+        "objective": objective,
+        "chips": chips,
+        "place_inputs": place_inputs or None,
+    }
     if target is None:
         refuse_without_target({**chip, **places})
     elif weights != "float32":

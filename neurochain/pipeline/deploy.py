@@ -35,6 +35,7 @@ def deploy_artifact(
     data: Any = None,
     method: str | None = None,
     mapping: str | None = None,
+    objective: str | None = None,
     chips: int | None = None,
     place_inputs: bool | None = None,
 ) -> Artifact:
@@ -43,6 +44,7 @@ def deploy_artifact(
     data    input for calibration, as `simulate` takes it
     method  how scales are chosen, one of quantize.loihi.deploy.CALIBRATIONS
     mapping  one of mapping.METHODS, "hilbert" by default; "none" leaves the network unplaced
+    objective  what it lowers, one of mapping.OBJECTIVES, "energy" by default
     chips    the most to place it on, by default as many as it needs
     place_inputs  inputs lie on cores too, instead of coming from outside
 
@@ -50,6 +52,8 @@ def deploy_artifact(
     `quantize.loihi.deploy.deploy`; FitError where it does not fit the target.
     """
     chip = load_target(target)
+    if objective is not None:
+        _refuse_unheard(chip, mapping)
     if chip.arithmetic == "xylo":
         given = None if data is None else _dense(artifact.network, data)
         bits = None if weight_bits == _WEIGHT_BITS else weight_bits
@@ -77,15 +81,34 @@ def deploy_artifact(
         },
         findings=(*artifact.findings, *made.findings),
         placement=_placed(
-            made.network, chip, mapping or "hilbert", chips, given, bool(place_inputs)
+            made.network,
+            chip,
+            mapping or "hilbert",
+            objective or "energy",
+            chips,
+            given,
+            bool(place_inputs),
         ),
     )
+
+
+def _refuse_unheard(chip: Target, mapping: str | None) -> None:
+    """An objective has to choose between something. Errors: InputError where it does not."""
+    what, fix = "", "Leave objective out."
+    if "cores_per_chip" not in chip.numbers or chip.arithmetic == "xylo":
+        what = f"says what a mapping lowers, and {chip.name} has no cores to map to."
+    elif mapping in ("none", "sequential", "random"):
+        what = f"says what a mapping lowers, and mapping {mapping} compares nothing."
+        fix = "Leave one of the two out, or map by hilbert, greedy or metis."
+    if what:
+        raise InputError(Finding(where="objective", what=what, fix=fix))
 
 
 def _placed(
     network: Network,
     chip: Target,
     method: str,
+    objective: str,
     chips: int | None,
     data: Any,
     place_inputs: bool,
@@ -110,6 +133,7 @@ def _placed(
         network,
         chip,
         method=method,
+        objective=objective,
         emissions=emissions,
         chips=chips,
         place_inputs=place_inputs,

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import graph_networks
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save
 
 from neurochain.agreement import compare_runs, open_runnable
 from neurochain.agreement.registry import BUILT_IN, reader_of, readers
 from neurochain.artifact import Artifact, load_artifact, save_artifact
+from neurochain.cli.app import cli
 from neurochain.cli.options import CompileOptions
 from neurochain.cli.sources import open_source
 from neurochain.errors import ExecutionError, InputError, UnsupportedError
@@ -249,6 +252,32 @@ def test_every_reader_is_listed_and_says_what_it_takes(repository, tmp_path):
         assert not [r.kind for r in readers() if r.takes(path)], path
         with pytest.raises(InputError, match="loihi-graph"):
             reader_of(path)
+
+
+@pytest.mark.parametrize(
+    ("form", "target", "data"),
+    [("lava", "loihi2", "weights.npz"), ("netx", "loihi2-netx", "network.net")],
+)
+def test_a_folder_that_lacks_a_file_is_named_before_it_is_run(form, target, data, tmp_path):
+    """Exit code 3 with what, where and a way out; not the traceback of a foreign script."""
+    network = open_source("mnist-mlp", CompileOptions(target=target)).artifact.network
+    folder = tmp_path / "net"
+    export(Job(network=network, name="net"), form, folder)
+    (folder / "input.npz").unlink()  # a sample that nobody needs
+    whole = (folder / data).read_bytes()
+    with suppress(UnsupportedError):  # no lava-dl, which is another matter
+        open_runnable(str(folder))
+    for damage, what in ((whole[: len(whole) // 2], "is no "), (b"", "is no "), (None, "lacks")):
+        (folder / data).unlink()
+        if damage is not None:
+            (folder / data).write_bytes(damage)
+        with pytest.raises(InputError, match=rf"{what}.*Export it again") as refused:
+            open_runnable(str(folder))
+        assert data in str(refused.value)
+        assert str(folder) in str(refused.value)
+    done = CliRunner().invoke(cli, ["verify", str(folder), "mnist-mlp", "--input", "demo"])
+    assert done.exit_code == 3, done.output
+    assert f"{folder}: lacks {data}" in done.stderr
 
 
 def test_a_netx_folder_without_lava_dl_says_what_to_install(tmp_path, monkeypatch):

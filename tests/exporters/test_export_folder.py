@@ -152,6 +152,51 @@ def test_a_killed_export_leaves_no_folder(tmp_path):
     assert rest[0].endswith(".tmp")
 
 
+HOLDS = (
+    "import time, sys; from pathlib import Path\n"
+    "from neurochain.exporters.folder import atomic_folder\n"
+    "with atomic_folder(Path(sys.argv[1]), force=True) as folder:\n"
+    "    (folder / 'half').write_text('half'); print(folder, flush=True); time.sleep(60)\n"
+)
+
+
+def _holding(path):
+    """A process in the middle of an export, and the folder that it writes."""
+    command = [sys.executable, "-c", HOLDS, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_the_next_export_removes_what_a_killed_one_left(tmp_path):
+    """Of the same name and of dead processes only; one at work keeps its folder."""
+    killed, left = _holding(tmp_path / "out")
+    alive, working = _holding(tmp_path / "out")
+    other, elsewhere = _holding(tmp_path / "out.b")
+    with killed, alive, other:
+        try:
+            for process in (killed, other):
+                process.send_signal(signal.SIGKILL)
+                process.wait(timeout=60)
+            assert (left / "half").is_file()
+            foreign = [".out.mine.tmp", ".out.0123456789abcdef.tmp"]  # somebody's, without our mark
+            for name in foreign:
+                (tmp_path / name).mkdir()
+                (tmp_path / name / "thesis.txt").write_text("mine")
+            (tmp_path / ".out.00000000deadbeef.tmp").symlink_to(elsewhere)
+            export(JOB, "test", tmp_path / "out", exporter=_writes("one"))
+            assert not left.exists()
+            assert (working / "half").is_file()
+            assert (elsewhere / "half").is_file()
+            assert all((tmp_path / name / "thesis.txt").is_file() for name in foreign)
+            assert (tmp_path / ".out.00000000deadbeef.tmp").is_symlink()
+        finally:
+            alive.kill()
+    export(JOB, "test", tmp_path / "out", exporter=_writes("two"), force=True)
+    assert not working.exists()
+    names = sorted(p.name for p in (tmp_path / "out").rglob("*"))
+    assert names == ["file.txt", "inner", "manifest.json"]  # the mark is not exported
+
+
 def test_a_replaced_folder_is_never_missing(tmp_path):
     """Somebody looks all the time while the folder is replaced."""
     export(JOB, "test", tmp_path / "out", exporter=_writes("one"))
@@ -213,6 +258,15 @@ def test_the_command_line_says_so_at_once(tmp_path):
     done = CliRunner().invoke(cli, ["export", "x", "--to", "nowhere", "-o", str(tmp_path / "x")])
     assert done.exit_code == 3
     assert "nowhere" in done.output
+
+
+@pytest.mark.parametrize("form", ["loihi-graph", "sana-fe"])
+def test_what_is_not_placed_lacks_a_fact(form, tmp_path):
+    """One mistake, one exit code: nothing in the network is unsupported, --target was forgotten."""
+    done = CliRunner().invoke(cli, ["export", "mnist-mlp", "--to", form, "-o", str(tmp_path / "x")])
+    assert done.exit_code == 3, done.output
+    assert "mnist-mlp: is not placed on the cores of a chip" in done.stderr
+    assert "Compile it with --target loihi1 or loihi2" in done.stderr
 
 
 # --- plug-ins -------------------------------------------------------------------------------------

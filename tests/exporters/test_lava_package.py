@@ -1,6 +1,7 @@
 """`export --to lava`: a package that stock Lava runs, in a process without neurochain."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -155,3 +156,27 @@ def test_the_sources_are_readable(tmp_path):
         assert not [line for line in text.splitlines() if line != line.rstrip()]
     text = (tmp_path / "net" / "network.py").read_text()
     assert all(f"{p.name!r}" in text for p in (*network.populations, *network.projections[:1]))
+
+
+def test_floats_state_the_bound_as_a_number():
+    """Of a shipped model: what sums can differ by, which no sum does and some come near."""
+    network = compile_source(find_model("mnist-mlp").checkpoint, verify=False).network
+    notes = {n.name: n for n in find_exporter("lava").check(Job(network=network, name="net"))}
+    rng = np.random.default_rng(3)
+    for p in network.projections:
+        assert notes[p.name].fidelity is Fidelity.APPROXIMATE
+        n = p.operator.n_in
+        said = re.search(
+            rf"of {n} summands differ by at most (\S+)( x sum \|w x\|)?$", notes[p.name].reason
+        )
+        weights = p.operator.weights
+        spikes = (rng.random((20, n)) < 0.5) | (np.arange(20)[:, None] == 0)  # once all of them
+        here = np.cumsum(weights[None] * spikes[:, None].astype(np.float32), axis=2)[..., -1]
+        there = spikes.astype(np.float64) @ weights.astype(np.float64).T
+        apart = np.abs(here - there).max()
+        assert here.dtype == np.float32
+        largest = np.abs(weights).sum(axis=1).max() if said[2] else 1.0
+        assert largest * float(said[1]) / 1e4 < apart < largest * float(said[1]) < 0.1
+    for population in network.populations:
+        why = f"each of the {len(population.program.body)} operations of a step"
+        assert f"{why} rounds by at most 6e-08 of its result" in notes[population.name].reason

@@ -12,7 +12,7 @@ import sanafe_runs as runs
 from integer_networks import chain, dense, drawn, neurons
 from test_limits import TIGHT, target
 
-from neurochain.errors import FitError, UnsupportedError
+from neurochain.errors import FitError, InputError, UnsupportedError
 from neurochain.exporters.job import Job
 from neurochain.exporters.registry import find_exporter
 from neurochain.exporters.run import export
@@ -186,5 +186,5 @@ def test_every_refused_node_is_named(tmp_path):
     assert said.keys() == {"in", "m0", "n1", "p0"}
     assert "by 6 steps" in said["m0"]
     assert "sends values" in said["in"]
-    notes = find_exporter("sana-fe").check(Job(network=network, name="no"))
-    assert [(n.fidelity, "not placed" in n.reason) for n in notes] == [("refused", True)]
+    with pytest.raises(InputError, match="no: is not placed"):
+        find_exporter("sana-fe").check(Job(network=network, name="no"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from neurochain.agreement.readers._folders import constants, exported_as
+from neurochain.agreement.readers._folders import constants, exported_as, need_files
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.exporters.scripts import through_script
@@ -19,6 +19,7 @@ SAMPLE_SECONDS = 600
 def _open(path: str, reading: Reading) -> Runnable:
     from neurochain.simulators.lava.compat import missing
 
+    need_files(Path(path))
     findings = missing()
     if findings:
         raise UnsupportedError(*findings)

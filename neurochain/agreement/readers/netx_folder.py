@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochain.agreement.readers._folders import constants, exported_as
+from neurochain.agreement.readers._folders import constants, exported_as, need_files
 from neurochain.agreement.runnable import Inputs, Reader, Reading, Runnable, Trace
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.exporters.scripts import through_script
@@ -22,6 +22,7 @@ SAMPLE_SECONDS = 600
 
 
 def _open(path: str, reading: Reading) -> Runnable:
+    need_files(Path(path))
     python = os.environ.get(PYTHON, sys.executable)
     look = "from importlib.util import find_spec as f; raise SystemExit(f('lava.lib.dl') is None)"
     if subprocess.run([python, "-c", look], capture_output=True, check=False).returncode:
