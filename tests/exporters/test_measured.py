@@ -236,10 +236,20 @@ def test_the_folder_has_no_name_while_it_is_measured(job, tmp_path):
     assert manifest.measured is not None, manifest.unmeasured
 
 
+AS_IN_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from neurochain.cli import main
+main()
+"""
+"""Under nohup or in the background the tests would hand down signals that are ignored."""
+
+
 @needs_lava
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_export_that_is_told_to_end_tidies_up(how, tmp_path):
-    command = [sys.executable, "-c", "from neurochain.cli import main; main()", "export"]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL, "export"]
     command += ["mnist-mlp", "--to", "lava", "-o", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         end = time.monotonic() + 30
