@@ -11,23 +11,13 @@ import numpy as np
 from neurochain.errors import UnsupportedError
 from neurochain.exporters.job import Job
 from neurochain.exporters.run import export
-from neurochain.network import OutputPort, PortKind
+from neurochain.network import OutputPort
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
 
 import engine_cases as cases
+import relays
 import whole_networks as whole
-
-
-def _means_what_it_says(network, population):
-    """The generator also draws relays of "events" that are none; compilers do not."""
-    if not population.is_relay or population.emits is PortKind.ANALOG:
-        return True
-    incoming = network.incoming(population.name)
-    return len(incoming) == 1 and all(
-        p.bias is None and p.operator.weight is None and not getattr(p.operator, "average", False)
-        for p in incoming
-    )
 
 
 def drawn(seed, dtype=None):
@@ -46,7 +36,7 @@ def drawn(seed, dtype=None):
             inputs = cases.inputs_for(rng, network, batch=1, steps=7)
             result = cases.run_reference(network, inputs, record=cases.everything(network))
         values = (*result.emissions.values(), *result.membranes.values())
-        if all(_means_what_it_says(network, p) for p in network.populations) and not any(
+        if all(relays.means_what_it_says(network, p) for p in network.populations) and not any(
             v.dtype.kind == "f" and np.isnan(v).any() for v in values
         ):
             return network, inputs

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
 
 import engine_cases as cases
 import onnx_runs as ort
+import relays
 
 from neurochain.errors import UnsupportedError
 from neurochain.exporters.job import Job
@@ -62,22 +63,11 @@ def _with_dyadic_weights(network):
     return replace(network, projections=tuple(projections))
 
 
-def _means_what_it_says(network, population):
-    """The generator also draws relays of "events" that are none; compilers do not."""
-    if not population.is_relay or population.emits is PortKind.ANALOG:
-        return True
-    incoming = network.incoming(population.name)
-    return len(incoming) == 1 and all(
-        p.bias is None and p.operator.weight is None and not getattr(p.operator, "average", False)
-        for p in incoming
-    )
-
-
 def _sums_are_exact(network):
     """Nothing but inputs, whole numbers and lattices is summed."""
     lattices = emission_lattices(network)
     inner = {p.name: p.emits for p in network.populations}
-    return all(_means_what_it_says(network, p) for p in network.populations) and all(
+    return all(relays.means_what_it_says(network, p) for p in network.populations) and all(
         p.source in lattices or inner.get(p.source) is not PortKind.ANALOG
         for p in network.projections
     )
@@ -118,7 +108,7 @@ def test_what_is_rated_exact_is_exact(runtime, tmp_path):
         rng = np.random.default_rng([8, seed])
         with np.errstate(all="ignore"):
             network = cases.random_network(rng, cases.DTYPES[seed % 3])
-            if not all(_means_what_it_says(network, p) for p in network.populations):
+            if not all(relays.means_what_it_says(network, p) for p in network.populations):
                 continue
             inputs = cases.inputs_for(rng, network, batch=2, steps=6)
             want = run_reference(network, inputs, record=cases.everything(network))
