@@ -85,7 +85,10 @@ int64_t nc_fan_total(const nc_fanout *table, size_t n_in) {
     }
     if (n_in > (size_t)INT32_MAX) return -1; /* below, no sum of 32-bit entries passes 63 bits */
     int64_t total = 0;
-    for (size_t k = 0; k < n_in; k++) total += table->fan[k];
+    for (size_t k = 0; k < n_in; k++)
+        total += table->width == 1   ? ((const uint8_t *)table->fan)[k]
+                 : table->width == 2 ? ((const uint16_t *)table->fan)[k]
+                                     : ((const uint32_t *)table->fan)[k];
     return total;
 }
 

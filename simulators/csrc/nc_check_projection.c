@@ -21,11 +21,10 @@ static int weights_are_there(nc_checking *c, const nc_projection *p) {
 /* As `full` promises. */
 static int is_full(const nc_dense *d) {
     if (d->mask == NULL) return 0;
-    for (size_t block = 0; block < d->blocks; block++) {
-        const size_t left = d->n_out - block * NC_COLUMNS;
+    for (size_t k = 0; k < d->n_in * d->blocks; k++) {
+        const size_t left = d->n_out - k % d->blocks * NC_COLUMNS;
         const uint64_t beyond = left >= NC_COLUMNS ? 0 : ~(uint64_t)0 << left;
-        for (size_t i = 0; i < d->n_in; i++)
-            if ((d->mask[block * d->n_in + i] | beyond) != ~(uint64_t)0) return 0;
+        if ((d->mask[k] | beyond) != ~(uint64_t)0) return 0;
     }
     return 1;
 }
@@ -231,10 +230,15 @@ static int limits(nc_checking *c, const nc_projection *p) {
 }
 
 static int fanouts(nc_checking *c, const nc_projection *p) {
-    for (size_t k = 0; k < 3; k++)
-        if (!NC_MAY_BE(c, uint32_t, p->fan[k].fan, p->n_in, "fan") ||
-            !nc_need(c, nc_fan_total(p->fan + k, p->n_in) >= 0, NC_COUNTERS, "fan"))
+    for (size_t k = 0; k < 3; k++) {
+        const nc_fanout *f = p->fan + k;
+        const size_t width = f->width;
+        if (f->fan != NULL &&
+            (!nc_need(c, width == 1 || width == 2 || width == 4, NC_BAD_SIZE, "fan.width") ||
+             !nc_there(c, f->fan, width, width, p->n_in, "fan")))
             return 0;
+        if (!nc_need(c, nc_fan_total(f, p->n_in) >= 0, NC_COUNTERS, "fan")) return 0;
+    }
     return 1;
 }
 

@@ -1,11 +1,51 @@
 /* Counting events and their fan-out, in 64-bit integers, where they arrive. */
 #include "nc_kernel.h"
 
+#define NC_FAN_SUMS(T)                                                                           \
+    static int64_t sum_##T(const void *table, const uint32_t *restrict idx, size_t count) {      \
+        const T *restrict fan = table;                                                           \
+        int64_t total = 0;                                                                       \
+        for (size_t k = 0; k < count; k++) total += fan[idx[k]];                                 \
+        return total;                                                                            \
+    }                                                                                            \
+    /* ... and what of it are unit events' */                                                    \
+    static int64_t valued_##T(const void *table, const uint32_t *restrict idx,                   \
+                              const float *restrict val, size_t count, int64_t *unit) {          \
+        const T *restrict fan = table;                                                           \
+        int64_t total = 0, units = 0;                                                            \
+        for (size_t k = 0; k < count; k++) {                                                     \
+            const int64_t each = fan[idx[k]];                                                    \
+            total += each;                                                                       \
+            units += each & -(int64_t)((val[k] == 1.0f) | (val[k] == -1.0f));                    \
+        }                                                                                        \
+        *unit = units;                                                                           \
+        return total;                                                                            \
+    }
+NC_FAN_SUMS(uint8_t)
+NC_FAN_SUMS(uint16_t)
+NC_FAN_SUMS(uint32_t)
+
 static int64_t fan_sum(const nc_fanout *table, const uint32_t *idx, size_t count) {
     if (table->fan == NULL) return table->each * (int64_t)count;
-    int64_t total = 0;
-    for (size_t k = 0; k < count; k++) total += table->fan[idx[k]];
-    return total;
+    if (table->width == 1) return sum_uint8_t(table->fan, idx, count);
+    if (table->width == 2) return sum_uint16_t(table->fan, idx, count);
+    return sum_uint32_t(table->fan, idx, count);
+}
+
+/* `units`: how many of the events are unit events. */
+static int64_t valued_sum(const nc_fanout *table, const uint32_t *idx, const float *val, size_t count,
+                          int64_t units, int64_t *unit) {
+    *unit = table->each * units;
+    if (table->fan == NULL) return table->each * (int64_t)count;
+    if (table->width == 1) return valued_uint8_t(table->fan, idx, val, count, unit);
+    if (table->width == 2) return valued_uint16_t(table->fan, idx, val, count, unit);
+    return valued_uint32_t(table->fan, idx, val, count, unit);
+}
+
+/* 1 where a table is the one before it. */
+static int is_known(const nc_fanout *tables, size_t c) {
+    return c > 0 && tables[c].fan != NULL && tables[c].fan == tables[c - 1].fan &&
+           tables[c].width == tables[c - 1].width;
 }
 
 /* Columns 2 c (unit) and 2 c + 1 (other), c = 0 for the events themselves, then the tables. */
@@ -15,8 +55,7 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *restrict idx,
         row[0] += (int64_t)count;
         int64_t sums[3];
         for (size_t c = 0; c < 3; c++) {
-            const int same = c > 0 && tables[c].fan != NULL && tables[c].fan == tables[c - 1].fan;
-            sums[c] = same ? sums[c - 1] : fan_sum(&tables[c], idx, count);
+            sums[c] = is_known(tables, c) ? sums[c - 1] : fan_sum(tables + c, idx, count);
             row[2 * c + 2] += sums[c];
         }
         return;
@@ -27,18 +66,7 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *restrict idx,
     row[1] += (int64_t)count - units;
     int64_t unit = 0, all = 0;
     for (size_t c = 0; c < 3; c++) {
-        const uint32_t *restrict fan = tables[c].fan;
-        if (fan == NULL) {
-            unit = tables[c].each * units;
-            all = tables[c].each * (int64_t)count;
-        } else if (c == 0 || fan != tables[c - 1].fan) {
-            unit = all = 0;
-            for (size_t k = 0; k < count; k++) {
-                const int64_t each = fan[idx[k]];
-                all += each;
-                unit += each & -(int64_t)((val[k] == 1.0f) | (val[k] == -1.0f));
-            }
-        }
+        if (!is_known(tables, c)) all = valued_sum(tables + c, idx, val, count, units, &unit);
         row[2 * c + 2] += unit;
         row[2 * c + 3] += all - unit;
     }

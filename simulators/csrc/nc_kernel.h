@@ -51,7 +51,7 @@ typedef struct {
     size_t n_in, n_out, blocks;
     float scale;          /* of integer weights, else 1 */
     const void *weights;
-    const uint64_t *mask; /* [blocks][n_in] bit k: weight of column k is not 0; NULL: see weights */
+    const uint64_t *mask; /* [n_in][blocks] bit k: weight of column k is not 0; NULL: see weights */
     int32_t full;         /* there is a mask, and no weight of the n_out columns is 0 */
 } nc_dense;
 /* The bits of one row of one block, from the weights. */
@@ -67,6 +67,10 @@ void nc_dense_i16_f32(const nc_dense *d, const nc_span *span, float *acc);
 /* Bits of the columns of a block that a nonzero weight of some event reaches; those beyond n_out do not
  * count. */
 uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, size_t spans);
+/* The same of blocks first .. end - 1 in each of many frames, span[frames][spans], hit[frames][stride] from
+ * block 0 on. Returns 0 where this is no gain: without a mask, or where all is reached at once. */
+int nc_dense_reached_frames(const nc_dense *d, size_t first, size_t end, const nc_span *span,
+                            size_t spans, size_t frames, uint64_t *hit, size_t stride);
 
 /* ---- CSR, one block of targets: row i is targets[k], weights[k], k in begin[i] .. end[i];
  * acc[0] is the block's first target. ---- */
@@ -187,10 +191,12 @@ uint32_t nc_bits_set(uint64_t bits);
 void nc_bytes_of_bits(size_t n, const uint64_t *flags, uint8_t *bytes);
 size_t nc_events_of_u8(size_t n, const uint8_t *fired, uint32_t *idx);
 
-/* ---- counting: fan[n_in] summed over events; NULL: each source has `each` ---- */
+/* ---- counting: fan[n_in] summed over events; NULL: each source has `each`. The entries are unsigned,
+ * of `width` 1, 2 or 4 bytes: of tables that events meet here and there, few lines stay in a cache ---- */
 typedef struct {
-    const uint32_t *fan;
+    const void *fan;
     int64_t each;
+    uint32_t width;
 } nc_fanout;
 /* Adds to row[8]: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */
 void nc_count_events(const nc_fanout tables[3], const uint32_t *idx, const float *val, size_t count,
@@ -263,7 +269,8 @@ typedef struct {
     const uint64_t *always, *always_biased; /* [blocks]: bits of neurons updated whatever arrives,
                                   without and with the bias; NULL: none */
     float *v, *i;              /* [n] */
-    uint64_t *fired;           /* [frames][stride] out */
+    int reached;               /* fired has the bits of whom events reach, where there are events */
+    uint64_t *fired;           /* [frames][stride] out; in: see `reached` */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
     size_t *until;             /* in and out: from this frame on nothing is counted, nothing fires */

@@ -53,7 +53,7 @@ static void projection(list *l, const nc_projection *p) {
     if (p->kind == NC_CSR || p->kind == NC_DIAGONAL || p->kind == NC_CONV)
         add(l, p->weights, p->stored, bytes, 0, "weights");
     if (p->kind == NC_DIAGONAL) NC_READ(p->nonzero, p->n_in, "nonzero");
-    for (size_t k = 0; k < 3; k++) NC_READ(p->fan[k].fan, p->n_in, "fan");
+    for (size_t k = 0; k < 3; k++) add(l, p->fan[k].fan, p->n_in, p->fan[k].width, 0, "fan");
     NC_READ(p->bias, nc_padded(p->n_out), "bias");
     NC_READ(p->bias_nonzero, p->n_out, "bias_nonzero");
 }

@@ -10,6 +10,14 @@ static size_t place_of(size_t j) {
     return j < HALF ? 2 * j : 2 * (j - HALF) + 1;
 }
 
+/* Which weights of sources first .. first + count - 1 are not 0. */
+static void keep_bits(const nc_dense_matrix *m, size_t block, size_t first, size_t count,
+                      const uint64_t *bits) {
+    const size_t blocks = (m->n_out + NC_COLUMNS - 1) / NC_COLUMNS;
+    for (size_t k = 0; k < count && m->mask != NULL; k++)
+        m->mask[(first + k) * blocks + block] = bits[k];
+}
+
 /* A tile of sources at a time: 64 short pieces of rows are read, and one piece of memory is written
  * that the first-level cache holds. LIFT: what is added to the weights of the first half. */
 #define NC_PACK_DENSE(NAME, W, U, LIFT)                                                          \
@@ -37,7 +45,7 @@ static size_t place_of(size_t j) {
                 sums[j] += sum;                                                                  \
             }                                                                                    \
             for (size_t k = 0; k < t; k++) m->fan[i + k] += nc_bits_set(bits[k]);                \
-            if (m->mask != NULL) memcpy(m->mask + block * n_in + i, bits, t * sizeof *bits);     \
+            keep_bits(m, block, i, t, bits);                                                     \
         }                                                                                        \
         for (size_t j = 0; j < NC_COLUMNS; j++)                                                  \
             if (sums[j] > worst) worst = sums[j];                                                \
@@ -62,7 +70,7 @@ static void dense_f32(const nc_dense_matrix *m, size_t block) {
             for (size_t k = 0; k < t && j < rows; k++) bits[k] |= (uint64_t)(w[k] != 0.0f) << j;
         }
         for (size_t k = 0; k < t; k++) m->fan[i + k] += nc_bits_set(bits[k]);
-        if (m->mask != NULL) memcpy(m->mask + block * n_in + i, bits, t * sizeof *bits);
+        keep_bits(m, block, i, t, bits);
     }
 }
 

@@ -15,7 +15,7 @@ typedef struct {
     size_t n_in, n_out;
     const void *weights; /* [n_out][n_in] */
     void *packed;        /* [blocks][n_in][64] out, see nc_dense */
-    uint64_t *mask;      /* [blocks][n_in] out, or NULL */
+    uint64_t *mask;      /* [n_in][blocks] out, or NULL */
     int64_t *fan;        /* [n_in] zeroed: out, the nonzero weights of each source */
 } nc_dense_matrix;
 /* Blocks first .. end - 1 of 64 targets. Returns the largest sum of |w| over the sources of one target;

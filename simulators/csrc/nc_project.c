@@ -86,7 +86,7 @@ static nc_dense blocks_of(const nc_dense *d, size_t first, size_t end) {
     nc_dense part = *d;
     part.weights = (const char *)d->weights + first * d->n_in * NC_COLUMNS * width[d->type];
     part.blocks = end - first;
-    if (d->mask != NULL) part.mask = d->mask + first * d->n_in;
+    part.mask = NULL; /* its rows have all blocks */
     return part;
 }
 

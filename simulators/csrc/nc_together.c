@@ -125,17 +125,20 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     const int rests = *quiet != 0 && eventful == 0;
     if (!rests) memset(tally, 0, frames * 2 * sizeof *tally);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
+    const size_t low = range.first / 64, high = range.first < range.end ? (range.end + 63) / 64 : low;
     const nc_dense_run job = {
-        .dense = &edge->dense, .hot = &p->hot, .n = p->n,
-        .first = range.first / 64, .end = (range.end + 63) / 64,
-        .frames = frames, .eventful = eventful, .spans = workers, .span = span, .bias = edge->bias,
+        .dense = &edge->dense, .hot = &p->hot, .n = p->n, .first = low, .end = high,
+        .frames = frames, .eventful = eventful, .spans = workers, .span = span,
+        .reached = nc_dense_reached_frames(&edge->dense, low, high, span, workers, eventful,
+                                           scratch->bits, stride),
+        .bias = edge->bias,
         .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
         .always = p->always_bits,
         .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
         .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
         .fired = scratch->bits, .stride = stride, .counts = tally, .until = &until,
     };
-    if (range.first < range.end && !rests) w->wide->dense_run(&job);
+    if (low < high && !rests) w->wide->dense_run(&job);
     for (size_t t = 0; t < until; t++) {
         const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
         int64_t *counts = nc_counts_of(w, index, now.frame);

@@ -164,19 +164,21 @@ static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t 
     const size_t frames = end - first, own = sample * p->n, stride = (p->n + 63) / 64;
     nc_span *span = w->team->span + w->me * w->run->chunk * workers;
     uint32_t *tally = scratch->tally + w->me * w->run->chunk * 2;
-    nc_arrivals(w, k, sample, first, end, span);
+    const size_t eventful = nc_arrivals(w, k, sample, first, end, span);
+    const size_t low = range.first / 64, high = range.first < range.end ? (range.end + 63) / 64 : low;
     memset(tally, 0, frames * 2 * sizeof *tally);
     const nc_moment begin = nc_moment_of(w->run, sample, first, first);
     const nc_lif_run job = {
         .dense = &edge->dense, .lif = &p->lif, .exponent = edge->lift + edge->exponent,
         .clock = clock_of(at, begin), .n = p->n,
-        .first = range.first / 64, .end = (range.end + 63) / 64,
-        .frames = frames, .spans = workers, .span = span, .always = p->always_bits,
+        .first = low, .end = high, .frames = frames, .spans = workers, .span = span, .always = p->always_bits,
         .u = whole(at->state[0]) + own, .v = whole(at->state[1]) + own,
+        .reached = nc_dense_reached_frames(&edge->dense, low, high, span, workers, eventful,
+                                           scratch->bits, stride),
         .fired = scratch->bits, .stride = stride, .counts = tally,
         .overflow = overflow_of(w, index, begin.frame),
     };
-    if (range.first < range.end) nc_whole_version(w->run->version)->lif_run(&job);
+    if (low < high) nc_whole_version(w->run->version)->lif_run(&job);
     for (size_t t = 0; t < frames; t++) {
         const nc_moment now = nc_moment_of(w->run, sample, first + t, first);
         int64_t *counts = nc_counts_of(w, index, now.frame);

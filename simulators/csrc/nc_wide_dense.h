@@ -176,7 +176,8 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         uint64_t *fired = r->fired + t * r->stride + block;
         size_t count = 0, changed = 0;
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
-        if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
+        if (count != 0 && hit != ~(uint64_t)0)
+            hit |= r->reached != 0 ? *fired : nc_dense_reached(r->dense, block, span, r->spans);
         if (count != 0 || settled == 0 || t == r->bias_from) {
             block_sums(type, block_of(r->dense, block), left, r->dense->scale, span, r->spans, x);
             if (biased && r->bias != NULL)

@@ -167,15 +167,17 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t 
         uint64_t hit = r->always == NULL ? 0 : r->always[block];
         size_t count = 0;
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
-        if (count != 0 && hit != ~(uint64_t)0) hit |= nc_dense_reached(r->dense, block, span, r->spans);
+        uint64_t *fired = r->fired + t * r->stride + block;
+        if (count != 0 && hit != ~(uint64_t)0)
+            hit |= r->reached != 0 ? *fired : nc_dense_reached(r->dense, block, span, r->spans);
         r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
-        r->fired[t * r->stride + block] = 0;
+        *fired = 0;
         if (count == 0 && settled != 0 && clears == 0) continue;
         whole_sums(type, weights, r->exponent, span, r->spans, a);
         const lif_flags f =
             clears != 0 ? lif_block(each, filter, 1, r->lif, &shared, first, a, u, v)
                         : lif_block(each, filter, 0, r->lif, &shared, first, a, u, v);
-        r->fired[t * r->stride + block] = f.fired & there;
+        *fired = f.fired & there;
         r->counts[2 * t + 1] += (uint32_t)NC_POPCOUNT(f.changed & there);
         const uint64_t large = (f.input | f.current | f.membrane) & there;
         settled = count == 0 && clears == 0 && ((f.fired | f.changed) & there) == 0 && large == 0;

@@ -91,9 +91,10 @@ def _pack_fanouts(memory: Memory, into: Any, projection: Projection, fan: I64 | 
             into.fan[k].each = first
             continue
         known = [pointer for seen, pointer in kept if np.array_equal(seen, table)]
-        pointer = known[0] if known else memory.view("uint32_t", table.astype(np.uint32))
+        narrow = table.astype(np.min_scalar_type(table.max()))
+        pointer = known[0] if known else memory.view("void", narrow)
         kept.append((table, pointer))  # equal tables share memory, and are summed once
-        into.fan[k].fan = pointer
+        into.fan[k].fan, into.fan[k].width = pointer, narrow.itemsize
 
 
 def _pack_bias(memory: Memory, into: Any, projection: Projection) -> None:

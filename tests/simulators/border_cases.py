@@ -1,6 +1,6 @@
 """A network that holds every operator and every way to run a population, packed, to be damaged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import ismethod
 from typing import Any
@@ -75,6 +75,8 @@ def network():
         )
         for name in EDGES
     )
+    wide = np.arange(operators["csr"].n_in, dtype=np.int64) * 3  # does not fit into bytes
+    edges = tuple(replace(e, model_fanout=wide) if e.name == "csr" else e for e in edges)
     return Network(
         sources=(
             Source(name="s", shape=(2, 6, 6), emits=SPIKE),

@@ -244,6 +244,7 @@ NETWORK = [
     ("a relay that fires", "BAD_FLAG population relay", "pop csr relay", 1),
     ("a negative fan-out", "COUNTERS projection fan", "edge int fan 0 each", -1),
     ("a fan-out near 2^63", "COUNTERS projection fan", "edge int fan 2 each", BIG),
+    ("fan-outs of three bytes", "BAD_SIZE projection fan.width", "edge csr fan 1 width", 3),
     ("a bias without flags", "NULL projection bias_nonzero", "edge int bias_nonzero", null),
 ]
 
@@ -463,7 +464,7 @@ NETWORK += [
         lambda c, old: c.ffi.cast("uint32_t *", c.at("edge dense dense weights")),
     ),
     ("divisors misaligned", "MISALIGNED projection divisors", "edge max divisors", misaligned),
-    ("fan-outs misaligned", "MISALIGNED projection fan", "edge csr fan 0 fan", misaligned),
+    ("fan-outs misaligned", "MISALIGNED projection fan", "edge csr fan 2 fan", misaligned),
     ("a bias misaligned", "MISALIGNED projection bias", "edge int bias", misaligned),
 ]
 RUN += [

@@ -261,7 +261,8 @@ def projection(rng, name, source, target, operator, dtype, port="x", delay=0, bi
         values[rng.random(operator.n_out) < 0.5] = 0
     fanout = None
     if rng.random() < 0.3:
-        fanout = rng.integers(0, 9, operator.n_in).astype(np.int64)
+        times = (1, 40, 9000)[operator.n_in % 3]  # tables of 1, 2 and 4 bytes
+        fanout = rng.integers(0, 9, operator.n_in).astype(np.int64) * times
     return Projection(
         name=name,
         source=source,

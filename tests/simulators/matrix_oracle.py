@@ -8,14 +8,14 @@ LIFT = {"int8": 128, "int16": 32768}
 
 
 def dense_oracle(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Blocks of 64 targets as nc_kernel.h describes them, bits of nonzero weights, largest sum."""
+    """Blocks of 64 targets and bits of nonzero weights as nc_kernel.h has them, largest sum."""
     n_out, n_in = weights.shape
     blocks, half = -(-n_out // 64), 32
     whole = np.zeros((blocks * 64, n_in), weights.dtype)
     whole[:n_out] = weights
     part = whole.reshape(blocks, 64, n_in).transpose(0, 2, 1)  # (block, source, column)
     bits = np.ascontiguousarray(np.packbits(part != 0, axis=2, bitorder="little"))
-    bits = bits.view("<u8")[:, :, 0]
+    bits = np.ascontiguousarray(bits.view("<u8")[:, :, 0].T)  # (source, block)
     if weights.dtype == np.float32:
         return np.ascontiguousarray(part), bits, 0
     out = np.empty_like(part)

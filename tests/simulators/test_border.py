@@ -216,7 +216,7 @@ def test_events_made_by_hand_are_looked_at():
 # These alone say how much memory a pointer leads to, or what lies there: more cannot be seen.
 SAYS_LENGTH = {
     *("n_sources", "n_populations", "n_units", "n_ports", "n_registers", "n_instructions"),
-    *("n_states", "n_projections", "per_neuron", "weight_type"),
+    *("n_states", "n_projections", "per_neuron", "weight_type", "width"),
 }
 
 

@@ -133,7 +133,8 @@ def test_subnormal_membranes_decay_as_the_interpreter_has_it(name, version):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("dtype", ["float32", "int8", "int16"])
 @pytest.mark.parametrize("name", NAMES)
-def test_many_frames_at_once_equal_step_by_step(name, dtype, version):
+@pytest.mark.parametrize("ahead", [False, True])
+def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead):
     """dense_run against dense_sum and hot_step; frames without events, a bias that comes late."""
     rng, loops = np.random.default_rng(8), wide(version)
     program, n_in, frames, late = PROGRAMS[name], 60, 14, 5
@@ -170,6 +171,10 @@ def test_many_frames_at_once_equal_step_by_step(name, dtype, version):
     )
     if "i" in once:
         run.i = pointer(once["i"])
+    if ahead:
+        d[0].full = 0  # or there would be nothing to look up
+        run.reached = LIB.nc_dense_reached_frames(d, 0, 3, span, 1, frames, pointer(fired), 3)
+        assert run.reached
     loops.dense_run(run)
     for t in range(frames):
         x, bits = np.zeros(PADDED, dtype=np.float32), np.zeros(3, dtype=np.uint64)

@@ -125,6 +125,35 @@ def test_which_columns_are_reached(dtype, masked):
     assert flags[:100].tolist() == (weights[4] != 0).astype(int).tolist()
 
 
+def _reached_frames(d, first, end, span, stride):
+    """(returned, [frame, block]) of 3 frames with 2 spans each, of bits that are all set before."""
+    hit = np.full((3, stride), 2**64 - 1, dtype=np.uint64)
+    said = LIB.nc_dense_reached_frames(d, first, end, span, 2, 3, pointer(hit), stride)
+    return said, hit
+
+
+def test_which_columns_are_reached_in_many_frames():
+    rng = np.random.default_rng(4)
+    weights = _weights(rng, "int8", (25, 230), zeros=0.8)
+    idx = [events(rng, 25, k) for k in (3, 1, 20, 0, 0, 0)]
+    span, d = spans([(i, None) for i in idx]), pack_dense(weights)
+    for first, end in ((0, 4), (1, 3), (3, 4)):
+        said, hit = _reached_frames(d, first, end, span, 5)
+        assert said == 1
+        untouched = [b for b in range(5) if not first <= b < end]
+        assert (hit[:, untouched] == 2**64 - 1).all()
+        for t in range(3):
+            for b in range(first, end):
+                there = (1 << min(64, 230 - 64 * b)) - 1
+                one = LIB.nc_dense_reached(d, b, span + 2 * t, 2)
+                assert int(hit[t, b]) & there == one & there
+    for nothing in (pack_dense(weights, masked=False), pack_dense(np.ones((25, 230), np.int8))):
+        said, hit = _reached_frames(nothing, 0, 4, span, 5)
+        assert said == 0
+        assert (hit == 2**64 - 1).all()
+    assert _reached_frames(d, 2, 2, span, 5)[0] == 0
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_where_no_weight_is_zero_the_first_event_reaches_all(masked):
     d = pack_dense(np.ones((25, 100), dtype=np.float32), masked=masked)

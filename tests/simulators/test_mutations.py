@@ -211,7 +211,8 @@ def test_an_entry_of_a_fanout_table(which):
     inputs["s"][0, 0, 3] = 1.0
     fan = network.projections[0].operator.fanout(nonzero=False).astype(np.uint32)
     fan[3] += 1
-    packed.edges[0].fan[which].fan = packed.memory.view("uint32_t", fan)
+    packed.edges[0].fan[which].fan = packed.memory.view("void", fan)
+    packed.edges[0].fan[which].width = 4
     prepared = event.pack_inputs(network, inputs)
     record = everything(network)
     wrong = event.run_packed(packed, prepared, record=record)

@@ -83,7 +83,7 @@ def test_dense_in_slices_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (fan == (weights != 0).sum(axis=0)).all()
     assert into.limit_f32 == 2**24 // worst
     nonzero = [memory.lib.nc_dense_nonzero(memory.ffi.addressof(into.dense), b, i)
-               for b in range(len(bits)) for i in range(70)]  # fmt: skip
+               for i in range(70) for b in range(bits.shape[1])]  # fmt: skip
     assert nonzero == bits.reshape(-1).tolist()
 
 
