@@ -23,6 +23,8 @@ static void run_unit(const nc_worker *w, uint32_t unit, size_t sample, size_t fi
         else if (p->many_steps && at->membrane == NULL && at->current[0] == NULL &&
                  nc_feeds_ones(w, p->first[0]))
             nc_run_many_steps(w, member[0], sample, first, end);
+        else if (nc_pools_ones(w, member[0]))
+            nc_run_pooled(w, member[0], sample, first, end);
         else if (nc_turns(w, member[0], sample, first, end))
             nc_run_turned(w, member[0], sample, first, end);
         else

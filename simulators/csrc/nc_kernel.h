@@ -145,7 +145,7 @@ typedef struct {
 
 /* ---- convolution: weights[c_in][kh][kw][out_stride], columns of taps from the right (channel c of
  * group g holds the weights to the outputs of g); acc[oh * ow][groups][out_stride] and
- * dirty[oh][2] in and out: position-major; before the first call of a step acc is NC_UNTOUCHED (or 0
+ * dirty[oh][2] in and out: position-major. dirty may be NULL, where no flush follows. Before the first call of a step acc is NC_UNTOUCHED (or 0
  * for integers) and dirty (ow, 0): no column. A flush empties them again. ----
  * Integer accumulators are the plain loops, for sums that float32 does not hold; so is _naive_f32.
  * Zero weights are -0, so that they leave a sum untouched. */

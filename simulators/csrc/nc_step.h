@@ -1,4 +1,5 @@
-/* What the files that run populations share: nc_events.c, nc_step.c, nc_together.c, nc_chunk.c. */
+/* What the files that run populations share: nc_events.c, nc_step.c, nc_together.c, nc_pooled.c,
+ * nc_chunk.c. */
 #ifndef NC_STEP_H
 #define NC_STEP_H
 
@@ -46,5 +47,9 @@ void nc_run_many_steps(const nc_worker *w, uint32_t index, size_t sample, size_t
 void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
 /* 1 where it is turned, and every sum of these steps is a float sum that marks what it touches. */
 int nc_turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+/* The same of a relay of which nc_pools_ones is 1: it passes on what one pool makes of spikes, the pool's
+ * windows do not overlap, and its events are all that anybody asks for in this run. */
+void nc_run_pooled(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end);
+int nc_pools_ones(const nc_worker *w, uint32_t index);
 
 #endif

@@ -46,11 +46,7 @@ static void step_turned(const nc_worker *w, uint32_t index, nc_moment now, int *
     if (!*turned) turn_states(w, index, now.sample, 0);
     *turned = 1;
     for (uint32_t s = 0; s < w->run->workers; s++)
-        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, at->dirty);
-    for (uint32_t y = 0; y < edge->window->oh; y++) { /* emptied with the sums */
-        at->dirty[2 * y] = edge->window->ow;
-        at->dirty[2 * y + 1] = 0;
-    }
+        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, NULL);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
     const size_t width = words * NC_COLUMNS;
     size_t touched, changed;

@@ -15,6 +15,7 @@ NC_INLINE void add_run(const float *row, float value, const int valued, size_t l
     }
 }
 
+/* `valued`, `runs` and whether there is a `dirty` are constants at every call. */
 NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
                           const int valued, const int runs, float *acc, uint32_t *dirty) {
     const nc_place at = g->place[event];
@@ -27,8 +28,8 @@ NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t eve
         const uint32_t oy = g->row_out[r];
         const float *taps = channel + (size_t)g->row_tap[r] * g->kw * wide;
         float *row = acc + (size_t)oy * g->ow * g->groups * wide;
-        if (left < dirty[2 * oy]) dirty[2 * oy] = left;
-        if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
+        if (dirty != NULL && left < dirty[2 * oy]) dirty[2 * oy] = left;
+        if (dirty != NULL && right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
         if (runs != 0) {
             add_run(taps + g->col_tap[q0] * wide, value, valued, (q1 - q0) * wide,
                     row + left * wide);
@@ -45,7 +46,11 @@ static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weig
     const uint32_t *idx = span->idx;
     const float *val = span->val;
     const size_t n = span->count;
-    if (val == NULL && g->runs != 0)
+    if (dirty == NULL && val == NULL && g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, NULL);
+    else if (dirty == NULL && g->runs != 0)
+        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 1, acc, NULL);
+    else if (val == NULL && g->runs != 0)
         for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, dirty);
     else if (val == NULL)
         for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 0, acc, dirty);

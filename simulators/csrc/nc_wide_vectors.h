@@ -135,23 +135,34 @@ static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, 
 }
 
 /* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. */
+/* The bits of a word. Four at a time, whether there are any or not: where few fire, whether a word has
+ * one is hard to foretell. What is beyond the last does not count. */
+NC_INLINE uint32_t set_bits(uint64_t left, uint32_t base, uint32_t *idx) {
+    const uint32_t most = (uint32_t)NC_POPCOUNT(left);
+    uint32_t done = 0;
+    do {
+        for (int k = 0; k < 4; k++) {
+            const uint64_t some = left | (uint64_t)1 << 63;
+            *idx++ = base + (uint32_t)__builtin_ctzll(some);
+            left &= left - 1;
+        }
+        done += 4;
+    } while (done < most);
+    return most;
+}
+
+enum { TOGETHER = 4 };
+/* Words that are passed over where none has a bit: most of them have where neurons fire at all. */
 static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, const uint64_t *flags,
                                                    uint32_t *idx) {
     size_t count = 0;
-    for (size_t w = 0; w < words; w++) {
-        const uint64_t bits = flags[w];
-        if (bits == 0) continue;
-        const uint32_t base = (uint32_t)((first + w) * 64);
-        uint64_t left = bits;
-        const uint32_t most = (uint32_t)NC_POPCOUNT(bits);
-        for (uint32_t done = 0; done < most; done += 4) {
-            for (int k = 0; k < 4; k++) { /* four at a time: what is beyond the last does not count */
-                const uint64_t some = left | (uint64_t)1 << 63;
-                idx[count + done + (uint32_t)k] = base + (uint32_t)__builtin_ctzll(some);
-                left &= left - 1;
-            }
-        }
-        count += most;
+    for (size_t w = 0; w < words; w += TOGETHER) {
+        const size_t end = words - w < TOGETHER ? words : w + TOGETHER;
+        uint64_t any = 0;
+        for (size_t k = w; k < end; k++) any |= flags[k];
+        if (any == 0) continue;
+        for (size_t k = w; k < end; k++)
+            count += set_bits(flags[k], (uint32_t)((first + k) * 64), idx + count);
     }
     return count;
 }
