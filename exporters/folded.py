@@ -95,10 +95,13 @@ def _said(network: Network, behind: tuple[str, ...], value: _Value) -> str:
         if projection.name in behind:
             off = greatest(projection) * (value.error + _UNIT * value.limit)
             parts.append(f"{off:.2g} in a sum of {projection.name}")
-    return (
-        f"here it is rounded to float32 on the way (off by at most {value.error:.2g}), and so are "
-        f"folded weights, once: at most {', '.join(parts)}"
-    )
+    once = "folded weights are rounded to float32 once"
+    if value.error:
+        once = (
+            f"here it is rounded to float32 on the way (off by at most {value.error:.2g}), and so "
+            "are folded weights, once"
+        )
+    return f"{once}: at most {', '.join(parts)}"
 
 
 def _rounded(relay: str, folding: Folding) -> bool:

@@ -22,6 +22,9 @@ __all__ = ["READER"]
 BUILD_SECONDS = 600
 RUN_SECONDS = 600
 _LATEST = 1 << 20
+_MOST_ELEMENTS = 1 << 28
+_ITEMS = ("uint8", "int32", "float32")
+"""Numbers that projects give out."""
 _OWN = ("kernel", "runtime", "test", "network.c", "network.h", "Makefile", "build")
 """Copied with their times, so that what was built already is not built again."""
 
@@ -33,10 +36,8 @@ def _open(path: str, reading: Reading) -> Runnable:
     need_files(Path(path))
     try:
         facts = json.loads((Path(path) / "network.json").read_text(encoding="utf-8"))
-        inputs = {s["name"]: tuple(s["shape"]) for s in facts["sources"]}
-        for output in facts["outputs"]:
-            np.dtype(output["item"]), int(output["n"]), str(output["node"])
-            _start(output)
+        inputs = {_text(s["name"]): _shape(s["shape"]) for s in facts["sources"]}
+        _outputs(facts["outputs"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "Export it again."
         raise InputError(
@@ -64,6 +65,34 @@ def _built(project: Path, folder: Path) -> None:
         raise InputError(f"{project}: cannot be copied ({error}).") from error
     command = ["make", "-j2", "OPT=-O0", "build/pipe"]  # the build takes longer than the run
     run_guarded(command, folder, BUILD_SECONDS, where=f"{project}: the build", cwd=folder)
+
+
+def _text(value: Any) -> str:
+    """Errors: ValueError."""
+    if type(value) is not str:
+        raise ValueError(f"{value!r} is no name")
+    return value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Errors: ValueError, TypeError."""
+    if not all(type(size) is int and 0 < size <= _MOST_ELEMENTS for size in value):
+        raise ValueError(f"shape {value!r}")
+    return tuple(value)
+
+
+def _outputs(outputs: Any) -> None:
+    """Errors: ValueError, KeyError, TypeError where one is not as projects write them."""
+    if not outputs:
+        raise ValueError("no output")
+    for output in outputs:
+        _text(output["node"])
+        _shape([output["n"]])
+        _start(output)
+        said = output["item"], output["signal"]
+        if said[0] not in _ITEMS or said[1] not in ("spike", "membrane"):
+            raise ValueError(f"an output of {said[0]!r}, {said[1]!r}")
+    _shape([sum(output["n"] for output in outputs)])
 
 
 def _start(output: dict[str, Any]) -> int:
