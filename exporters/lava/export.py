@@ -31,18 +31,20 @@ def check(job: Job) -> Sequence[NodeNote]:
     """
     folding = fold_relays(job.network)
     network = folding.network
+    # a layer may have the name of its projection
     refused: dict[str, tuple[str, str]] = {}
+    cut: dict[str, tuple[str, str]] = {}
     other: list[Finding] = []
     names = {p.name for p in network.populations}
-    ends = {name: path[-1].name for name, path in folding.paths.items()}
-    projections = {f"projection {name}": end for name, end in ends.items()}
+    ends = {f"projection {name}": path[-1].name for name, path in folding.paths.items()}
     try:
         layout_of(network)
     except UnsupportedError as error:
         for finding in error.findings:
-            name = projections.get(finding.where, finding.where)
-            if name in names or name in projections.values():
-                refused[name] = finding.what, finding.fix
+            if finding.where in ends:
+                cut[ends[finding.where]] = finding.what, finding.fix
+            elif finding.where in names:
+                refused[finding.where] = finding.what, finding.fix
             else:
                 other.append(finding)
     if other:
@@ -56,7 +58,7 @@ def check(job: Job) -> Sequence[NodeNote]:
         rated = Fidelity.EXACT, ""
         if not whole:
             rated = folded_bound(p, lattices.get(p.source), folding)
-        notes.append(_note(p.name, p.operator.kind, rated, refused))
+        notes.append(_note(p.name, p.operator.kind, rated, cut))
     notes += folded_notes(job.network, folding, known)
     for q in network.populations:
         rated = (Fidelity.EXACT, "") if whole else (Fidelity.APPROXIMATE, _step(q))

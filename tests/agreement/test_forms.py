@@ -361,3 +361,17 @@ def test_a_netx_folder(tmp_path):
         held_weights = file["layer/1/weight"]
         held_weights.write_direct(np.ascontiguousarray(held_weights[()][::-1]))
     assert not compare_runs(ours, netx, x).equal
+    script = (tmp_path / "net" / "run.py").read_text()
+    for right, wrong in (
+        ("\nSOURCE = ", "\nSOURCE = 3; X = "),
+        ("\nSHAPE = ", "\nSHAPE = None, "),
+        ("\nLATE = {", "\nLATE = {'x': -4,"),
+    ):
+        assert right in script
+        (tmp_path / "net" / "run.py").write_text(script.replace(right, wrong))
+        with pytest.raises(InputError, match="Export it again"):
+            open_runnable(str(tmp_path / "net"))
+    broken = script.replace("\nLAYERS = [", "\nLAYERS = [1,")  # fails while Lava runs
+    (tmp_path / "net" / "run.py").write_text(broken)
+    with pytest.raises(ExecutionError, match="cannot unpack"):
+        open_runnable(str(tmp_path / "net")).run(x)
