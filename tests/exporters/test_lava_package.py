@@ -95,7 +95,9 @@ def test_relays_of_floats_are_folded(seed, tmp_path):
     """Pools, sums and maps in a row: Lava has neither, and does as the network with them does."""
     network, inputs = for_lava(seed)
     inputs = {name: x[:1].reshape(1, x.shape[1], -1) for name, x in inputs.items()}
-    manifest = export(Job(network=network, name="net", inputs=inputs), "lava", tmp_path / "net")
+    job = Job(network=network, name="net", inputs=inputs)
+    manifest = export(job, "lava", tmp_path / "net", measured=True)
+    assert [(row.name, row.differing) for row in manifest.divergence] == [("a", 0), ("b", 0)]
     rated = {n.name: (n.fidelity, n.reason) for n in manifest.notes if n.kind == "relay.analog"}
     assert set(rated) == {"pooled", "sum", "low"}
     said = "folded into conv; its values are exact here and there"

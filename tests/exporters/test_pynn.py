@@ -190,6 +190,22 @@ def test_random_networks_spike_the_same_on_nest(tmp_path):
     assert sum(total for _, total in results.values()) > 1000
 
 
+@needs_pynn
+def test_what_is_folded_is_measured_without_it(tmp_path):
+    """Every neuron is compared, and no relay."""
+    network, inputs = _with_relays(17)
+    relays = {p.name for p in network.populations if p.is_relay}
+    assert relays
+    job = Job(network=network, name="n", inputs=inputs)
+    manifest = export(job, "pynn", tmp_path / "out", measured=True)
+    assert manifest.unmeasured == ""
+    assert {row.name for row in manifest.divergence} == {
+        p.name for p in network.populations
+    } - relays
+    assert [row.differing for row in manifest.divergence if row.differing] == []
+    assert sum(row.spikes_here for row in manifest.divergence) > 20
+
+
 @pytest.mark.judge
 @pytest.mark.timeout(1500)
 def test_a_hundred_networks_and_the_shipped_models(tmp_path, record_property):
