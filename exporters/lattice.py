@@ -20,10 +20,14 @@ from neurochain.operators import Conv, Csr, Dense, Diagonal, Identity, MaxPool, 
 
 __all__ = [
     "Lattice",
+    "divides",
     "double_bound",
     "emission_lattices",
     "exact_sums",
+    "exact_values",
+    "greatest",
     "magnitudes",
+    "order_of",
     "quantum",
     "sum_bound",
 ]
@@ -40,9 +44,14 @@ class Lattice:
     limit: float
 
 
-def emission_lattices(network: Network) -> Mapping[str, Lattice]:
-    """The lattice of what each node emits; nodes that emit just any float32 are missing."""
-    found = {
+def emission_lattices(
+    network: Network, given: Mapping[str, Lattice] | None = None
+) -> Mapping[str, Lattice]:
+    """The lattice of what each node emits; nodes that emit just any float32 are missing.
+
+    given  what is known of sources beside what they say themselves
+    """
+    found = dict(given or {}) | {
         node.name: Lattice(1.0, 1.0)
         for node in network.nodes
         if node.emits is PortKind.EVENT and not (isinstance(node, Population) and node.is_relay)
@@ -122,21 +131,60 @@ def _terms(projection: Projection) -> int:
     return prod(operator.kernel) if isinstance(operator, Pool) else 1
 
 
+def order_of(projection: Projection) -> float:
+    """What any order of its sum is off at most, relative to the sum of |w x|."""
+    n = _terms(projection)
+    return n * _UNIT / (1 - n * _UNIT)
+
+
+def greatest(projection: Projection) -> float:
+    """What sources of 1 add up to at most, a scale and a mean's division included."""
+    scale = 1.0 if projection.scale is None else float(projection.scale)
+    operator = projection.operator
+    size = float(np.abs(operator.size).min()) if isinstance(operator, Pool) else 1.0
+    return float(magnitudes(projection).max(initial=0.0)) * scale / size
+
+
 def exact_sums(projection: Projection, source: Lattice | None) -> bool:
     """Whether float32 gives the same sums in any order, products included, before any scale."""
     if isinstance(projection.operator, Identity | Route | MaxPool) or _terms(projection) <= 1:
         return True
     if source is None:
         return False
+    return _within(projection, source)
+
+
+def _within(projection: Projection, source: Lattice) -> bool:
+    """Whether all that is added up has 24 bits."""
     weight = projection.operator.weight
     step = source.step * (1.0 if weight is None else quantum(weight))
     return bool(magnitudes(projection).max(initial=0.0) * source.limit <= step * 2.0**_BITS)
 
 
+def divides(projection: Projection) -> bool:
+    """Whether it divides by something else than a power of two."""
+    operator = projection.operator
+    if not isinstance(operator, Pool):
+        return False
+    return bool((np.abs(np.frexp(np.unique(operator.size))[0]) != 0.5).any())
+
+
+def exact_values(projection: Projection, source: Lattice | None) -> bool:
+    """Whether float32 gives the true number: no sum, product, scale or division rounds."""
+    if projection.scale is not None or divides(projection):
+        return False
+    if isinstance(projection.operator, Identity | Route | MaxPool):
+        return True
+    if source is None:
+        return False
+    if _terms(projection) <= 1 and source == Lattice(1.0, 1.0):
+        return True
+    return _within(projection, source)
+
+
 def sum_bound(projection: Projection, source: Lattice | None) -> str:
     """How far another order of summation can be off, in words and, where it is known, a number."""
-    n = _terms(projection)
-    gamma = n * _UNIT / (1 - n * _UNIT)
+    n, gamma = _terms(projection), order_of(projection)
     if source is None:
         return f"two orders of {n} summands differ by at most {2 * gamma:.2g} x sum |w x|"
     scale = 1.0 if projection.scale is None else float(projection.scale)
@@ -150,6 +198,6 @@ def double_bound(projection: Projection, source: Lattice | None) -> str:
     A sum in float64 is nearer to the true one than any order of float32 is, so that the bound of
     two orders holds; a scale's one rounding is less than half of it.
     """
-    if source is not None and projection.scale is None and exact_sums(projection, source):
+    if exact_values(projection, source):
         return "sums are exact here and there; they join a membrane of float64"
     return f"float64 there: {sum_bound(projection, source)}"

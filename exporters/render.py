@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 __all__ = ["plain", "renderer"]
 
+_SHARED = Path(__file__).parent / "templates"
 _INSTEAD = str.maketrans({'"': "'", "\\": "/", "*": "+", "?": "_"})
 
 
@@ -18,9 +19,9 @@ def plain(text: str) -> str:
 
 
 def renderer(folder: Path) -> Callable[..., str]:
-    """`render(template, **values)` for the templates of a folder."""
+    """`render(template, **values)` for the templates of a folder, and those that all share."""
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, _SHARED]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -82,13 +82,16 @@ def _measured(
 
 
 def _surprises(manifest: Manifest, found: Measurement) -> list[Finding]:
+    """Warnings, as what was written is good without."""
     what = []
     if found.measured is not None and found.why:
-        what.append(f"was measured on {found.measured.samples} samples only: {found.why}")
+        count = found.measured.samples
+        what.append(f"was measured on {count} sample{'s'[: count > 1]} only: {found.why}")
     rows = [row for row in found.divergence or () if row.differing]
     if manifest.exact and rows:
         what.append(f"is rated exact, and {rows[0].differing} spikes differ; please report this.")
-    return [Finding(where=rows[0].name if rows else manifest.format, what=w) for w in what]
+    where = rows[0].name if rows else manifest.format
+    return [Finding(where=where, what=w, severity=Severity.WARNING) for w in what]
 
 
 def _names(job: Job) -> list[str]:

@@ -65,11 +65,14 @@ def through_script(
 def event_traces(
     folder: Path, python: str, network: Network, inputs: Inputs, seconds: float
 ) -> Iterator[Trace]:
-    """Of scripts that write events (step, neuron), and states as NAME:STATE -> (step, n)."""
-    sizes = {p.name: p.n for p in network.populations}
+    """Of scripts that write events (step, neuron), and states as NAME:STATE -> (step, n).
+
+    Relays may be missing: there are formats into which they are folded.
+    """
     steps = next(iter(inputs.values())).shape[1]
     for events, values in _each(folder, python, inputs, seconds, files=2):
-        spikes = {n: dense_events(events[n], steps, size) for n, size in sizes.items()}
+        there = [p for p in network.populations if not p.is_relay or p.name in events]
+        spikes = {p.name: dense_events(events[p.name], steps, p.n) for p in there}
         yield Trace(spikes=spikes, states=_states(values))
 
 

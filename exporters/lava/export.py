@@ -9,13 +9,15 @@ from typing import Any
 
 from neurochain.errors import Finding, Severity, UnsupportedError
 from neurochain.exporters.arrays import write_npz
+from neurochain.exporters.folded import folded_bound, folded_lattices, folded_notes
+from neurochain.exporters.folding import fold_relays
 from neurochain.exporters.job import Job
-from neurochain.exporters.lattice import Lattice, double_bound, emission_lattices
+from neurochain.exporters.lattice import emission_lattices
 from neurochain.exporters.lava.layout import Layout, layout_of
 from neurochain.exporters.manifest import Fidelity, NodeNote
 from neurochain.exporters.recorded import drawn_note, recorded_inputs
 from neurochain.exporters.render import renderer
-from neurochain.network import Population, Projection
+from neurochain.network import Population
 from neurochain.session import simulate
 from neurochain.simulators.lava import mending
 
@@ -23,39 +25,58 @@ __all__ = ["check", "write"]
 
 
 def check(job: Job) -> Sequence[NodeNote]:
-    """Rate every node: integers are exact, floats approximate; what stock Lava lacks is refused."""
-    network = job.network
+    """Rate every node: integers are exact, floats approximate; what stock Lava lacks is refused.
+
+    Relays of a float network are folded into the projections behind them.
+    """
+    folding = fold_relays(job.network)
+    network = folding.network
+    # a layer may have the name of its projection
     refused: dict[str, tuple[str, str]] = {}
+    cut: dict[str, tuple[str, str]] = {}
     other: list[Finding] = []
     names = {p.name for p in network.populations}
-    projections = {f"projection {p.name}": p.name for p in network.projections}
+    ends = {f"projection {name}": path[-1].name for name, path in folding.paths.items()}
     try:
         layout_of(network)
     except UnsupportedError as error:
         for finding in error.findings:
-            name = projections.get(finding.where, finding.where)
-            if name in names or name in projections.values():
-                refused[name] = finding.what, finding.fix
+            if finding.where in ends:
+                cut[ends[finding.where]] = finding.what, finding.fix
+            elif finding.where in names:
+                refused[finding.where] = finding.what, finding.fix
             else:
                 other.append(finding)
     if other:
         raise UnsupportedError(*other)
-    whole = network.arithmetic == "loihi"
-    rated = Fidelity.EXACT if whole else Fidelity.APPROXIMATE
+    refused |= {name: (why, _FIX) for name, why in folding.kept.items() if name in refused}
     notes = [NodeNote(name=s.name, kind="source", fidelity=Fidelity.EXACT) for s in network.sources]
-    lattices = emission_lattices(network)
-    for name, kind, bound in (
-        *((p.name, p.operator.kind, _sums(p, lattices)) for p in network.projections),
-        *((p.name, p.program.name, _step(p)) for p in network.populations),
-    ):
-        why, fix = refused.get(name, ("" if whole else bound, ""))
-        fidelity = Fidelity.REFUSED if name in refused else rated
-        notes.append(NodeNote(name=name, kind=kind, fidelity=fidelity, reason=why, fix=fix))
+    whole = network.arithmetic == "loihi"
+    known = emission_lattices(job.network)
+    lattices = folded_lattices(job.network, folding, known)
+    for p in job.network.projections:
+        rated = Fidelity.EXACT, ""
+        if not whole:
+            rated = folded_bound(p, lattices.get(p.source), folding)
+        notes.append(_note(p.name, p.operator.kind, rated, cut))
+    notes += folded_notes(job.network, folding, known)
+    for q in network.populations:
+        rated = (Fidelity.EXACT, "") if whole else (Fidelity.APPROXIMATE, _step(q))
+        notes.append(_note(q.name, q.program.name, rated, refused))
     return notes
 
 
-def _sums(projection: Projection, lattices: Mapping[str, Lattice]) -> str:
-    return double_bound(projection, lattices.get(projection.source))
+_FIX = "Put a neuron there."
+
+
+def _note(
+    name: str, kind: str, rated: tuple[Fidelity, str], refused: Mapping[str, tuple[str, str]]
+) -> NodeNote:
+    if name in refused:
+        why, fix = refused[name]
+        return NodeNote(name=name, kind=kind, fidelity=Fidelity.REFUSED, reason=why, fix=fix)
+    fidelity, why = rated
+    return NodeNote(name=name, kind=kind, fidelity=fidelity, reason=why)
 
 
 def _step(population: Population) -> str:
@@ -68,7 +89,7 @@ def _step(population: Population) -> str:
 
 def write(job: Job, folder: Path) -> Sequence[Finding]:
     """network.py, recorder.py, run.py, lava_compat.py, weights, and a sample with its spikes."""
-    layout = layout_of(job.network)
+    layout = layout_of(fold_relays(job.network).network)
     facts = _facts(job, layout)
     render = renderer(Path(__file__).parent / "templates")
     for name in ("network", "recorder", "run"):

@@ -22,7 +22,7 @@ from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
 from neurochain.network import Population
 from neurochain.quantize.loihi.forms import features_of
 
-__all__ = ["Cell", "cell_fault", "cell_of"]
+__all__ = ["OTHER", "Cell", "cell_fault", "cell_of"]
 
 F64 = NDArray[np.float64]
 _FOREVER, _NOTHING = 1e18, 1 / 800
@@ -49,7 +49,7 @@ class Cell:
     leak: F64 | None
 
 
-_OTHER = "Use another format, such as brian2 or onnx."
+OTHER = "Use another format, such as brian2 or onnx."
 
 
 def cell_fault(population: Population) -> tuple[str, str]:
@@ -59,9 +59,9 @@ def cell_fault(population: Population) -> tuple[str, str]:
         return "calculates in a chip's integers; PyNN's cells are floats.", fix
     features = features_of(population)
     if population.program.winner:
-        return "has neurons that compete; PyNN's cells know nothing of each other.", _OTHER
+        return "has neurons that compete; PyNN's cells know nothing of each other.", OTHER
     if features is None:
-        return "is no integrate-and-fire neuron that PyNN has as a standard cell.", _OTHER
+        return "is no integrate-and-fire neuron that PyNN has as a standard cell.", OTHER
     if features.reset is None:
         return "gives out its membrane; the script records spikes.", "Put spiking neurons there."
     if not _resets_so(features.reset):

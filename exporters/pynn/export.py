@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from neurochain.errors import Finding, InputError, Severity
 from neurochain.exporters.arrays import write_npz
+from neurochain.exporters.folded import folded_bound, folded_lattices, folded_notes
+from neurochain.exporters.folding import Folding, fold_relays
 from neurochain.exporters.job import Job
-from neurochain.exporters.lattice import double_bound, emission_lattices
+from neurochain.exporters.lattice import Lattice, emission_lattices
 from neurochain.exporters.manifest import Fidelity, NodeNote
-from neurochain.exporters.pynn.cells import Cell, cell_fault, cell_of
+from neurochain.exporters.pynn.cells import OTHER, Cell, cell_fault, cell_of
 from neurochain.exporters.pynn.timing import starts
 from neurochain.exporters.recorded import drawn_note, recorded_inputs
 from neurochain.exporters.render import renderer
-from neurochain.network import Network, PortKind, Projection
+from neurochain.network import Network, Population, PortKind, Projection
 from neurochain.operators import OPERATORS
 
 __all__ = ["MOST_SYNAPSES", "check", "write"]
@@ -29,13 +31,23 @@ F64 = NDArray[np.float64]
 
 
 def check(job: Job) -> Sequence[NodeNote]:
-    """Rate every node: the script calculates in float64, so that nothing is exact but events."""
+    """Rate every node: the script calculates in float64, so that nothing is exact but events.
+
+    Relays are no cells: they are folded into the projections behind them.
+    """
     network = job.network
-    faults = {p.name: cell_fault(p) for p in network.populations}
-    _, circular = starts(network, _extra(network))
+    folding = fold_relays(network)
+    left = folding.network
+    faults = {p.name: _fault(folding, p) for p in left.populations}
+    _, circular = starts(left, _extra(left))
+    events = {s.name: Lattice(1.0, 1.0) for s in network.sources}
+    known = emission_lattices(network, events)
+    lattices = folded_lattices(network, folding, known)
+    wide = _wide(folding)
     notes = [_source(s.name, s.emits) for s in network.sources]
-    notes += [_projection(network, p) for p in network.projections]
-    for population in network.populations:
+    notes += [_projection(folding, p, lattices.get(p.source), wide) for p in network.projections]
+    notes += folded_notes(network, folding, known)
+    for population in left.populations:
         why, fix = faults[population.name]
         if not why and population.name in circular:
             why = "is in a loop with fewer steps of delay than PyNN's synapses and cells take."
@@ -50,6 +62,21 @@ def check(job: Job) -> Sequence[NodeNote]:
     return notes
 
 
+def _fault(folding: Folding, population: Population) -> tuple[str, str]:
+    if population.name in folding.kept:
+        return folding.kept[population.name], OTHER
+    return cell_fault(population)
+
+
+def _wide(folding: Folding) -> frozenset[str]:
+    """Projections that end a map of more synapses than are written."""
+    return frozenset(
+        folding.paths[p.name][-1].name
+        for p in folding.network.projections
+        if p.name in folding.paths and int(p.operator.fanout(nonzero=False).sum()) > MOST_SYNAPSES
+    )
+
+
 def _source(name: str, emits: PortKind) -> NodeNote:
     if emits is PortKind.GRADED:
         why = "emits whole numbers; PyNN's spikes carry none."
@@ -58,23 +85,22 @@ def _source(name: str, emits: PortKind) -> NodeNote:
     return NodeNote(name=name, kind="source", fidelity=Fidelity.EXACT, reason=why)
 
 
-def _projection(network: Network, projection: Projection) -> NodeNote:
+def _projection(
+    folding: Folding, projection: Projection, source: Lattice | None, wide: frozenset[str]
+) -> NodeNote:
     operator, why = projection.operator, ""
     if type(operator) not in OPERATORS.values():
         why = f"PyNN export knows no operator {type(operator).__name__}."
     elif not operator.accumulates:
         why = "takes a maximum; synapses add."
-    elif int(operator.fanout(nonzero=False).sum()) > MOST_SYNAPSES:
+    elif projection.name in wide:
         why = f"has more than {MOST_SYNAPSES:,} connections, each of which is a synapse."
     if why:
         return NodeNote(
             name=projection.name, kind=operator.kind, fidelity=Fidelity.REFUSED, reason=why
         )
-    lattice = emission_lattices(network).get(projection.source)
-    why = double_bound(projection, lattice)
-    return NodeNote(
-        name=projection.name, kind=operator.kind, fidelity=Fidelity.APPROXIMATE, reason=why
-    )
+    fidelity, why = folded_bound(projection, source, folding)
+    return NodeNote(name=projection.name, kind=operator.kind, fidelity=fidelity, reason=why)
 
 
 def _extra(network: Network) -> dict[str, int]:
@@ -86,7 +112,7 @@ def write(job: Job, folder: Path) -> Sequence[Finding]:
 
     Errors: InputError where that is more than 0 and 1.
     """
-    network = job.network
+    network = fold_relays(job.network).network
     inputs = {name: x[0] for name, x in recorded_inputs(job).items()}
     if any(((x != 0) & (x != 1)).any() for x in inputs.values()):
         what = "holds more than 0 and 1, and PyNN's sources emit spikes."

@@ -222,12 +222,18 @@ def test_a_c_project_that_does_not_build_or_end(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not all(map(shutil.which, ("cc", "make"))), reason="no C compiler")
-def test_nothing_is_left_of_a_build_that_is_killed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("what", ["build", "run"])
+def test_nothing_is_left_of_a_project_that_is_killed(what, tmp_path, monkeypatch):
+    """Neither the temporary folder nor what was at work in it."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     started = tmp_path / "started"
-    makefile = f"build/pipe:\n\techo $$$$ > {started}.part; mv {started}.part {started}; sleep 60\n"
-    project = _c_project(tmp_path / "c", makefile)
+    script = f"echo $$ > {started}.part; mv {started}.part {started}; sleep 60\n"
+    built = "build/pipe: build/made\n\tcp $< $@\n"
+    made = f"build/pipe:\n\t{script.replace('$', '$$')}" if what == "build" else built
+    project = _c_project(tmp_path / "c", made)
+    (project / "build" / "made").write_text(f"#!/bin/sh\n{script}")
+    (project / "build" / "made").chmod(0o755)
     with subprocess.Popen([sys.executable, "-c", BUILDS, str(project)]) as verify:
         end = time.monotonic() + 30
         while not started.exists() and time.monotonic() < end:
@@ -280,6 +286,55 @@ def test_a_folder_that_lacks_a_file_is_named_before_it_is_run(form, target, data
     assert f"{folder}: lacks {data}" in done.stderr
 
 
+@pytest.mark.skipif(not all(map(shutil.which, ("cc", "make"))), reason="no C compiler")
+def test_a_c_project_that_lacks_files_names_them_all(tmp_path):
+    network = open_source("mnist-mlp", CompileOptions()).artifact.network
+    folder = tmp_path / "net"
+    export(Job(network=network, name="net"), "c", folder)
+    for name in ("network.c", "Makefile", "runtime/pipe_main.c"):
+        (folder / name).unlink()
+    done = CliRunner().invoke(cli, ["verify", str(folder), "mnist-mlp", "--input", "demo"])
+    assert done.exit_code == 3, done.output
+    for name in ("network.c", "Makefile", "runtime/pipe_main.c"):
+        assert f"{folder}: lacks {name}, which its manifest names." in done.stderr
+    (folder / "manifest.json").write_text('{"format": "c"}')  # and one that names nothing
+    done = CliRunner().invoke(cli, ["verify", str(folder), "mnist-mlp", "--input", "demo"])
+    assert done.exit_code == 3, done.output
+    assert "network.c" in done.stderr
+
+
+(GIVEN,), (GIVES,) = C_FACTS["sources"], C_FACTS["outputs"]
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("cc", "make"))), reason="no C compiler")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        [],
+        {"sources": "abc"},
+        {"sources": [GIVEN | {"shape": [-1]}]},
+        {"sources": [GIVEN | {"shape": [10**12]}]},
+        {"sources": [GIVEN | {"name": ["in"]}]},
+        {"outputs": []},
+        {"outputs": [GIVES | {"n": -3}]},
+        {"outputs": [GIVES | {"n": 10**15}]},
+        {"outputs": [GIVES | {"n": 1 << 27}] * 3},
+        {"outputs": [GIVES | {"item": "O"}]},
+        {"outputs": [GIVES | {"signal": "smoke"}]},
+        {"outputs": [GIVES | {"node": None}]},
+        {"outputs": [GIVES | {"start": -1}]},
+    ],
+)
+def test_a_c_project_whose_facts_are_damaged(damage, tmp_path):
+    """Refused as what it is, before anything is built."""
+    project = _c_project(tmp_path / "c", "build/pipe:\n\tfalse\n")
+    assert open_runnable(str(project)).inputs
+    found = C_FACTS | damage if isinstance(damage, dict) else damage
+    (project / "network.json").write_text(json.dumps(found))
+    with pytest.raises(InputError, match=r"network\.json: cannot be read .*Export it again"):
+        open_runnable(str(project))
+
+
 def test_a_netx_folder_without_lava_dl_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text('{"format": "netx"}')
     monkeypatch.setenv("LAVA_DL_PYTHON", sys.executable)
@@ -306,3 +361,17 @@ def test_a_netx_folder(tmp_path):
         held_weights = file["layer/1/weight"]
         held_weights.write_direct(np.ascontiguousarray(held_weights[()][::-1]))
     assert not compare_runs(ours, netx, x).equal
+    script = (tmp_path / "net" / "run.py").read_text()
+    for right, wrong in (
+        ("\nSOURCE = ", "\nSOURCE = 3; X = "),
+        ("\nSHAPE = ", "\nSHAPE = None, "),
+        ("\nLATE = {", "\nLATE = {'x': -4,"),
+    ):
+        assert right in script
+        (tmp_path / "net" / "run.py").write_text(script.replace(right, wrong))
+        with pytest.raises(InputError, match="Export it again"):
+            open_runnable(str(tmp_path / "net"))
+    broken = script.replace("\nLAYERS = [", "\nLAYERS = [1,")  # fails while Lava runs
+    (tmp_path / "net" / "run.py").write_text(broken)
+    with pytest.raises(ExecutionError, match="cannot unpack"):
+        open_runnable(str(tmp_path / "net")).run(x)

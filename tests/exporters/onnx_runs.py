@@ -96,3 +96,32 @@ def facts(path: Path):
 
 
 __all__ = ["differing", "facts", "rest_of", "run_sequence", "run_steps", "session"]
+
+
+def compare_shipped(model, weights, folder, samples):
+    """Export a shipped model and compare all it emits on its demo, both forms; spikes that are."""
+    from neurochain.cli.data import open_data
+    from neurochain.cli.options import CompileOptions, InputOptions
+    from neurochain.cli.sources import open_source
+    from neurochain.exporters.job import Job
+    from neurochain.exporters.run import export
+    from neurochain.quantize import quantize_weights
+    from neurochain.simulators.event import run_event
+    from neurochain.simulators.types import Record
+
+    opened = open_source(model, CompileOptions())
+    network = opened.artifact.network
+    if weights != "float32":
+        network, _ = quantize_weights(network, weights)
+    data = open_data(opened, InputOptions(input="demo", limit=samples))
+    x = next(iter(data.batches()))
+    inputs = {network.sources[0].name: x.reshape(*x.shape[:2], -1).astype(np.float32)}
+    neurons = [p.name for p in network.populations if not p.is_relay]
+    want = run_event(network, inputs, record=Record(emissions=tuple(neurons))).emissions
+    export(Job(network=network, name=model), "onnx", folder)
+    for run in (run_steps, run_sequence):
+        got, _ = run(folder, network, inputs)
+        for name, spikes in want.items():
+            assert np.array_equal(got[f"{name}.emitted"], spikes), name
+    assert all(spikes.any() for spikes in want.values())
+    return sum(int(np.count_nonzero(spikes)) for spikes in want.values())

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from folding_networks import for_lava
 
 from neurochain.errors import UnsupportedError
 from neurochain.exporters.job import Job
@@ -89,6 +90,26 @@ def test_floats_and_an_input_of_ones_own(tmp_path):
             assert np.array_equal(got[name].reshape(spikes.shape), spikes), name
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_relays_of_floats_are_folded(seed, tmp_path):
+    """Pools, sums and maps in a row: Lava has neither, and does as the network with them does."""
+    network, inputs = for_lava(seed)
+    inputs = {name: x[:1].reshape(1, x.shape[1], -1) for name, x in inputs.items()}
+    job = Job(network=network, name="net", inputs=inputs)
+    manifest = export(job, "lava", tmp_path / "net", measured=True)
+    assert [(row.name, row.differing) for row in manifest.divergence] == [("a", 0), ("b", 0)]
+    rated = {n.name: (n.fidelity, n.reason) for n in manifest.notes if n.kind == "relay.analog"}
+    assert set(rated) == {"pooled", "sum", "low"}
+    said = "folded into conv; its values are exact here and there"
+    assert rated["pooled"] == (Fidelity.EXACT, said)
+    assert rated["sum"][1].startswith("folded into mix; here it is rounded to float32 on the way")
+    done = _run(tmp_path / "net")
+    assert done.returncode == 0, done.stderr
+    assert "ok: all spikes as recorded" in done.stdout
+    with np.load(tmp_path / "net" / "expected.npz") as expected:
+        assert {name for name in expected if expected[name].any()} == {"a", "b"}
+
+
 @pytest.mark.judge
 @pytest.mark.timeout(1500)
 def test_random_networks(tmp_path, record_property):
@@ -117,12 +138,17 @@ def test_random_networks(tmp_path, record_property):
 @pytest.mark.judge
 @pytest.mark.parametrize(
     ("name", "target"),
-    [("mnist-mlp", "loihi1"), ("mnist-mlp", None), ("nmnist-conv", "loihi2")],
+    [
+        ("mnist-mlp", "loihi1"),
+        ("mnist-mlp", None),
+        ("nmnist-conv", "loihi2"),
+        ("nmnist-conv", None),
+    ],
 )
 def test_shipped_models(name, target, tmp_path, record_property):
     """In a chip's integers, and in floats, whose spikes on this sample are the same as well.
 
-    The float convolution has pools, which Lava has not.
+    The pools of the float convolution are folded.
     """
     art = compile_source(find_model(name).checkpoint, target=target, verify=False)
     with np.load(find_model(name).sample) as held:

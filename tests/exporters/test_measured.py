@@ -170,6 +170,7 @@ def test_spikes_that_differ_are_counted_and_said(job, tmp_path):
     assert (rows["lif2"].first_step, rows["lif2"].compared) == (7, 2 * 20 * 10)
     assert abs(rows["lif2"].spikes_here - rows["lif2"].spikes_there) == 1
     assert "rated exact, and 1 spikes differ" in manifest.findings[-1].what
+    assert manifest.findings[-1].severity == "warning"
 
 
 def test_states_are_measured_where_they_are_shown(job, tmp_path):
@@ -209,7 +210,8 @@ def test_a_consumer_that_fails_spoils_nothing(job, tmp_path):
     assert "did not run it: KeyError: 'inside'" in _stored(tmp_path / "one")["not_measured"]
     manifest = export(job, "x", tmp_path / "two", exporter=_exporter(second_fails), measured=True)
     assert manifest.measured.samples == 1
-    assert "on 1 samples only: KeyError" in manifest.findings[-1].what
+    assert "on 1 sample only: KeyError" in manifest.findings[-1].what
+    assert manifest.findings[-1].severity == "warning"
 
 
 def test_one_that_hangs_is_ended_in_time(job, tmp_path):

@@ -44,3 +44,13 @@ def test_three_hundred_integer_networks(tmp_path, record_property):
         assert not ort.differing(want, *ort.run_steps(folder, network, inputs)), seed
         assert not ort.differing(want, *ort.run_sequence(folder, network, inputs)), seed
     record_property("judged", "ONNX: 300 integer networks, every value and state the same")
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+@pytest.mark.parametrize("model", ["mnist-mlp", "nmnist-conv"])
+def test_shipped_models(model, weights, tmp_path, record_property):
+    """Fails, not skips, without ONNX Runtime: every neuron's spikes, step by step and at once."""
+    spikes = ort.compare_shipped(model, weights, tmp_path / "out", samples=10)
+    said = f"ONNX: {model}, {weights}, {spikes:,} spikes, every one the same in ONNX Runtime"
+    record_property("judged", said)

@@ -19,9 +19,9 @@ from neurochain.exporters.job import Job
 from neurochain.exporters.pynn import EXPORTER
 from neurochain.exporters.run import export
 from neurochain.graph import Compare, Reset, ResetKind, ResetTiming
-from neurochain.network import Network, OutputPort, Population, Projection, Source
+from neurochain.network import Network, OutputPort, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Dense
-from neurochain.programs import Features, membrane_program
+from neurochain.programs import Features, membrane_program, relay_program
 from neurochain.simulators.event import run_event
 from neurochain.simulators.types import Record
 
@@ -115,6 +115,39 @@ def _drawn(seed, steps=25):
     return network, {"in": x}
 
 
+def _with_relays(seed):
+    """A drawn network with a relay, of its own bias and delay, in some of its projections.
+
+    A sum of two projections, where there is a skip; else each in two parts.
+    """
+    network, inputs = _drawn(seed)
+    rng = np.random.default_rng([62, seed])
+    dyadic = seed % 2 == 0
+    populations, projections = [], []
+    for population in network.populations:
+        incoming = network.incoming(population.name, "x")
+        if rng.random() < 0.3:
+            populations.append(population)
+            projections += incoming
+            continue
+        n, middle = population.n, incoming[0].operator.out_shape[0]
+        relay = Population(
+            name=f"{population.name} sum", shape=(middle,), program=relay_program(PortKind.ANALOG),
+            emits=PortKind.ANALOG,
+        )  # fmt: skip
+        last = Dense(in_shape=(middle,), out_shape=(n,), weights=_weights(rng, n, middle, dyadic))
+        bias = _weights(rng, n, 4, dyadic)[:, 0] / 8 if rng.random() < 0.5 else None
+        projections += [replace(p, target=relay.name) for p in incoming]
+        projections.append(
+            Projection(name=f"{population.name} last", source=relay.name, target=population.name,
+                       operator=last, bias=bias, delay=int(rng.choice([0, 2])),
+                       bias_from_step=int(rng.choice([0, 5])))
+        )  # fmt: skip
+        populations += [relay, population]
+    projections += [p for p in network.projections if p.port == "rec"]
+    return replace(network, populations=tuple(populations), projections=tuple(projections)), inputs
+
+
 def _in_pynn(folders, seconds=250):
     command = [PYTHON, str(HERE / "pynn_runs.py"), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
@@ -122,8 +155,8 @@ def _in_pynn(folders, seconds=250):
 
 
 def _differing(folder, network, inputs):
-    """(spikes that only one of the two has, spikes here), all populations."""
-    record = Record(emissions=tuple(p.name for p in network.populations))
+    """(spikes that only one of the two has, spikes here), all neurons."""
+    record = Record(emissions=tuple(p.name for p in network.populations if not p.is_relay))
     want = run_event(network, inputs, record=record).emissions
     wrong = total = 0
     with np.load(folder / "spikes.npz") as got:
@@ -146,14 +179,36 @@ def test_random_networks_spike_the_same_on_nest(tmp_path):
         manifest = export(Job(network=network, name=str(seed), inputs=inputs), "pynn", folder)
         assert not manifest.exact
         found[folder] = network, inputs
+    for seed in range(16, 24):
+        network, inputs = _with_relays(seed)
+        folder = tmp_path / str(seed)
+        export(Job(network=network, name=str(seed), inputs=inputs), "pynn", folder)
+        found[folder] = network, inputs
     _in_pynn(found)
     results = {f.name: _differing(f, *given) for f, given in found.items()}
     assert [name for name, (wrong, _) in results.items() if wrong] == []
     assert sum(total for _, total in results.values()) > 1000
 
 
+@needs_pynn
+def test_what_is_folded_is_measured_without_it(tmp_path):
+    """Every neuron is compared, and no relay."""
+    network, inputs = _with_relays(17)
+    relays = {p.name for p in network.populations if p.is_relay}
+    assert relays
+    job = Job(network=network, name="n", inputs=inputs)
+    manifest = export(job, "pynn", tmp_path / "out", measured=True)
+    assert manifest.unmeasured == ""
+    assert {row.name for row in manifest.divergence} == {
+        p.name for p in network.populations
+    } - relays
+    assert [row.differing for row in manifest.divergence if row.differing] == []
+    assert sum(row.spikes_here for row in manifest.divergence) > 20
+
+
 @pytest.mark.judge
-def test_a_hundred_networks_and_a_shipped_model(tmp_path, record_property):
+@pytest.mark.timeout(1500)
+def test_a_hundred_networks_and_the_shipped_models(tmp_path, record_property):
     """Fails, not skips, without PyNN and NEST."""
     from neurochain.cli.data import open_data
     from neurochain.cli.options import CompileOptions, InputOptions
@@ -162,14 +217,16 @@ def test_a_hundred_networks_and_a_shipped_model(tmp_path, record_property):
     assert PYTHON, "no PyNN with NEST (set PYNN_PYTHON)"
     found = {}
     for seed in range(100, 200):
-        network, inputs = _drawn(seed)
-        found[tmp_path / str(seed)] = network, inputs
-    opened = open_source("mnist-mlp", CompileOptions())
-    network = opened.artifact.network
-    x = next(iter(open_data(opened, InputOptions(input="demo", limit=3)).batches()))
-    for k, sample in enumerate(x):
-        inputs = {network.sources[0].name: sample.reshape(1, len(sample), -1).astype(np.float32)}
-        found[tmp_path / f"mnist-mlp-{k}"] = network, inputs
+        found[tmp_path / str(seed)] = _drawn(seed)
+        found[tmp_path / f"relays-{seed}"] = _with_relays(seed)
+    for model, samples in (("mnist-mlp", 3), ("nmnist-conv", 1)):
+        opened = open_source(model, CompileOptions())
+        network = opened.artifact.network
+        x = next(iter(open_data(opened, InputOptions(input="demo", limit=samples)).batches()))
+        for k, sample in enumerate(x):
+            inputs = {network.sources[0].name: sample.reshape(1, len(sample), -1)}
+            inputs = {name: value.astype(np.float32) for name, value in inputs.items()}
+            found[tmp_path / f"{model}-{k}"] = network, inputs
     for folder, (network, inputs) in found.items():
         export(Job(network=network, name=folder.name, inputs=inputs), "pynn", folder)
     _in_pynn(found, seconds=3000)
@@ -232,10 +289,8 @@ def test_everything_is_named_at_once():
     from neurochain.cli.options import CompileOptions
     from neurochain.cli.sources import open_source
 
-    network = open_source("nmnist-conv", CompileOptions()).artifact.network
-    relays = {p.name for p in network.populations if p.is_relay}
-    assert relays
-    assert set(_refused(network)) == relays
+    network = open_source("mnist-mlp-subtract", CompileOptions()).artifact.network
+    assert set(_refused(network)) == {"lif1", "lif2"}
 
 
 def test_values_are_no_spikes(tmp_path):

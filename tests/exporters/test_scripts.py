@@ -1,15 +1,24 @@
 """Scripts of exported folders end, with all that they started, when whoever runs them does."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from neurochain.cli.options import CompileOptions
+from neurochain.cli.sources import open_source
 from neurochain.errors import ExecutionError
+from neurochain.exporters.consumer import installed
+from neurochain.exporters.job import Job
+from neurochain.exporters.registry import find_exporter
+from neurochain.exporters.render import renderer
+from neurochain.exporters.run import export
 from neurochain.exporters.scripts import through_script
 
 BUSY = """
@@ -91,3 +100,88 @@ def test_its_output_is_read_whole(tmp_path):
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     (made,) = through_script(_written(tmp_path, text), sys.executable, {"in": x}, 60)
     assert np.array_equal(made["in"], x)
+
+
+# --- input that does not fit ----------------------------------------------------------------------
+
+BAD = {
+    "lacks": ({"other": np.zeros((3, 4))}, r"lacks 'in'; it holds 'other'"),
+    "nothing": ({}, "lacks 'in'; it holds nothing"),
+    "narrow": ({"in": np.zeros((6, 2))}, r"'in' is of shape \(6, 2\); wanted \(step, 4\)"),
+    "flat": ({"in": np.zeros(12)}, r"'in' is of shape \(12,\)"),
+    "one": ({"in": np.zeros(())}, r"'in' is of shape \(\)"),
+    "empty": ({"in": np.zeros((0, 4))}, r"'in' is of shape \(0, 4\)"),
+    "nan": ({"in": np.full((3, 4), np.nan)}, "something else than finite numbers"),
+    "words": ({"in": np.full((3, 4), "a")}, "something else than finite numbers"),
+    "steps": ({"in": np.zeros((3, 4)), "too": np.zeros((2, 5))}, "as many steps as each other"),
+}
+
+
+def _reads(samples):
+    """What stands in the scripts."""
+    text = renderer(Path("."))("read_input.py.j2", samples=samples)
+    scope = {"np": np, "sys": sys, "zipfile": zipfile}
+    exec(text, scope)  # noqa: S102 - the code under test
+    return scope["read_input"]
+
+
+@pytest.mark.parametrize("samples", [False, True])
+@pytest.mark.parametrize("case", BAD)
+def test_an_input_that_does_not_fit_is_named(case, samples, tmp_path):
+    """Nothing is reshaped or cut until it fits."""
+    arrays, said = BAD[case]
+    sizes = {"in": 4} | ({"too": 5} if case == "steps" else {})
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(SystemExit, match=said):
+        _reads(samples)(tmp_path / "x.npz", sizes)
+
+
+def test_samples_are_taken_where_the_script_takes_them(tmp_path):
+    given = {"in": np.ones((2, 3, 2, 2)), "too": np.ones((2, 3, 5))}
+    np.savez(tmp_path / "x.npz", unused=0, **given)
+    got = _reads(samples=True)(tmp_path / "x.npz", {"in": 4, "too": 5})
+    assert {name: x.shape for name, x in got.items()} == {"in": (2, 3, 2, 2), "too": (2, 3, 5)}
+    with pytest.raises(SystemExit, match=r"wanted \(step, 4\)\."):
+        _reads(samples=False)(tmp_path / "x.npz", {"in": 4, "too": 5})
+    np.savez(tmp_path / "y.npz", **{"in": np.ones((3, 2, 2))})
+    assert _reads(samples=False)(tmp_path / "y.npz", {"in": 4})["in"].shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize("held", [b"", b"PK", b"no archive", None])
+def test_a_file_that_is_no_archive_is_named(held, tmp_path):
+    if held is not None:
+        (tmp_path / "x.npz").write_bytes(held)
+    with pytest.raises(SystemExit, match=r"x\.npz: is no \.npz of arrays"):
+        _reads(samples=False)(tmp_path / "x.npz", {"in": 4})
+    np.save(tmp_path / "x.npy", np.zeros((3, 4)))
+    with pytest.raises(SystemExit, match=r"x\.npy: is no \.npz of arrays"):
+        _reads(samples=False)(tmp_path / "x.npy", {"in": 4})
+
+
+FORMS = {"brian2": "BRIAN2_PYTHON", "lava": "", "netx": "LAVA_DL_PYTHON", "pynn": "PYNN_PYTHON"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scripts_end_with_a_word(form, tmp_path):
+    """No traceback; where the program that they are for is there."""
+    found = installed(find_exporter(form).consumer)
+    if found is None:
+        pytest.skip(f"{form}: not installed (see {FORMS[form] or 'make setup'})")
+    target = {"lava": "loihi2", "netx": "loihi2-netx"}.get(form)
+    network = open_source("mnist-mlp", CompileOptions(target=target)).artifact.network
+    export(Job(network=network, name="net"), form, tmp_path / "net")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    name = network.sources[0].name
+    for x, said in (
+        (np.zeros((8, 392)), "(8, 392)"),
+        (np.full((3, 784), 0.5), "" if form == "brian2" else "holds "),
+    ):
+        np.savez(tmp_path / "x.npz", **{name: x})
+        done = subprocess.run(
+            [found[0], str(tmp_path / "net" / "run.py"), str(tmp_path / "x.npz")],
+            capture_output=True, text=True, timeout=120, env=environment,
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == (1 if said else 0), done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

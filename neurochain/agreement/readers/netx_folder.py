@@ -36,15 +36,17 @@ def _open(path: str, reading: Reading) -> Runnable:
         )
     source, shape, late = constants(Path(path) / "run.py", "SOURCE", "SHAPE", "LATE")
     try:
-        shapes = {str(source): tuple(int(k) for k in shape)}
+        shapes = {source: tuple(int(k) for k in shape)}
         lag = {str(name): int(steps) for name, steps in late.items()}
+        if type(source) is not str or min(lag.values(), default=0) < 0:
+            raise ValueError(f"SOURCE {source!r}, LATE {late!r}")
     except (ValueError, AttributeError, TypeError) as error:
-        what = f"says SHAPE or LATE in another way ({error!r})."
+        what = f"says SOURCE, SHAPE or LATE in another way ({error!r})."
         fix = "Export it again."
         raise InputError(Finding(where=f"{path}/run.py", what=what, fix=fix)) from error
 
     def run(inputs: Inputs) -> Trace:
-        samples = [_sample(Path(path), python, str(source), x, lag) for x in inputs[source]]
+        samples = [_sample(Path(path), python, source, x, lag) for x in inputs[source]]
         return Trace(spikes={name: np.stack([s[name] for s in samples]) for name in samples[0]})
 
     return Runnable(name=path, kind="netx", inputs=shapes, run=run)

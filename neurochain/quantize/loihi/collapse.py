@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +21,7 @@ from neurochain.operators import Conv, Identity, MaxPool
 from neurochain.programs import Features, relay_program
 from neurochain.quantize.loihi.forms import features_of, is_plain_relay, said_of, unit_findings
 from neurochain.quantize.loihi.maps import applied, joined, row_scaled
+from neurochain.quantize.loihi.paths import Path, path_name, paths_between, tails_of
 from neurochain.quantize.loihi.plan import F64, Link, Plan, Unit, UnitKind
 from neurochain.targets import Target
 
@@ -45,7 +45,7 @@ def collapse(network: Network, target: Target, *, graded_input: bool = False) ->
         raise UnsupportedError(*errors)
     kind = PortKind.GRADED if graded_input else PortKind.EVENT
     plain = _max_pools_as_neurons(network)
-    links, biases, notes = _links(list(_paths(plain)))
+    links, biases, notes = _links(list(paths_between(plain.network, plain.is_neuron)))
     units = []
     for population in plain.network.populations:
         if population.name in plain.any_units:
@@ -202,43 +202,14 @@ def _any_unit(population: Population) -> Unit:
 # ---- links
 
 
-_Path = tuple[Projection, ...]
-"""Projections in a row, relays between them."""
-
-
-def _paths(plain: _Plain) -> Iterator[_Path]:
-    """Every way from a source or neuron to a neuron, in the order of their last projection."""
-    nodes = {node.name: node for node in plain.network.nodes}
-    for projection in plain.network.projections:
-        if plain.is_neuron(nodes[projection.target]):
-            yield from _back(plain, nodes, (projection,))
-
-
-def _back(plain: _Plain, nodes: Mapping[str, Source | Population], path: _Path) -> Iterator[_Path]:
-    first = nodes[path[0].source]
-    if isinstance(first, Source) or plain.is_neuron(first):
-        yield path
-        return
-    for before in plain.network.incoming(first.name):
-        if before in path:
-            raise UnsupportedError(
-                Finding(
-                    where=before.name,
-                    what="a cycle without a neuron in it: what goes round in it is never a spike.",
-                    fix="Put a neuron into the cycle.",
-                )
-            )
-        yield from _back(plain, nodes, (before, *path))
-
-
-def _links(paths: list[_Path]) -> tuple[list[Link], dict[str, F64], list[Finding]]:
+def _links(paths: list[Path]) -> tuple[list[Link], dict[str, F64], list[Finding]]:
     """A link for every path; what the biases on the way add up to, by neuron; what they lose."""
     links: list[Link] = []
     for path in paths:
         operator = joined([p.operator for p in path])
         links.append(
             Link(
-                name=_name(path, {link.name for link in links}),
+                name=path_name(path, {link.name for link in links}),
                 source=path[0].source,
                 target=path[-1].target,
                 operator=operator,
@@ -249,7 +220,7 @@ def _links(paths: list[_Path]) -> tuple[list[Link], dict[str, F64], list[Finding
         )
     biases: dict[str, F64] = {}
     notes: list[Finding] = []
-    for tail in dict.fromkeys(path[k:] for path in paths for k in range(len(path))):
+    for tail in tails_of(paths):
         first = tail[0]
         if first.bias is None:
             continue
@@ -271,17 +242,6 @@ def _links(paths: list[_Path]) -> tuple[list[Link], dict[str, F64], list[Finding
 def _nonzero(operator: Operator) -> int:
     weights = operator.weight
     return 0 if weights is None else int(np.count_nonzero(weights))
-
-
-def _name(path: _Path, taken: set[str]) -> str:
-    """The last layer with weights gives its name, as it is known to the user."""
-    weighted = [p.name for p in path if p.operator.weight is not None]
-    name = weighted[-1] if weighted else path[-1].name
-    if name in taken:
-        name = f"{name} from {path[0].source}"
-    while name in taken:
-        name += "'"
-    return name
 
 
 # ---- neurons
