@@ -35,8 +35,8 @@ HOLLOW = {
     "nc_count_events": "(void)tables, (void)idx, (void)val, (void)count, (void)row;",
     "nc_count_u8": "(void)n, (void)flags; return 0;",
     "nc_dense_reached": "(void)d, (void)block, (void)span, (void)spans; return ~(uint64_t)0;",
-    "nc_dense_reached_frames": "(void)d, (void)first, (void)end, (void)span, (void)spans, (void)frames,"
-    " (void)hit, (void)stride; return 1;",
+    "nc_dense_reached_frames": "(void)d, (void)first, (void)end, (void)span, (void)spans;"
+    " (void)frames, (void)hit, (void)stride; return 1;",
     "mark_always": "(void)w, (void)p, (void)now, (void)range, (void)touched, (void)mark;"
     " *all = 1; *some = 0;",
     "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",

@@ -45,8 +45,9 @@ def _population(name, shape, program, **params):
 
 def _network(rng, name, *, delay=0, maxima=False):
     """in -> LIF -> pool -> [pool of maxima ->] LIF; the pools are relays."""
+    weights = weights_for(rng, "float32", (3, 2, 3, 3), zeros=0.1)
     first = Conv(
-        in_shape=(2, 9, 8), out_shape=SHAPE, weights=weights_for(rng, "float32", (3, 2, 3, 3), zeros=0.1),
+        in_shape=(2, 9, 8), out_shape=SHAPE, weights=weights,
         stride=(1, 1), padding=(1, 1), dilation=(1, 1), groups=1,
     )  # fmt: skip
     pool = _pool(name)
@@ -131,7 +132,9 @@ def test_a_run_that_goes_on_with_the_state():
     for first in (0, 5, 7):
         end = {0: 5, 5: 7, 7: 14}[first]
         run = prepare(
-            packed, pack_inputs(network, {"in": x[:, first:end]}), record=record,
+            packed,
+            pack_inputs(network, {"in": x[:, first:end]}),
+            record=record,
             initial_state=state,
         )
         run.advance()
