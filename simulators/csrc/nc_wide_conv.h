@@ -15,49 +15,77 @@ NC_INLINE void add_run(const float *row, float value, const int valued, size_t l
     }
 }
 
+/* Distances in floats, read once: behind a vector store the compiler would read them again. */
+typedef struct {
+    const nc_place *place;
+    const uint32_t *row_start, *row_tap, *row_out, *col_start, *col_tap, *col_out;
+    size_t wide, out_row, out_place, tap_row, channel, in_group;
+} conv_walk;
+
+NC_INLINE conv_walk walk_of(const nc_window *g) {
+    return (conv_walk){
+        .place = g->place, .row_start = g->row_start, .row_tap = g->row_tap, .row_out = g->row_out,
+        .col_start = g->col_start, .col_tap = g->col_tap, .col_out = g->col_out,
+        .wide = g->out_stride, .out_place = (size_t)g->groups * g->out_stride,
+        .out_row = (size_t)g->ow * g->groups * g->out_stride,
+        .tap_row = (size_t)g->kw * g->out_stride,
+        .channel = (size_t)g->kh * g->kw * g->out_stride, .in_group = g->c_in / g->groups,
+    };
+}
+
 /* `valued`, `runs` and whether there is a `dirty` are constants at every call. */
-NC_INLINE void conv_event(const nc_window *g, const float *weights, uint32_t event, float value,
+NC_INLINE void conv_event(const conv_walk *g, const float *weights, uint32_t event, float value,
                           const int valued, const int runs, float *acc, uint32_t *dirty) {
     const nc_place at = g->place[event];
-    const size_t wide = g->out_stride, group = runs != 0 ? 0 : at.c / (g->c_in / g->groups);
+    const size_t wide = g->wide;
     const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
+    const uint32_t r1 = g->row_start[at.y + 1];
     if (q0 == q1) return;
-    const uint32_t left = g->col_out[q0], right = g->col_out[q1 - 1] + 1;
-    const float *channel = weights + (size_t)at.c * g->kh * g->kw * wide;
-    for (uint32_t r = g->row_start[at.y]; r < g->row_start[at.y + 1]; r++) {
+    const uint32_t left = g->col_out[q0];
+    const float *channel = weights + at.c * g->channel;
+    for (uint32_t r = g->row_start[at.y]; r < r1; r++) {
         const uint32_t oy = g->row_out[r];
-        const float *taps = channel + (size_t)g->row_tap[r] * g->kw * wide;
-        float *row = acc + (size_t)oy * g->ow * g->groups * wide;
-        if (dirty != NULL && left < dirty[2 * oy]) dirty[2 * oy] = left;
-        if (dirty != NULL && right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
+        const float *taps = channel + g->row_tap[r] * g->tap_row;
+        float *row = acc + oy * g->out_row;
+        if (dirty != NULL) {
+            const uint32_t right = g->col_out[q1 - 1] + 1;
+            if (left < dirty[2 * oy]) dirty[2 * oy] = left;
+            if (right > dirty[2 * oy + 1]) dirty[2 * oy + 1] = right;
+        }
         if (runs != 0) {
             add_run(taps + g->col_tap[q0] * wide, value, valued, (q1 - q0) * wide,
                     row + left * wide);
             continue;
         }
+        const size_t group = at.c / g->in_group * wide;
         for (uint32_t q = q0; q < q1; q++)
             add_run(taps + g->col_tap[q] * wide, value, valued, wide,
-                    row + (g->col_out[q] * g->groups + group) * wide);
+                    row + g->col_out[q] * g->out_place + group);
     }
+}
+
+NC_INLINE void conv_events(const nc_window *g, const float *weights, const nc_span *span,
+                           const int valued, const int runs, float *acc, uint32_t *dirty) {
+    const conv_walk walk = walk_of(g);
+    const uint32_t *idx = span->idx;
+    const float *val = span->val;
+    const size_t n = span->count;
+    for (size_t k = 0; k < n; k++)
+        conv_event(&walk, weights, idx[k], valued != 0 ? val[k] : 1.0f, valued, runs, acc, dirty);
 }
 
 static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
                                            const nc_span *span, float *acc, uint32_t *dirty) {
-    const uint32_t *idx = span->idx;
-    const float *val = span->val;
-    const size_t n = span->count;
-    if (dirty == NULL && val == NULL && g->runs != 0)
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, NULL);
-    else if (dirty == NULL && g->runs != 0)
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 1, acc, NULL);
-    else if (val == NULL && g->runs != 0)
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 1, acc, dirty);
-    else if (val == NULL)
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], 1.0f, 0, 0, acc, dirty);
-    else if (g->runs != 0)
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 1, acc, dirty);
-    else
-        for (size_t k = 0; k < n; k++) conv_event(g, weights, idx[k], val[k], 1, 0, acc, dirty);
+    if (dirty == NULL && g->runs != 0) {
+        if (span->val == NULL) conv_events(g, weights, span, 0, 1, acc, NULL);
+        else conv_events(g, weights, span, 1, 1, acc, NULL);
+    } else if (g->runs != 0) {
+        if (span->val == NULL) conv_events(g, weights, span, 0, 1, acc, dirty);
+        else conv_events(g, weights, span, 1, 1, acc, dirty);
+    } else {
+        if (span->val == NULL) conv_events(g, weights, span, 0, 0, acc, dirty);
+        else conv_events(g, weights, span, 1, 0, acc, dirty);
+    }
 }
 
 #if defined(__clang__)
