@@ -31,6 +31,7 @@ static void window(list *l, const nc_projection *p) {
     NC_READ(g->col_tap, g->col_entries, "window.col_tap");
     NC_READ(g->col_out, g->col_entries, "window.col_out");
     NC_READ(g->place, p->n_in, "window.place");
+    NC_READ(g->only, p->n_in, "window.only");
     NC_READ(p->divisors, (size_t)g->oh * g->ow, "divisors");
 }
 
@@ -99,8 +100,8 @@ static void node(list *l, const nc_run *run, const nc_node *at) {
         return;
     }
     for (uint32_t k = 0; k < run->workers; k++) {
-        NC_WRITTEN(at->segment[k].idx, slots * at->n, "segment.idx");
-        NC_WRITTEN(at->segment[k].val, slots * at->n, "segment.val");
+        NC_WRITTEN(at->segment[k].idx, slots * at->n + NC_SLACK, "segment.idx");
+        NC_WRITTEN(at->segment[k].val, slots * at->n + NC_SLACK, "segment.val");
         NC_WRITTEN(at->segment[k].start, slots + 1, "segment.start");
     }
     NC_WRITTEN(at->dense, slots * at->n, "dense");

@@ -448,10 +448,11 @@ class PreparedRun:
 
     def result(self) -> EngineResult:
         """What was gathered, in the shapes and dtypes every engine gives."""
-        for name, entries in self.state.items():
+        state = {name: dict(entries) for name, entries in self.state.items()}
+        for name, entries in state.items():
             if HISTORY in entries:
                 entries[HISTORY] = self.final_history(name)
-        grow_old(self.network, self.state, self.inputs.steps)
+        grow_old(self.network, state, self.inputs.steps)
         kinds = {node.name: node.emits for node in self.packed.nodes}
         sizes = {source.name: prod(source.shape) for source in self.network.sources}
         emissions = {
@@ -466,7 +467,7 @@ class PreparedRun:
             emissions=emissions,
             membranes=self.membranes,
             currents=self.currents,
-            final_state=self.state,
+            final_state=state,
             counts=self.counts(),
             overflow={
                 name: counts.sum(axis=0)

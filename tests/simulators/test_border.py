@@ -6,13 +6,15 @@ from inspect import isfunction
 
 import numpy as np
 import pytest
-from border_cases import MIXED, case, less, misaligned, more, null
+from border_cases import MIXED, Case, case, less, misaligned, more, null
 from border_damages import ALIASES, NETWORK, RUN
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pooled_networks import pooled_network
 
 from neurochain.errors import InputError, InternalError
-from neurochain.simulators.event import PackedInputs, border, pack, prepare
+from neurochain.simulators import Record
+from neurochain.simulators.event import PackedInputs, border, pack, pack_inputs, prepare
 from neurochain.simulators.event.frames import Frames
 
 
@@ -88,6 +90,24 @@ def test_more_groups_than_there_are_sums_for(teams):
 )
 def test_memory_used_twice(name, said, path, value, teams):
     _found(teams, said, path, value)
+
+
+def test_a_membrane_where_a_pools_windows_are():
+    network = pooled_network(np.random.default_rng(1), "means")
+    inputs = pack_inputs(network, {"in": np.ones((1, 4, 144), dtype=np.float32)})
+    prepared = prepare(pack(network), inputs, record=Record(membranes=("a",)))
+    c = Case(prepared.packed, prepared)
+    path = "run population 0 membrane"
+    _found(c, "OVERLAP ? ?", path, lambda c, _: c.ffi.cast("float *", c.edge("p").window.only))
+
+
+def test_bits_where_a_list_may_be_written_beyond_its_end(teams):
+    def place(c, _):
+        node = c.node("p.csr")
+        beyond = (node.depth + c.run.chunk) * node.n + 2
+        return c.ffi.cast("uint64_t *", node.segment[0].idx + beyond // 2 * 2)
+
+    _found(teams, "OVERLAP ? ?", "scratch one bits", place)
 
 
 @pytest.mark.parametrize("value", [-1, 10**9, more, less], ids=["before", "far", "more", "less"])

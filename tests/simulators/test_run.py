@@ -51,6 +51,25 @@ def test_packed_networks_and_inputs_serve_many_runs(case):
     assert differences(first, event.run_event(network, inputs)) == []
 
 
+def test_a_result_can_be_asked_for_again(case):
+    """After the same run, and after a second one from rest: no age, clock or history goes on."""
+    network = one_projection(
+        np.random.default_rng(6), dense, "float32", PortKind.EVENT, (12,), PROGRAMS["li"], delay=9
+    )
+    inputs = inputs_for(np.random.default_rng(7), network)  # shorter than the delay
+    assert next(iter(inputs.values())).shape[1] < 9
+    once = run(network, inputs, record=Record(emissions=()))
+    prepared = event.prepare(
+        event.pack(network), event.pack_inputs(network, inputs), record=Record(emissions=())
+    )
+    prepared.advance()
+    assert differences(once, prepared.result()) == []
+    assert differences(once, prepared.result()) == []
+    prepared.rewind()
+    prepared.advance()
+    assert differences(once, prepared.result()) == []
+
+
 def test_nothing_is_recorded_unasked(case):
     network, inputs = case
     result = run(network, inputs, record=Record(emissions=()))
