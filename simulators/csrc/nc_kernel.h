@@ -145,8 +145,9 @@ typedef struct {
 
 /* ---- convolution: weights[c_in][kh][kw][out_stride], columns of taps from the right (channel c of
  * group g holds the weights to the outputs of g); acc[oh * ow][groups][out_stride] and
- * dirty[oh][2] in and out: position-major. dirty may be NULL, where no flush follows. Before the first call of a step acc is NC_UNTOUCHED (or 0
- * for integers) and dirty (ow, 0): no column. A flush empties them again. ----
+ * dirty[oh][2] in and out: position-major. Before the first call of a step acc is NC_UNTOUCHED (or 0
+ * for integers) and dirty (ow, 0): no column. A flush empties them again; where none follows, the
+ * dirty of _sum may be NULL. ----
  * Integer accumulators are the plain loops, for sums that float32 does not hold; so is _naive_f32.
  * Zero weights are -0, so that they leave a sum untouched. */
 void nc_conv_naive_f32(const nc_window *g, const float *weights, const nc_span *span, float *acc,

@@ -36,7 +36,9 @@ static void take(const nc_projection *edge, size_t count, const uint32_t *restri
     }
 }
 
-static void step(const nc_worker *w, uint32_t index, nc_moment now) {
+/* *clean: sums and bits are 0 already. At first others may have used them: populations of an exported
+ * project share their scratch. */
+static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) {
     const nc_population *p = w->network->population + index;
     const nc_population_scratch *scratch = w->team->population + index;
     const nc_node *node = w->team->node + w->network->n_sources + index;
@@ -50,6 +52,11 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now) {
     const nc_segment *s = node->segment;
     size_t count = 0;
     if (nc_events_in(span, w->run->workers) != 0) {
+        if (!*clean) {
+            memset(sums, 0, p->n * sizeof *sums);
+            memset(scratch->bits, 0, words * sizeof *scratch->bits);
+        }
+        *clean = 1;
         for (uint32_t part = 0; part < w->run->workers; part++) {
             for (size_t k = 0; k < span[part].count; k++) {
                 const uint32_t j = only[span[part].idx[k]];
@@ -70,8 +77,9 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now) {
 
 void nc_run_pooled(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
     if (w->me == 0) {
+        int clean = 0;
         for (size_t t = first; t < end; t++)
-            step(w, index, nc_moment_of(w->run, sample, t, first));
+            step(w, index, nc_moment_of(w->run, sample, t, first), &clean);
         return;
     }
     const nc_node *node = w->team->node + w->network->n_sources + index;

@@ -134,7 +134,6 @@ static NC_TARGET size_t NC_WIDE(nc_events_of_f32)(size_t n, const float *dense, 
     return count;
 }
 
-/* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. */
 /* The bits of a word. Four at a time, whether there are any or not: where few fire, whether a word has
  * one is hard to foretell. What is beyond the last does not count. */
 NC_INLINE uint32_t set_bits(uint64_t left, uint32_t base, uint32_t *idx) {
@@ -152,7 +151,8 @@ NC_INLINE uint32_t set_bits(uint64_t left, uint32_t base, uint32_t *idx) {
 }
 
 enum { TOGETHER = 4 };
-/* Words that are passed over where none has a bit: most of them have where neurons fire at all. */
+/* The places of the set bits of flags[words], plus 64 `first`; room in idx as above. Words are passed
+ * over together where none has a bit: most of them have where neurons fire at all. */
 static NC_TARGET size_t NC_WIDE(nc_events_of_bits)(size_t words, size_t first, const uint64_t *flags,
                                                    uint32_t *idx) {
     size_t count = 0;

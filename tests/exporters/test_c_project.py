@@ -16,10 +16,12 @@ from neurochain.exporters.run import export
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Dense, Operator
 from neurochain.programs import lif_program
+from neurochain.simulators.reference import run_reference
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "simulators"))
 
 import engine_cases as cases
+from pooled_networks import POOLS, pooled_network
 
 pytestmark = pytest.mark.skipif(
     shutil.which("cc") is None or shutil.which("make") is None, reason="no C compiler, or no make"
@@ -67,6 +69,18 @@ def test_integer_networks_pass_their_own_test(built, seed, tmp_path):
     network, inputs = drawn_integers(seed)
     printed = _own_test(built, f"chip {seed}", network, inputs, tmp_path / "project")
     assert "ok: 12 steps" in printed
+
+
+@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("delay", [0, 2])
+def test_pools_that_nobody_records(built, name, delay, tmp_path):
+    """A project's populations share their scratch: a pool finds there what the neurons left."""
+    rng = np.random.default_rng(len(name) + delay)
+    network = pooled_network(rng, name, delay=delay)
+    x = {"in": (rng.random((1, 9, 144)) < 0.25).astype(np.float32)}
+    assert run_reference(network, x).emissions["b"].any()
+    printed = _own_test(built, f"pool {name}", network, x, tmp_path / "project")
+    assert "ok: 9 steps" in printed
 
 
 def test_wrong_integers_fail(built, tmp_path):
