@@ -42,8 +42,8 @@ def _change(node: str, feeds: Sequence[Link], found: BlockedError, limits: Limit
     if found.limit == "output_axons":
         return (
             f"It would fit if no neuron of {node} reached more than {found.most:,} cores, "
-            f"{found.used - found.most:,} fewer: make the layers behind it smaller or their weights "
-            "narrower (--weight-bits)."
+            f"{found.used - found.most:,} fewer: make the layers behind it smaller or their "
+            "weights narrower (--weight-bits)."
         )
     return f"It would fit with {found.used - found.most:,} fewer {found.limit} in the layers."
 
