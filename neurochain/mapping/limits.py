@@ -69,6 +69,7 @@ class Limits:
     """Limits of a target. core[name] for the names of CORE_LIMITS that the target limits.
 
     chips               the most that may be used, None: no limit is known
+    chips_max           the most that the target allows, None: no limit is known
     bits_per_neuron     taken by a neuron from the memory of its synapses
     delay_steps         longest delay beyond the step that every projection takes
     columns, rows       routers of a chip; a router serves `cores_per_tile` cores
@@ -80,6 +81,7 @@ class Limits:
     packing: Packing
     cores_per_chip: int
     chips: int | None
+    chips_max: int | None
     bits_per_neuron: int
     delay_steps: int
     cores_per_tile: int
@@ -124,6 +126,7 @@ def limits_of(target: Target, *, chips: int | None = None) -> Limits:
             index_bits=target.choices("index_bits") if "index_bits" in target.numbers else (),
         ),
         cores_per_chip=cores,
+        chips_max=most,
         chips=most if chips is None else min(chips, most or chips),
         bits_per_neuron=get("memory_bits_per_neuron", 0),
         delay_steps=target.number("delay_steps_max"),

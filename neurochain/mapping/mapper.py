@@ -16,7 +16,7 @@ from neurochain.mapping.fit import chips_finding
 from neurochain.mapping.limits import Limits, limits_of
 from neurochain.mapping.mesh import Mesh, mesh_of
 from neurochain.mapping.order import neuron_order
-from neurochain.mapping.partition import Partition, partition
+from neurochain.mapping.partition import CutError, Partition, partition
 from neurochain.mapping.placement import Placement
 from neurochain.mapping.placing import greedy, on_curve, refine, shaken, unit_orders
 from neurochain.mapping.traffic import Costs, Traffic, costs, traffic_of
@@ -174,8 +174,7 @@ class _Task:
                 continue
             least = min(tried, key=lambda c: c.rank("energy"))
         if least is None:
-            # of those that need too many chips, the one that needs the fewest
-            raise min(failed, key=lambda e: e.cores if isinstance(e, _ChipsError) else 0)
+            raise min(failed, key=_change_needed)
         best = min(tried, key=lambda c: c.rank(objective))
         if self.method in ("sequential", "random", "greedy"):
             return best
@@ -233,13 +232,19 @@ class _Task:
         return self._placed(orders, best, even=False)
 
 
+def _change_needed(error: FitError) -> tuple[int, float]:
+    """What is said where no cut fits: more chips alone, else the one that is least beyond."""
+    if isinstance(error, _ChipsError):
+        return 0, error.cores
+    return 1, error.beyond if isinstance(error, CutError) else 0.0
+
+
 def _mesh(cut: Partition, limits: Limits) -> Mesh:
     """As many chips as a partition needs. Errors: FitError where there are not so many."""
     chips = -(-cut.cores // limits.cores_per_chip)
     if limits.chips is not None and chips > limits.chips:
-        share = {k: (cut.used[k] / max(most, 1)).max() for k, most in limits.core.items()}
-        binding = max(share, key=lambda name: share[name], default="cores")
-        raise _ChipsError(cut.cores, chips_finding(cut.core_of, cut.cores, limits, binding))
+        found = chips_finding(cut.core_of, cut.cores, cut.used, limits)
+        raise _ChipsError(cut.cores, found)
     return mesh_of(limits, chips)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurochain.errors import FitError
+from neurochain.errors import Finding, FitError
 from neurochain.mapping.axons import AxonLists, axon_lists, leaving_axons, resources
 from neurochain.mapping.demand import Demand
 from neurochain.mapping.fill import BlockedError, fill
@@ -15,9 +15,17 @@ from neurochain.mapping.fit import neuron_finding, rounds_finding
 from neurochain.mapping.limits import Limits
 from neurochain.network import I64
 
-__all__ = ["Partition", "partition"]
+__all__ = ["CutError", "Partition", "partition"]
 
 _ROUNDS = 12
+
+
+class CutError(FitError):
+    """Layers that do not fit, cut in this order; beyond: used / most of what exceeds, summed."""
+
+    def __init__(self, beyond: float, *findings: Finding) -> None:
+        super().__init__(*findings)
+        self.beyond = beyond
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +67,10 @@ def partition(
             return cut
         counted = leaving_axons(demand, cut.lists)
         leaving = {node: np.maximum(leaving[node], counted[node]) for node in leaving}
-    raise FitError(rounds_finding(cut.core_of, cut.used, limits))
+    worst = int(cut.used["output_axons"].max())
+    raise CutError(
+        worst / max(limits.core["output_axons"], 1), rounds_finding(cut.core_of, cut.used, limits)
+    )
 
 
 def _filled(
@@ -71,7 +82,7 @@ def _filled(
     even: bool,
 ) -> dict[str, I64]:
     """Node -> where its cores begin. Errors: FitError, all layers at once."""
-    begins, findings = {}, []
+    begins, findings, beyond = {}, [], 0.0
     for node in demand.shapes:
         feeds, profiles = demand.feeding(node), demand.profiles.get(node, {})
         rest = (orders[node], feeds, profiles, leaving[node], limits)
@@ -83,8 +94,9 @@ def _filled(
                 begins[node] = spread if len(spread) == parts else begins[node]
         except BlockedError as found:
             findings.append(neuron_finding(node, feeds, found, limits))
+            beyond += found.used / max(found.most, 1)
     if findings:
-        raise FitError(*findings)
+        raise CutError(beyond, *findings)
     return begins
 
 

@@ -13,6 +13,7 @@ from neurochain.cli.app import cli
 from neurochain.errors import FitError, InputError
 from neurochain.mapping import map_network
 from neurochain.network import Network
+from neurochain.operators import Conv, Identity
 from neurochain.targets import load_target
 
 
@@ -61,6 +62,18 @@ def test_narrower_weights_where_they_suffice():
     map_network(chain([(20,), (2,)], [narrow]), chip)
 
 
+def test_narrower_weights_are_proposed_only_where_every_neuron_fits_with_them():
+    """The first neuron has half the inputs of the second, which 2 bits do not save."""
+    chip = target(memory_bits_per_core=12 * 20, memory_word_bits=12)
+    weights = np.full((2, 40), 65)
+    weights[0, 20:] = 0
+    said = refusal(chain([(40,), (2,)], [dense(40, 2, weights)]), chip)
+    assert "neuron 0 of n0 alone needs 480 memory_bits" in said
+    assert "It would fit with 10 synapses a neuron, 10 fewer" in said
+    weights[:, 10:] = 0
+    map_network(chain([(40,), (2,)], [dense(40, 2, weights)]), chip)
+
+
 def test_too_many_chips():
     network = chain([(4,), (130,)], [dense(4, 130)])
     chip = target(neurons_per_core=1)
@@ -69,6 +82,54 @@ def test_too_many_chips():
     assert "bound by neurons" in said
     assert "--chips 2" in said
     assert map_network(network, chip, chips=2).chips == 2
+
+
+def test_no_more_chips_are_proposed_than_there_are():
+    network = chain([(4,), (13,)], [dense(4, 13)])
+    chip = target(neurons_per_core=1, cores_per_chip=4, chips_max=2)
+    said = refusal(network, chip)
+    assert "loihi1 has no more than 2 chips. It would fit with layers that take 5 cores" in said
+    assert "--chips" not in said
+    said = refusal(network, chip, chips=1)
+    assert "layers that take 5 cores fewer (--chips 2)." in said
+    assert map_network(chain([(4,), (8,)], [dense(4, 8)]), chip).chips == 2
+
+
+def test_what_binds_is_said_of_the_layer_that_takes_most():
+    """One full core of another layer is not what fills the chip."""
+    wide = dense(10, 1000, np.full((1000, 10), 127))
+    network = chain([(4,), (10,), (1000,)], [dense(4, 10), wide])
+    chip = target(neurons_per_core=10, memory_bits_per_core=703)
+    assert "of them, bound by memory_bits." in refusal(network, chip, chips=1)
+    rows = map_network(network, chip).rows()
+    assert {row.binds for row in rows if "n1" in row.nodes} == {"memory_bits"}
+    assert {row.binds for row in rows if "n0" in row.nodes} == {"neurons"}
+
+
+def test_the_cut_that_is_least_beyond_is_what_is_said():
+    """By channel a pixel goes to all 8 cores, by space to 4 at most: the smallest change."""
+    rng = np.random.default_rng(0)
+    conv = Conv(
+        in_shape=(1, 16, 16),
+        out_shape=(8, 16, 16),
+        weights=rng.integers(1, 100, (8, 1, 3, 3)).astype(np.int16),
+        stride=(1, 1),
+        padding=(1, 1),
+        dilation=(1, 1),
+    )
+    same = Identity(in_shape=(1, 16, 16), out_shape=(1, 16, 16))
+    network = chain([(1, 16, 16), (1, 16, 16), (8, 16, 16)], [same, conv])
+    sequential = refusal(network, small(1), method="sequential")
+    assert "alone needs 8 output_axons" in sequential
+    said = refusal(network, small(1))
+    needed = int(said.split(" alone needs ")[1].split()[0])
+    assert needed <= 4
+    assert f"no neuron of n0 reached more than 1 cores, {needed - 1} fewer" in said
+    map_network(network, small(needed))
+
+
+def small(output_axons):
+    return target(neurons_per_core=256, output_axons_per_core=output_axons)
 
 
 def test_output_axons_of_a_neuron_and_of_a_layer_that_feeds_itself():
