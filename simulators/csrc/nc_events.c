@@ -97,9 +97,8 @@ int nc_starts_bias(const nc_worker *w, uint32_t index, nc_moment now) {
     return from != NULL && now.step == from[now.sample];
 }
 
-/* Where the emissions of this step stand in the history that the next run starts from, or NULL. */
-static float *history_of(const nc_node *node, const nc_population_run *at, const nc_run *run,
-                         nc_moment now) {
+float *nc_history_of(const nc_node *node, const nc_population_run *at, const nc_run *run,
+                     nc_moment now) {
     if (at->history == NULL || now.step + node->depth < run->steps) return NULL;
     const size_t place = node->depth - (run->steps - now.step);
     return at->history + (now.sample * node->depth + place) * node->n;
@@ -113,7 +112,7 @@ static void record(const nc_worker *w, uint32_t index, nc_moment now, nc_range r
     const nc_population_scratch *scratch = w->team->population + index;
     const nc_node *node = w->team->node + w->network->n_sources + index;
     const size_t n = range.end - range.first;
-    float *history = history_of(node, at, w->run, now);
+    float *history = nc_history_of(node, at, w->run, now);
     if (p->binary) {
         uint8_t *spikes = at->spikes == NULL ? NULL : at->spikes + now.frame * p->n + range.first;
         if (spikes != NULL && bits != NULL) nc_bytes_of_bits(n, bits + range.first / 64, spikes);

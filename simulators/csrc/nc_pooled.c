@@ -6,8 +6,7 @@
 /* 1 where nothing asks for all elements of the node: no record, and no pool of maxima. */
 static int events_suffice(const nc_worker *w, uint32_t index) {
     const nc_population_run *at = w->run->population + index;
-    if (at->membrane != NULL || at->current[0] != NULL || at->values != NULL || at->history != NULL)
-        return 0;
+    if (at->membrane != NULL || at->current[0] != NULL || at->values != NULL) return 0;
     for (uint32_t k = 0; k < w->network->n_projections; k++) {
         const nc_projection *edge = w->network->projection + k;
         if (edge->source == w->network->n_sources + index && edge->kind == NC_MAX_POOL) return 0;
@@ -71,6 +70,12 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) 
         take(edge, count, idx, sums, s->val + s->start[place]);
     }
     s->start[place + 1] = s->start[place] + count;
+    float *history = nc_history_of(node, w->run->population + index, w->run, now);
+    if (history != NULL) {
+        memset(history, 0, p->n * sizeof *history);
+        for (size_t k = 0; k < count; k++)
+            history[s->idx[s->start[place] + k]] = s->val[s->start[place] + k];
+    }
     int64_t *counts = nc_counts_of(w, index, now.frame);
     counts[0] = counts[1] = (int64_t)count; /* what is reached passes a sum of ones on */
 }

@@ -34,6 +34,10 @@ int nc_starts_bias(const nc_worker *w, uint32_t index, nc_moment now);
 size_t nc_emit(const nc_worker *w, uint32_t index, nc_moment now, nc_range range,
                const uint64_t *bits, const float *dense);
 
+/* Where the emissions of this step stand in the history that the next run starts from, or NULL. */
+float *nc_history_of(const nc_node *node, const nc_population_run *at, const nc_run *run,
+                     nc_moment now);
+
 /* 1 where nothing but ones reaches the projection in this run. */
 int nc_feeds_ones(const nc_worker *w, uint32_t index);
 
