@@ -1,7 +1,7 @@
 /* Part of nc_wide.h: whole vectors. */
 /* ---- whole vectors ---- */
 
-enum { NC_SUMS_FLOATS, NC_SUMS_PACKED, NC_SUMS_WHOLE };
+enum { NC_SUMS_FLOATS, NC_SUMS_PACKED, NC_SUMS_RAISED, NC_SUMS_WHOLE };
 
 static NC_TARGET size_t NC_WIDE(nc_unmark)(size_t n, float *x, uint8_t *touched) {
     size_t count = 0, j = 0;
@@ -55,6 +55,11 @@ NC_INLINE vec_f sums_vector(const int kind, const int biased, const nc_sums *s, 
         const vec_f sum = load_f(s->floats + j);
         *touched = counted(*touched, differ(bits_of(sum), (vec_i){0} + INT32_MIN));
         in = sum * s->scale + 0.0f;
+    } else if (kind == NC_SUMS_RAISED) {
+        const vec_i sum = load_i(s->packed + j);
+        *touched = counted(*touched, differ(sum, (vec_i){0}));
+        const vec_i raised = (vec_i)((vec_u)sum << (32 - s->shift));
+        in = __builtin_convertvector(raised, vec_f) * s->scale + 0.0f;
     } else if (kind == NC_SUMS_PACKED) {
         const vec_i sum = load_i(s->packed + j);
         *touched = counted(*touched, differ(sum, (vec_i){0}));
@@ -79,6 +84,10 @@ NC_INLINE size_t sums_all(const int kind, const int biased, const nc_sums *s, si
             memcpy(&bits, s->floats + j, sizeof bits);
             count += bits != 0x80000000u;
             in = s->floats[j] * s->scale + 0.0f;
+        } else if (kind == NC_SUMS_RAISED) {
+            count += s->packed[j] != 0;
+            const uint32_t raised = (uint32_t)s->packed[j] << (32 - s->shift);
+            in = (float)(int32_t)raised * s->scale + 0.0f;
         } else if (kind == NC_SUMS_PACKED) {
             count += s->packed[j] != 0;
             in = (float)nc_unpacked(s->packed[j], s->shift) * s->scale + 0.0f;
@@ -94,6 +103,15 @@ static NC_TARGET size_t NC_WIDE(nc_sums_in)(const nc_sums *s, size_t first, size
     if (s->floats != NULL)
         return s->bias != NULL ? sums_all(NC_SUMS_FLOATS, 1, s, first, end, out)
                                : sums_all(NC_SUMS_FLOATS, 0, s, first, end, out);
+    /* The sum where it stands, times 2^(32 - shift): one shift less, and the same product. It rounds alike
+     * as long as the scale stays a normal number. */
+    const float lowered = s->packed == NULL ? 0 : s->scale / (float)((uint64_t)1 << (32 - s->shift));
+    if (lowered >= 0x1p-126f) {
+        nc_sums raised = *s;
+        raised.scale = lowered;
+        return s->bias != NULL ? sums_all(NC_SUMS_RAISED, 1, &raised, first, end, out)
+                               : sums_all(NC_SUMS_RAISED, 0, &raised, first, end, out);
+    }
     if (s->packed != NULL)
         return s->bias != NULL ? sums_all(NC_SUMS_PACKED, 1, s, first, end, out)
                                : sums_all(NC_SUMS_PACKED, 0, s, first, end, out);

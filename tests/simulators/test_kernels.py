@@ -218,6 +218,30 @@ def test_packed_sums_equal_plain_ones_and_count(dtype, version):
         assert out.tobytes() == wanted.astype(np.float32).tobytes()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("shift", [1, 9, 26, 30])
+@pytest.mark.parametrize("scale", [0.013, -3.7, 2e-30, 3e-38, 1e-44])
+def test_packed_sums_become_inputs(version, shift, scale):
+    """Rounded once, also where the scale or the input is below the normal numbers."""
+    rng, n, scale = np.random.default_rng(shift), 205, np.float32(scale)
+    half = 1 << (shift - 1)
+    sums = rng.integers(-half, half, n)
+    arrived = rng.integers(0, 1 << (31 - shift), n) * (rng.random(n) < 0.7)
+    sums[arrived == 0] = 0
+    sums[:2], arrived[:2] = (-half, half - 1), (1, 0)
+    packed = ((arrived << shift) + sums).astype(np.int32)
+    bias = rng.normal(0, 1, n).astype(np.float32)
+    job = FFI.new("nc_sums *")
+    job.packed, job.scale, job.shift = FFI.cast("int32_t *", pointer(packed)), scale, shift
+    inputs = sums.astype(np.float32) * scale + np.float32(0)
+    for job.bias, wanted in ((FFI.NULL, inputs), (pointer(bias), inputs + bias)):
+        out = np.full(n, 7, dtype=np.float32)
+        count = wide(version).sums_in(job, 64, n, pointer(out))
+        assert out[64:].tobytes() == wanted[64:].tobytes()
+        assert (out[:64] == 7).all()
+        assert count == np.count_nonzero(packed[64:])
+
+
 # --- convolution ----------------------------------------------------------------------------------
 
 GEOMETRIES = {  # c_in, c_out, groups, h, w, kernel, stride, padding, dilation
