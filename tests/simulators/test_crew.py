@@ -136,15 +136,15 @@ def test_an_interrupted_run_begins_anew_when_its_call_has_ended(batch, threads, 
     runs[0].advance()
     runs[1].calls = Calls(long=long)
 
-    def again_and_again():
+    def again_and_again():  # the timer too: it may be late in saying that it runs
+        threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGINT)).start()
         while True:
             runs[1].advance()
             runs[1].rewind()
 
     for _ in range(5):
         start = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):  # the timer too: it may be late in saying it runs
-            threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
             again_and_again()
         assert time.monotonic() - start < 0.5
         runs[1].rewind()
