@@ -38,11 +38,11 @@ def by_batch(rounds: int) -> Iterator[tuple[object, ...]]:
             yield name, b, cost, alone, timed[f"{b}"].totals.events / timed[f"{b}"].median_s / 1e6
 
 
-def side_by_side(run: Run, n: int, pool: ThreadPoolExecutor) -> Run:
-    """n runs at once, each in a thread of its own."""
+def side_by_side(runs: list[Run], pool: ThreadPoolExecutor) -> Run:
+    """All runs at once, each in a thread of its own."""
 
     def all_of_them() -> Totals:
-        done = set(pool.map(lambda _: run(), range(n)))
+        done = set(pool.map(lambda run: run(), runs))
         if len(done) != 1:
             raise SystemExit(f"runs side by side differ: {done}")
         return done.pop()
@@ -58,15 +58,15 @@ def by_threads(threads: list[int], rounds: int) -> Iterator[tuple[object, ...]]:
         network = build_network(work, DEFAULT_VARIANT[work.kind])
         inputs = input_arrays(work, network)
         runs = {f"{n}": ready(network, inputs, n) for n in threads}
-        one = ready(network, inputs)
-        runs |= {f"{n} apart": side_by_side(one, n, pool) for n in threads}
+        alone = [ready(network, inputs) for _ in range(max(threads))]
+        runs |= {f"{n} apart": side_by_side(alone[:n], pool) for n in threads}
         timed = measure(runs, rounds)
         if len({t.totals for t in timed.values()}) != 1:
             raise SystemExit(f"{name}: threads change the result: {timed}")
-        first, alone = timed[f"{threads[0]}"], timed[f"{threads[0]} apart"]
+        first, few = timed[f"{threads[0]}"], timed[f"{threads[0]} apart"]
         for n in threads:
             mine = timed[f"{n}"]
-            apart = ratio(alone, timed[f"{n} apart"]) * n / threads[0]
+            apart = ratio(few, timed[f"{n} apart"]) * n / threads[0]
             yield name, n, mine.median_s / work.T * 1e6, ratio(first, mine), apart
 
 

@@ -1,11 +1,12 @@
 """What counting costs: the engine against a copy of itself that does not count.
 
-    python benchmarks/counting.py [--rounds 9] [--json FILE] [WORKLOAD]...
+    python benchmarks/counting.py [--starts 5] [--rounds 5] [--json FILE] [WORKLOAD]...
 
 The engine cannot be told not to count, so a second kernel is built (a C compiler is needed) where
 the functions of HOLLOW do nothing. They sum the fan-outs of events and find out which neurons are
 reached; that a state has changed is seen in the neurons' own loops, and stays. Each kernel runs in
-a process of its own, in alternating order; spikes must be equal.
+a process of its own, in alternating order; spikes must be equal. Where a process's memory lies
+decides several percent for as long as it lives, so the processes are started anew several times.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ HOLLOW = {
     "nc_count_u8": "(void)n, (void)flags; return 0;",
     "nc_dense_reached": "(void)d, (void)block, (void)span, (void)spans; return ~(uint64_t)0;",
     "nc_dense_reached_frames": "(void)d, (void)first, (void)end, (void)span, (void)spans;"
-    " (void)frames, (void)hit, (void)stride; return 1;",
+    " memset(hit, 0, frames * stride * sizeof *hit); return 1;",
     "mark_always": "(void)w, (void)p, (void)now, (void)range, (void)touched, (void)mark;"
     " *all = 1; *some = 0;",
     "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",
@@ -124,29 +125,39 @@ class Worker:
         return float(self._line())
 
 
-def compared(names: tuple[str, ...], kernel: Path, rounds: int) -> Iterator[tuple[object, ...]]:
-    """us a step with and without counting, and the median of the rounds' ratios."""
+def rounds_of(name: str, kernel: Path, rounds: int) -> list[tuple[float, float]]:
+    """us a step with and without counting, of two processes, round by round."""
+    with ExitStack() as stack:
+        counting, silent = (Worker(stack, name, path) for path in ("", str(kernel)))
+        if counting.spikes != silent.spikes or not counting.events or silent.events:
+            raise SystemExit(f"{name}: the kernels differ in more than counting")
+        pairs = []
+        for k in range(rounds):
+            order = (counting, silent) if k % 2 else (silent, counting)
+            took = {worker: worker.seconds() / worker.steps * 1e6 for worker in order}
+            pairs.append((took[counting], took[silent]))
+        return pairs
+
+
+def compared(
+    names: tuple[str, ...], kernel: Path, starts: int, rounds: int
+) -> Iterator[tuple[object, ...]]:
+    """us a step with and without counting, the median of all rounds' ratios, and how far the
+    medians of the starts are apart."""
     for name in names:
-        with ExitStack() as stack:
-            counting, silent = (Worker(stack, name, path) for path in ("", str(kernel)))
-            if counting.spikes != silent.spikes or not counting.events or silent.events:
-                raise SystemExit(f"{name}: the kernels differ in more than counting")
-            pairs = []
-            for k in range(rounds):
-                order = (counting, silent) if k % 2 else (silent, counting)
-                took = {worker: worker.seconds() for worker in order}
-                pairs.append((took[counting], took[silent]))
-        on, off = (
-            statistics.median(side) / counting.steps * 1e6 for side in zip(*pairs, strict=True)
-        )
-        yield name, on, off, statistics.median(a / b for a, b in pairs)
+        started = [rounds_of(name, kernel, rounds) for _ in range(starts)]
+        pairs = [pair for each in started for pair in each]
+        on, off = (statistics.median(side) for side in zip(*pairs, strict=True))
+        medians = [statistics.median(a / b for a, b in each) for each in started]
+        yield name, on, off, statistics.median(a / b for a, b in pairs), min(medians), max(medians)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workload", nargs="*")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--worker", metavar="KERNEL", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -155,8 +166,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         kernel = build(Path(folder))
-        head = ("      workload", "counting us", "without us", "ratio")
-        rows = table(head, compared(choose(tuple(options.workload)), kernel, options.rounds))
+        head = ("      workload", "counting us", "without us", "ratio", "least", "most")
+        names = choose(tuple(options.workload))
+        rows = table(head, compared(names, kernel, options.starts, options.rounds))
     finish({"counting": rows}, options.json)
 
 
