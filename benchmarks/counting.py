@@ -36,8 +36,9 @@ HOLLOW = {
     "nc_count_events": "(void)tables, (void)idx, (void)val, (void)count, (void)row;",
     "nc_count_u8": "(void)n, (void)flags; return 0;",
     "nc_dense_reached": "(void)d, (void)block, (void)span, (void)spans; return ~(uint64_t)0;",
-    "nc_dense_reached_frames": "(void)d, (void)first, (void)end, (void)span, (void)spans;"
-    " memset(hit, 0, frames * stride * sizeof *hit); return 1;",
+    "NC_WIDE(nc_reached_frames)": "(void)d, (void)first, (void)end, (void)span, (void)spans;"
+    " (void)frames, (void)hit, (void)stride, (void)counts; return NC_REACHED_COUNTED;",
+    "nc_count_stored": "(void)tables, (void)stored, (void)idx, (void)count, (void)fan, (void)row;",
     "mark_always": "(void)w, (void)p, (void)now, (void)range, (void)touched, (void)mark;"
     " *all = 1; *some = 0;",
     "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",
@@ -52,10 +53,10 @@ LEAST_S = 0.2  # in one round
 def hollow(folder: Path) -> None:
     """Replace the bodies of HOLLOW in a copy of the sources."""
     left = dict(HOLLOW)
-    for path in folder.glob("nc_*.c"):
+    for path in folder.glob("nc_*.[ch]"):
         text = path.read_text(encoding="utf-8")
         for name in list(left):
-            pattern = rf"(^[^\n;{{}}]*\b{name}\([^;{{}}]*\)\s*)\{{\n.*?^\}}"
+            pattern = rf"(^[^\n;{{}}]*\b{re.escape(name)}\([^;{{}}]*\)\s*)\{{\n.*?^\}}"
             text, found = re.subn(
                 pattern, lambda m, name=name: f"{m[1]}{{ {HOLLOW[name]} }}", text, flags=re.M | re.S
             )

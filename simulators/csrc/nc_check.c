@@ -76,6 +76,13 @@ size_t nc_weight_bytes(int32_t type) {
     return type == NC_I8 ? 1 : type == NC_I16 ? 2 : 4;
 }
 
+int64_t nc_fan_of(const nc_fanout *table, size_t source) {
+    if (table->fan == NULL) return table->each;
+    if (table->width == 1) return ((const uint8_t *)table->fan)[source];
+    if (table->width == 2) return ((const uint16_t *)table->fan)[source];
+    return ((const uint32_t *)table->fan)[source];
+}
+
 int64_t nc_fan_total(const nc_fanout *table, size_t n_in) {
     if (table->fan == NULL) {
         int64_t total;
@@ -85,10 +92,7 @@ int64_t nc_fan_total(const nc_fanout *table, size_t n_in) {
     }
     if (n_in > (size_t)INT32_MAX) return -1; /* below, no sum of 32-bit entries passes 63 bits */
     int64_t total = 0;
-    for (size_t k = 0; k < n_in; k++)
-        total += table->width == 1   ? ((const uint8_t *)table->fan)[k]
-                 : table->width == 2 ? ((const uint16_t *)table->fan)[k]
-                                     : ((const uint32_t *)table->fan)[k];
+    for (size_t k = 0; k < n_in; k++) total += nc_fan_of(table, k);
     return total;
 }
 

@@ -66,6 +66,7 @@ int nc_share_stands(const nc_run *run, uint32_t team);
 /* Rows of nc_population_scratch.bits. */
 size_t nc_rows_of_bits(const nc_population *p, const nc_run *run);
 size_t nc_weight_bytes(int32_t type);
+int64_t nc_fan_of(const nc_fanout *table, size_t source);
 /* Events of one frame through each table, all sources firing; -1: beyond 63 bits, or negative. */
 int64_t nc_fan_total(const nc_fanout *table, size_t n_in);
 int nc_check_projection(nc_checking *c, const nc_projection *p);

@@ -229,6 +229,17 @@ static int limits(nc_checking *c, const nc_projection *p) {
            nc_need(c, p->limit_i64 >= 0.0f && p->limit_i64 < 0x1p63f, NC_BAD_SIZE, "limit_i64");
 }
 
+/* The promise of `fan_stored`. */
+static int stored_fanouts(nc_checking *c, const nc_projection *p) {
+    if (!nc_need(c, p->kind == NC_CSR && p->csr_blocks == 1 && p->fan_stored < 8, NC_BAD_FLAG, "fan_stored"))
+        return 0;
+    int differ = 0;
+    for (size_t k = 0; k < 3; k++)
+        for (size_t i = 0; i < p->n_in && (p->fan_stored >> k & 1) != 0; i++)
+            differ |= nc_fan_of(p->fan + k, i) != p->rows[i + 1] - p->rows[i];
+    return nc_need(c, !differ, NC_BAD_FLAG, "fan_stored");
+}
+
 static int fanouts(nc_checking *c, const nc_projection *p) {
     for (size_t k = 0; k < 3; k++) {
         const nc_fanout *f = p->fan + k;
@@ -239,7 +250,7 @@ static int fanouts(nc_checking *c, const nc_projection *p) {
             return 0;
         if (!nc_need(c, nc_fan_total(f, p->n_in) >= 0, NC_COUNTERS, "fan")) return 0;
     }
-    return 1;
+    return p->fan_stored == 0 || stored_fanouts(c, p);
 }
 
 static int bias(nc_checking *c, const nc_projection *p) {

@@ -80,3 +80,10 @@ void nc_count_events(const nc_fanout tables[3], const uint32_t *restrict idx,
         row[2 * c + 3] += all - unit;
     }
 }
+
+void nc_count_stored(const nc_fanout tables[3], uint32_t stored, const uint32_t *idx, size_t count,
+                     int64_t fan, int64_t *row) {
+    row[0] += (int64_t)count;
+    for (size_t c = 0; c < 3; c++)
+        row[2 * c + 2] += (stored >> c & 1) != 0 ? fan : fan_sum(tables + c, idx, count);
+}

@@ -3,45 +3,53 @@
 
 #if defined(__GNUC__)
 #define NC_PREFETCH(address) __builtin_prefetch(address)
+/* A function that does nothing but fetch seems to do nothing: its calls would be left out. */
+#define NC_FETCHES static inline __attribute__((always_inline))
 #else
 #define NC_PREFETCH(address) ((void)0)
+#define NC_FETCHES static inline
 #endif
 enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
 
-/* The lines of a row to come are fetched while this one is added: rows lie far apart. No line beyond
+/* The lines of a row to come are fetched while earlier ones are added: rows lie far apart. No line beyond
  * the row: it may be another worker's part, and would cost as much memory bandwidth as a useful one. */
-#define NC_FETCH(FIRST, BYTES, LINE)                                                             \
-    NC_PREFETCH((const char *)(FIRST) + ((LINE) * NC_LINE < (BYTES) ? (LINE) * NC_LINE : (BYTES) - 1))
-#define NC_AHEAD(W)                                                                              \
-    if (k + STARTS_AHEAD < count) {                                                              \
-        NC_PREFETCH(m->begin + idx[k + STARTS_AHEAD]);                                           \
-        if (m->end != m->begin + 1) NC_PREFETCH(m->end + idx[k + STARTS_AHEAD]);                 \
-    }                                                                                            \
-    if (k + ROWS_AHEAD < count) {                                                                \
-        const int64_t ahead = m->begin[idx[k + ROWS_AHEAD]];                                     \
-        const int64_t stored = m->end[idx[k + ROWS_AHEAD]] - ahead;                              \
-        const int64_t wide = 2 * stored, bytes = (int64_t)sizeof(W) * stored;                    \
-        NC_PREFETCH(targets + ahead);                                                            \
-        NC_FETCH(targets + ahead, wide, 1);                                                      \
-        NC_FETCH(targets + ahead, wide, 2);                                                      \
-        NC_FETCH(targets + ahead, wide, 3);                                                      \
-        NC_PREFETCH(weights + ahead);                                                            \
-        NC_FETCH(weights + ahead, bytes, 1);                                                     \
-        if (sizeof(W) > 1) NC_FETCH(weights + ahead, bytes, 2);                                  \
-        if (sizeof(W) > 2) NC_FETCH(weights + ahead, bytes, 3);                                  \
-    }
+NC_FETCHES void fetch(const char *first, const char *end) {
+    NC_PREFETCH(first);
+    if (end - first > NC_LINE) NC_PREFETCH(first + NC_LINE);
+    if (end - first > 2 * NC_LINE) NC_PREFETCH(first + 2 * NC_LINE);
+    NC_PREFETCH(end - 1);
+}
+NC_FETCHES void fetch_row(const nc_csr *m, int64_t width, uint32_t i) {
+    const int64_t first = m->begin[i], end = m->end[i];
+    const char *weights = m->weights;
+    if (first == end) return;
+    fetch((const char *)(m->targets + first), (const char *)(m->targets + end));
+    fetch(weights + width * first, weights + width * end);
+}
+NC_FETCHES void fetch_start(const nc_csr *m, uint32_t i) {
+    NC_PREFETCH(m->begin + i);
+    if (m->end != m->begin + 1) NC_PREFETCH(m->end + i);
+}
+/* What the loop over the events would have fetched before its first one. */
+NC_FETCHES void fetch_first(const nc_csr *m, int64_t width, const nc_span *span) {
+    for (size_t k = 0; k < STARTS_AHEAD && k < span->count; k++) fetch_start(m, span->idx[k]);
+    for (size_t k = 0; k < ROWS_AHEAD && k < span->count; k++) fetch_row(m, width, span->idx[k]);
+}
 
-/* ADD adds weight p of the row to its target; targets of a row differ. */
+/* ADD adds weight p of the row to its target; targets of a row differ. Counts the weights in `stored`. */
 #define NC_ROWS(W, ADD)                                                                          \
     do {                                                                                         \
         const uint16_t *restrict targets = m->targets;                                           \
         const W *restrict weights = m->weights;                                                  \
         const uint32_t *restrict idx = span->idx;                                                \
         const size_t count = span->count;                                                        \
+        fetch_first(m, sizeof(W), span);                                                         \
         for (size_t k = 0; k < count; k++) {                                                     \
-            NC_AHEAD(W)                                                                          \
+            if (k + STARTS_AHEAD < count) fetch_start(m, idx[k + STARTS_AHEAD]);                 \
+            if (k + ROWS_AHEAD < count) fetch_row(m, sizeof(W), idx[k + ROWS_AHEAD]);            \
             const int64_t end = m->end[idx[k]];                                                  \
             int64_t p = m->begin[idx[k]];                                                        \
+            stored += end - p;                                                                   \
             for (; p + 4 <= end; p += 4) {                                                       \
                 ADD(p);                                                                          \
                 ADD(p + 1);                                                                      \
@@ -53,12 +61,14 @@ enum { STARTS_AHEAD = 16, ROWS_AHEAD = 8 };
     } while (0)
 
 #define NC_CSR(NAME, W, A)                                                                       \
-    void NAME(const nc_csr *m, const nc_span *span, A *restrict acc) {                           \
+    int64_t NAME(const nc_csr *m, const nc_span *span, A *restrict acc) {                        \
+        int64_t stored = 0;                                                                      \
         if (span->val == NULL) {                                                                 \
             NC_ROWS(W, NC_ADD_ONE_##A);                                                          \
         } else {                                                                                 \
             NC_ROWS(W, NC_ADD_VALUE_##A);                                                        \
         }                                                                                        \
+        return stored;                                                                           \
     }
 #define NC_ADD_ONE_float(p) acc[targets[p]] += (float)weights[p]
 #define NC_ADD_ONE_int32_t(p) acc[targets[p]] += (int32_t)weights[p]
@@ -75,11 +85,15 @@ NC_CSR(nc_csr_i8_f32, int8_t, float)
 NC_CSR(nc_csr_i16_f32, int16_t, float)
 
 #define NC_ADD_PACKED(p) acc[targets[p]] += (int32_t)weights[p] + unit
-void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
+int64_t nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
+    int64_t stored = 0;
     NC_ROWS(int8_t, NC_ADD_PACKED);
+    return stored;
 }
-void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
+int64_t nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *restrict acc) {
+    int64_t stored = 0;
     NC_ROWS(int16_t, NC_ADD_PACKED);
+    return stored;
 }
 
 void nc_csr_touch(const nc_csr *m, int32_t type, const nc_span *span, uint8_t *restrict touched) {

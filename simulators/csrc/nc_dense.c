@@ -90,30 +90,3 @@ uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, 
     }
     return hit;
 }
-
-static void reached_blocks(const nc_dense *d, size_t first, size_t end, const nc_span *span,
-                           size_t spans, uint64_t *restrict hit) {
-    const size_t n = end - first;
-    memset(hit, 0, n * sizeof *hit);
-    if (end == d->blocks && d->n_out % NC_COLUMNS != 0)
-        hit[n - 1] = ~(uint64_t)0 << d->n_out % NC_COLUMNS; /* not waited for */
-    for (size_t s = 0; s < spans; s++) {
-        for (size_t k = 0; k < span[s].count; k++) {
-            const uint64_t *restrict row = d->mask + span[s].idx[k] * d->blocks + first;
-            uint64_t lacks = 0;
-            for (size_t b = 0; b < n; b++) {
-                hit[b] |= row[b];
-                lacks |= ~hit[b];
-            }
-            if (lacks == 0) return;
-        }
-    }
-}
-
-int nc_dense_reached_frames(const nc_dense *d, size_t first, size_t end, const nc_span *span,
-                            size_t spans, size_t frames, uint64_t *hit, size_t stride) {
-    if (d->mask == NULL || d->full != 0 || first >= end) return 0;
-    for (size_t t = 0; t < frames; t++)
-        reached_blocks(d, first, end, span + t * spans, spans, hit + t * stride + first);
-    return 1;
-}

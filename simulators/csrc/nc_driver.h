@@ -73,6 +73,7 @@ typedef struct {
     const float *divisors; /* average pool: [oh * ow], or NULL */
     const uint8_t *nonzero;  /* diagonal [n]: flags of the weights; NULL: every weight is nonzero */
     nc_fanout fan[3];    /* nominal, effective, model */
+    uint32_t fan_stored; /* CSR of one block: bits of those that are the number of a source's stored weights */
     const float *bias;   /* [n_out, padded] or NULL */
     int32_t bias_full;   /* every bias is nonzero */
     const uint8_t *bias_nonzero; /* [n_out] */
@@ -263,8 +264,8 @@ typedef enum {
 /* The rows of one block of targets, cut to the worker's range. */
 nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t block);
 /* The sums of the projection of a `summed` population, of ones; with `track`, such as say what was
- * touched. Float sums stand in out. */
-void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
+ * touched. Float sums stand in out. Returns how many weights it added. */
+int64_t nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
                     float *out, nc_sums *sums);
 /* 1 where a convolution's sums of these events are float sums that mark what they touch. */
 int nc_conv_marks(const nc_projection *p, const nc_span *span);

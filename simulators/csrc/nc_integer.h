@@ -56,7 +56,7 @@ typedef struct {
     const nc_span *span;       /* [frames][spans], all values 1 */
     const uint64_t *always;    /* [blocks] bits of neurons updated whatever arrives; NULL: none */
     int32_t *u, *v;            /* [n] */
-    int reached;               /* fired has the bits of whom events reach, where there are events */
+    int reached;               /* NC_REACHED_... */
     uint64_t *fired;           /* [frames][stride] out; in: see `reached` */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */

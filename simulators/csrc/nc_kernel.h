@@ -67,29 +67,25 @@ void nc_dense_i16_f32(const nc_dense *d, const nc_span *span, float *acc);
 /* Bits of the columns of a block that a nonzero weight of some event reaches; those beyond n_out do not
  * count. */
 uint64_t nc_dense_reached(const nc_dense *d, size_t block, const nc_span *span, size_t spans);
-/* The same of blocks first .. end - 1 in each of many frames, span[frames][spans], hit[frames][stride] from
- * block 0 on. Returns 0 where this is no gain: without a mask, or where all is reached at once. */
-int nc_dense_reached_frames(const nc_dense *d, size_t first, size_t end, const nc_span *span,
-                            size_t spans, size_t frames, uint64_t *hit, size_t stride);
 
 /* ---- CSR, one block of targets: row i is targets[k], weights[k], k in begin[i] .. end[i];
- * acc[0] is the block's first target. ---- */
+ * acc[0] is the block's first target. The sums return how many weights they add. ---- */
 typedef struct {
     const int64_t *begin, *end;
     const uint16_t *targets;
     const void *weights;
 } nc_csr;
-void nc_csr_f32(const nc_csr *m, const nc_span *span, float *acc);
-void nc_csr_i8_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
-void nc_csr_i16_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
-void nc_csr_i8_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
-void nc_csr_i16_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
-void nc_csr_i8_f32(const nc_csr *m, const nc_span *span, float *acc);
-void nc_csr_i16_f32(const nc_csr *m, const nc_span *span, float *acc);
+int64_t nc_csr_f32(const nc_csr *m, const nc_span *span, float *acc);
+int64_t nc_csr_i8_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
+int64_t nc_csr_i16_i32(const nc_csr *m, const nc_span *span, int32_t *acc);
+int64_t nc_csr_i8_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
+int64_t nc_csr_i16_i64(const nc_csr *m, const nc_span *span, int64_t *acc);
+int64_t nc_csr_i8_f32(const nc_csr *m, const nc_span *span, float *acc);
+int64_t nc_csr_i16_f32(const nc_csr *m, const nc_span *span, float *acc);
 /* Every value 1, no weight 0: acc += weight + unit, sum and number of events in one word, which is 0
  * where no event arrived. */
-void nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
-void nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
+int64_t nc_csr_i8_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
+int64_t nc_csr_i16_packed(const nc_csr *m, const nc_span *span, int32_t unit, int32_t *acc);
 /* Sets touched[] of the targets of nonzero weights of this type. */
 void nc_csr_touch(const nc_csr *m, int32_t type, const nc_span *span, uint8_t *touched);
 /* cut[i]: the first k of row i whose target is not below `target`. */
@@ -202,6 +198,9 @@ typedef struct {
 /* Adds to row[8]: (unit, other) x (events, nominal, effective, model). A unit event is -1 or 1. */
 void nc_count_events(const nc_fanout tables[3], const uint32_t *idx, const float *val, size_t count,
                      int64_t *row);
+/* The same of unit events, whose fan-outs are `fan` in all by the tables of which `stored` has the bit. */
+void nc_count_stored(const nc_fanout tables[3], uint32_t stored, const uint32_t *idx, size_t count,
+                     int64_t fan, int64_t *row);
 
 /* ---- neuron programs ---- */
 enum {
@@ -257,6 +256,10 @@ typedef struct {
  * 1; 0 for all others, which is always safe. */
 int32_t nc_still(float decay);
 
+/* What is known beforehand of whom the events of a dense run reach: nothing (0), or the bits in `fired`, where
+ * there are events, or those and the updates by input, which are in the counts. */
+enum { NC_REACHED_BITS = 1, NC_REACHED_COUNTED };
+
 /* A population of hot neurons, fed by one dense projection, over many frames. */
 typedef struct {
     const nc_dense *dense;
@@ -270,7 +273,7 @@ typedef struct {
     const uint64_t *always, *always_biased; /* [blocks]: bits of neurons updated whatever arrives,
                                   without and with the bias; NULL: none */
     float *v, *i;              /* [n] */
-    int reached;               /* fired has the bits of whom events reach, where there are events */
+    int reached;               /* NC_REACHED_... */
     uint64_t *fired;           /* [frames][stride] out; in: see `reached` */
     size_t stride;
     uint32_t *counts;          /* [frames][2] in and out: updates by input, changes */
@@ -323,6 +326,12 @@ typedef struct {
     const char *name; /* NULL: not compiled for this processor family */
     void (*dense_sum)(const nc_dense *d, const nc_span *span, size_t spans, size_t first, size_t end,
                       float *out); /* blocks first .. end - 1 of out[blocks * 64] = scale * sums */
+    /* nc_dense_reached of blocks first .. end - 1 in each of many frames: span[frames][spans],
+     * hit[frames][stride] from block 0 on, and counts[frames][2], unless NULL: how many neurons are reached is
+     * added to the first of each. Returns NC_REACHED_..., or 0 and does nothing where there is no gain:
+     * without a mask, or where all is reached at once. */
+    int (*reached_frames)(const nc_dense *d, size_t first, size_t end, const nc_span *span, size_t spans,
+                          size_t frames, uint64_t *hit, size_t stride, uint32_t *counts);
     void (*dense_run)(const nc_dense_run *run);
     /* Neurons first .. end - 1, first a multiple of 64; x[padded to 64], v[], i[] and fired[] start at
      * neuron 0. Returns how many have a state whose bits changed. */
@@ -362,6 +371,7 @@ extern const nc_wide nc_wide_base, nc_wide_avx2, nc_wide_avx512;
 #define NC_WIDE_TABLE(NAME, SUFFIX)                                                              \
     {                                                                                            \
         .name = (NAME), .dense_sum = nc_dense_sum_##SUFFIX, .dense_run = nc_dense_run_##SUFFIX,  \
+        .reached_frames = nc_reached_frames_##SUFFIX,                                            \
         .hot_step = nc_hot_step_##SUFFIX, .conv_sum = nc_conv_sum_##SUFFIX,                      \
         .conv_flush = nc_conv_flush_##SUFFIX, .unmark = nc_unmark_##SUFFIX,                      \
         .scale_packed = nc_scale_packed_##SUFFIX, .events_of_f32 = nc_events_of_f32_##SUFFIX,    \

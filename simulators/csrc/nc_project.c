@@ -165,40 +165,40 @@ nc_csr nc_rows_of(const nc_worker *w, uint32_t index, nc_range range, size_t blo
     return m;
 }
 
-static void csr_float(const nc_csr *m, int32_t type, const nc_span *span, float *acc) {
-    if (type == NC_F32) nc_csr_f32(m, span, acc);
-    else if (type == NC_I8) nc_csr_i8_f32(m, span, acc);
-    else nc_csr_i16_f32(m, span, acc);
+static int64_t csr_float(const nc_csr *m, int32_t type, const nc_span *span, float *acc) {
+    if (type == NC_F32) return nc_csr_f32(m, span, acc);
+    return type == NC_I8 ? nc_csr_i8_f32(m, span, acc) : nc_csr_i16_f32(m, span, acc);
 }
 
-static void csr_i32(const nc_csr *m, int32_t type, const nc_span *span, int32_t *acc) {
-    if (type == NC_I8) nc_csr_i8_i32(m, span, acc);
-    else nc_csr_i16_i32(m, span, acc);
+static int64_t csr_i32(const nc_csr *m, int32_t type, const nc_span *span, int32_t *acc) {
+    return type == NC_I8 ? nc_csr_i8_i32(m, span, acc) : nc_csr_i16_i32(m, span, acc);
 }
 
-static void csr_i64(const nc_csr *m, int32_t type, const nc_span *span, int64_t *acc) {
-    if (type == NC_I8) nc_csr_i8_i64(m, span, acc);
-    else nc_csr_i16_i64(m, span, acc);
+static int64_t csr_i64(const nc_csr *m, int32_t type, const nc_span *span, int64_t *acc) {
+    return type == NC_I8 ? nc_csr_i8_i64(m, span, acc) : nc_csr_i16_i64(m, span, acc);
 }
 
-static void csr_packed(const nc_csr *m, int32_t type, int32_t unit, const nc_span *span,
-                       int32_t *acc) {
-    if (type == NC_I8) nc_csr_i8_packed(m, span, unit, acc);
-    else nc_csr_i16_packed(m, span, unit, acc);
+static int64_t csr_packed(const nc_csr *m, int32_t type, int32_t unit, const nc_span *span,
+                          int32_t *acc) {
+    return type == NC_I8 ? nc_csr_i8_packed(m, span, unit, acc)
+                         : nc_csr_i16_packed(m, span, unit, acc);
 }
 
 enum { CSR_FLOAT, CSR_I32, CSR_I64, CSR_PACKED };
 
-static void csr_sums(const job *j, int how, size_t base, const nc_csr *m) {
+static int64_t csr_sums(const job *j, int how, size_t base, const nc_csr *m) {
     const nc_projection *p = j->p;
+    const int32_t type = p->weight_type, unit = (int32_t)1 << p->shift;
     int32_t *narrow = narrow_of(j);
+    int64_t stored = 0;
     for (size_t s = 0; s < j->spans; s++) {
         const nc_span *span = j->span + s;
-        if (how == CSR_FLOAT) csr_float(m, p->weight_type, span, j->out + base);
-        else if (how == CSR_I32) csr_i32(m, p->weight_type, span, narrow + base);
-        else if (how == CSR_I64) csr_i64(m, p->weight_type, span, j->w->team->exact + base);
-        else csr_packed(m, p->weight_type, (int32_t)1 << p->shift, span, narrow + base);
+        if (how == CSR_FLOAT) stored += csr_float(m, type, span, j->out + base);
+        else if (how == CSR_I32) stored += csr_i32(m, type, span, narrow + base);
+        else if (how == CSR_I64) stored += csr_i64(m, type, span, j->w->team->exact + base);
+        else stored += csr_packed(m, type, unit, span, narrow + base);
     }
+    return stored;
 }
 
 static void csr_scale(const job *j, int how) {
@@ -216,8 +216,8 @@ static void empty_floats(float *out, nc_range range) {
     for (size_t k = range.first; k < range.end; k++) out[k] = NC_UNTOUCHED;
 }
 
-void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
-                    float *out, nc_sums *sums) {
+int64_t nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_range range, int track,
+                       float *out, nc_sums *sums) {
     const nc_projection *p = w->network->projection + index;
     const job j = {.p = p, .w = w, .index = index, .span = span, .spans = w->run->workers,
                    .range = range, .out = out};
@@ -232,10 +232,12 @@ void nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, nc_
         else sums->whole = narrow;
         memset(narrow + range.first, 0, (range.end - range.first) * sizeof *narrow);
     }
+    int64_t stored = 0;
     for (size_t b = range.first / NC_CSR_BLOCK; b * NC_CSR_BLOCK < range.end; b++) {
         const nc_csr m = nc_rows_of(w, index, range, b);
-        csr_sums(&j, how, b * NC_CSR_BLOCK, &m);
+        stored += csr_sums(&j, how, b * NC_CSR_BLOCK, &m);
     }
+    return stored;
 }
 
 static nc_status csr(const job *j, nc_touch *touch) {

@@ -16,7 +16,9 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     const size_t place = node->depth + now.step - now.base, own = now.sample * p->n;
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     nc_emitted(w, edge->source, now, edge->delay, span);
-    nc_count_arrivals(w, k, now, span);
+    /* what the sums add is what arrives, where one worker has all targets */
+    const int known = edge->fan_stored != 0 && w->run->workers == 1 && range.first != range.end;
+    if (!known) nc_count_arrivals(w, k, now, span);
     const nc_segment *s = node->segment + w->me;
     if (range.first == range.end) { /* the other workers have all of it */
         s->start[place + 1] = s->start[place];
@@ -36,7 +38,10 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     float tile[TILE] __attribute__((aligned(NC_LINE)));
     nc_sums sums;
     size_t touched = 0, changed = 0;
-    nc_sparse_sums(w, k, span, range, !all, in, &sums);
+    const int64_t fan = nc_sparse_sums(w, k, span, range, !all, in, &sums);
+    if (known)
+        nc_count_stored(edge->fan, edge->fan_stored, span->idx, span->count, fan,
+                        w->run->projection[k].counts + now.frame * 8);
     if (nc_biased(w, k, now)) sums.bias = edge->bias;
     for (size_t j = range.first; j < range.end; j += TILE) {
         const size_t end = range.end - j < TILE ? range.end : j + TILE;

@@ -122,15 +122,16 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     if (!rests) memset(tally, 0, frames * 2 * sizeof *tally);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
     const size_t low = range.first / 64, high = range.first < range.end ? (range.end + 63) / 64 : low;
+    const uint64_t *biased = edge->bias == NULL ? p->always_bits : p->biased_bits;
     const nc_dense_run job = {
         .dense = &edge->dense, .hot = &p->hot, .n = p->n, .first = low, .end = high,
         .frames = frames, .eventful = eventful, .spans = workers, .span = span,
-        .reached = nc_dense_reached_frames(&edge->dense, low, high, span, workers, eventful,
-                                           scratch->bits, stride),
+        .reached = w->wide->reached_frames(&edge->dense, low, high, span, workers, eventful, scratch->bits,
+                                           stride, p->always_bits == NULL && biased == NULL ? tally : NULL),
         .bias = edge->bias,
         .bias_from = from == NULL || from[sample] <= first ? 0 : from[sample] - first,
         .always = p->always_bits,
-        .always_biased = edge->bias == NULL ? p->always_bits : p->biased_bits,
+        .always_biased = biased,
         .v = at->state[current ? 1 : 0] + own, .i = current ? at->state[0] + own : NULL,
         .fired = scratch->bits, .stride = stride, .counts = tally, .until = &until,
     };

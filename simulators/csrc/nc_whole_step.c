@@ -173,8 +173,8 @@ static void run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t 
         .clock = clock_of(at, begin), .n = p->n,
         .first = low, .end = high, .frames = frames, .spans = workers, .span = span, .always = p->always_bits,
         .u = whole(at->state[0]) + own, .v = whole(at->state[1]) + own,
-        .reached = nc_dense_reached_frames(&edge->dense, low, high, span, workers, eventful,
-                                           scratch->bits, stride),
+        .reached = w->wide->reached_frames(&edge->dense, low, high, span, workers, eventful, scratch->bits,
+                                           stride, p->always_bits == NULL ? tally : NULL),
         .fired = scratch->bits, .stride = stride, .counts = tally,
         .overflow = overflow_of(w, index, begin.frame),
     };

@@ -154,6 +154,66 @@ static NC_TARGET void NC_WIDE(nc_dense_sum)(const nc_dense *d, const nc_span *sp
     }
 }
 
+/* ---- whom the events of a frame reach ---- */
+
+enum { WORDS = NC_LANES / 2 }; /* of 64 bits, in a vector */
+
+/* The words of one block and frame; those of `known` are not waited for. */
+NC_INLINE uint64_t reached_word(const nc_dense *d, size_t block, const nc_span *span, size_t spans,
+                                uint64_t known) {
+    uint64_t hit = known;
+    for (size_t s = 0; s < spans; s++) {
+        for (size_t k = 0; k < span[s].count; k++) {
+            hit |= d->mask[span[s].idx[k] * d->blocks + block];
+            if (hit == ~(uint64_t)0) return hit;
+        }
+    }
+    return hit;
+}
+
+/* The same of WORDS blocks; returns how many bits are set. A few events reach everybody, mostly. */
+NC_INLINE uint32_t reached_words(const nc_dense *d, size_t block, const nc_span *span, size_t spans,
+                                 uint64_t *out) {
+    vec_i hit = {0};
+    for (size_t s = 0; s < spans; s++) {
+        for (size_t k = 0; k < span[s].count; k++) {
+            const uint64_t *row = d->mask + span[s].idx[k] * d->blocks + block;
+            hit |= *(const any_i *)(const void *)row;
+            if (bits_in(differ(hit, (vec_i){0} - 1)) == 0) {
+                memcpy(out, &hit, sizeof hit);
+                return 64 * WORDS;
+            }
+        }
+    }
+    memcpy(out, &hit, sizeof hit);
+    uint32_t count = 0;
+    for (int k = 0; k < WORDS; k++) count += (uint32_t)NC_POPCOUNT(out[k]);
+    return count;
+}
+
+static NC_TARGET int NC_WIDE(nc_reached_frames)(const nc_dense *d, size_t first, size_t end,
+                                                const nc_span *span, size_t spans, size_t frames,
+                                                uint64_t *hit, size_t stride, uint32_t *counts) {
+    if (d->mask == NULL || d->full != 0 || first >= end) return 0;
+    const size_t last = d->n_out / NC_COLUMNS; /* the block that has columns beyond n_out, if any does */
+    const size_t whole = end <= last ? end : last;
+    const uint64_t beyond = end <= last ? 0 : ~(uint64_t)0 << d->n_out % NC_COLUMNS;
+    for (size_t t = 0; t < frames; t++, span += spans, hit += stride) {
+        uint32_t count = 0;
+        size_t b = first;
+        for (; b + WORDS <= whole; b += WORDS) count += reached_words(d, b, span, spans, hit + b);
+        for (; b < end; b++) {
+            const uint64_t known = b == last ? beyond : 0;
+            hit[b] = reached_word(d, b, span, spans, known);
+            count += (uint32_t)NC_POPCOUNT(hit[b] & ~known);
+        }
+        if (counts != NULL) counts[2 * t] += count;
+    }
+    return counts != NULL ? NC_REACHED_COUNTED : NC_REACHED_BITS;
+}
+
+/* ---- a dense projection and its neurons ---- */
+
 /* One block over all frames of a run: sums, bias, neurons, counts. */
 NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_t each,
                             const nc_dense_run *r, size_t block) {
@@ -166,6 +226,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
     memcpy(v, r->v + first, bytes);
     if ((form & NC_HOT_CURRENT) != 0) memcpy(i, r->i + first, bytes);
     const parameters shared = parameters_at(form, each, r->hot, first);
+    const int asked = r->reached != NC_REACHED_COUNTED;
     int settled = 0;
     size_t until = r->frames;
     for (size_t t = 0; t < r->frames; t++) {
@@ -176,7 +237,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         uint64_t *fired = r->fired + t * r->stride + block;
         size_t count = 0, changed = 0;
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
-        if (count != 0 && hit != ~(uint64_t)0)
+        if (asked && count != 0 && hit != ~(uint64_t)0)
             hit |= r->reached != 0 ? *fired : nc_dense_reached(r->dense, block, span, r->spans);
         if (count != 0 || settled == 0 || t == r->bias_from) {
             block_sums(type, block_of(r->dense, block), left, r->dense->scale, span, r->spans, x);
@@ -190,7 +251,7 @@ NC_INLINE void dense_column(const int32_t type, const int32_t form, const int32_
         } else {
             *fired = 0;
         }
-        r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
+        if (asked) r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
         r->counts[2 * t + 1] += (uint32_t)changed;
         if (settled != 0 && t + 1 >= r->eventful && t >= r->bias_from && always == NULL) {
             until = t + 1; /* nothing happens any more */

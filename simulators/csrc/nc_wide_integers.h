@@ -160,6 +160,7 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t 
     memcpy(v, r->v + first, bytes);
     const lif_parameters shared = lif_parameters_at(each, r->lif, first);
     const void *weights = block_of(r->dense, block);
+    const int asked = r->reached != NC_REACHED_COUNTED;
     int settled = 0;
     for (size_t t = 0; t < r->frames; t++) {
         const nc_span *span = r->span + t * r->spans;
@@ -168,9 +169,9 @@ NC_INLINE void lif_column(const int32_t type, const int32_t each, const int32_t 
         size_t count = 0;
         for (size_t s = 0; s < r->spans; s++) count += span[s].count;
         uint64_t *fired = r->fired + t * r->stride + block;
-        if (count != 0 && hit != ~(uint64_t)0)
+        if (asked && count != 0 && hit != ~(uint64_t)0)
             hit |= r->reached != 0 ? *fired : nc_dense_reached(r->dense, block, span, r->spans);
-        r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
+        if (asked) r->counts[2 * t] += (uint32_t)NC_POPCOUNT(hit & there);
         *fired = 0;
         if (count == 0 && settled != 0 && clears == 0) continue;
         whole_sums(type, weights, r->exponent, span, r->spans, a);

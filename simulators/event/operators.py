@@ -84,6 +84,9 @@ def _pack_fanouts(memory: Memory, into: Any, projection: Projection, fan: I64 | 
     tables = [operator.fanout(nonzero=False), effective]
     model = projection.model_fanout
     tables.append(tables[1] if model is None else model)
+    if into.kind == memory.lib.NC_CSR and into.csr_blocks == 1 and into.no_zero:
+        same = (np.array_equal(table, effective) for table in tables)
+        into.fan_stored = sum(1 << k for k, equal in enumerate(same) if equal)
     kept: list[tuple[I64, Any]] = []
     for k, table in enumerate(tables):
         first = int(table[0]) if table.size else 0

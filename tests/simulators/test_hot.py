@@ -133,8 +133,8 @@ def test_subnormal_membranes_decay_as_the_interpreter_has_it(name, version):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("dtype", ["float32", "int8", "int16"])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("ahead", [False, True])
-def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead):
+@pytest.mark.parametrize(("ahead", "biased"), [(False, True), (True, True), (True, False)])
+def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead, biased):
     """dense_run against dense_sum and hot_step; frames without events, a bias that comes late."""
     rng, loops = np.random.default_rng(8), wide(version)
     program, n_in, frames, late = PROGRAMS[name], 60, 14, 5
@@ -146,7 +146,8 @@ def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead):
     parts[2:4], parts[8:12] = [([], None)] * 2, [([], None)] * 4
     span = spans(parts)
     bias = np.zeros(PADDED, dtype=np.float32)
-    bias[:N] = rng.normal(0, 0.2, N) * (rng.random(N) < 0.5)
+    if biased:
+        bias[:N] = rng.normal(0, 0.2, N) * (rng.random(N) < 0.5)
     population, _ = _packed(_population(rng, program, per_neuron=bool(len(name) % 2)))
     once = {s: rng.normal(0, 0.3, N).astype(np.float32) for s in program.states}
     each = {s: value.copy() for s, value in once.items()}
@@ -157,12 +158,9 @@ def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead):
     run.n, run.first, run.end, run.frames, run.spans = N, 0, 3, frames, 1
     until = np.zeros(1, dtype=np.uint64)
     run.eventful, run.until = frames, FFI.cast("size_t *", pointer(until))
-    run.span, run.bias, run.bias_from, run.always_biased = (
-        span,
-        pointer(bias),
-        late,
-        pointer(always),
-    )
+    run.span, run.bias_from = span, late
+    if biased:
+        run.bias, run.always_biased = pointer(bias), pointer(always)
     run.v, run.fired, run.stride, run.counts = (
         pointer(once["v"]),
         pointer(fired),
@@ -173,8 +171,9 @@ def test_many_frames_at_once_equal_step_by_step(name, dtype, version, ahead):
         run.i = pointer(once["i"])
     if ahead:
         d[0].full = 0  # or there would be nothing to look up
-        run.reached = LIB.nc_dense_reached_frames(d, 0, 3, span, 1, frames, pointer(fired), 3)
-        assert run.reached
+        to = FFI.NULL if biased else run.counts
+        run.reached = loops.reached_frames(d, 0, 3, span, 1, frames, pointer(fired), 3, to)
+        assert run.reached == (LIB.NC_REACHED_BITS if biased else LIB.NC_REACHED_COUNTED)
     loops.dense_run(run)
     for t in range(frames):
         x, bits = np.zeros(PADDED, dtype=np.float32), np.zeros(3, dtype=np.uint64)

@@ -125,33 +125,42 @@ def test_which_columns_are_reached(dtype, masked):
     assert flags[:100].tolist() == (weights[4] != 0).astype(int).tolist()
 
 
-def _reached_frames(d, first, end, span, stride):
-    """(returned, [frame, block]) of 3 frames with 2 spans each, of bits that are all set before."""
+def _reached_frames(loops, d, first, end, span, stride, *, counting=False):
+    """(returned, hit[frame, block], counts[frame]) of 3 frames with 2 spans each."""
     hit = np.full((3, stride), 2**64 - 1, dtype=np.uint64)
-    said = LIB.nc_dense_reached_frames(d, first, end, span, 2, 3, pointer(hit), stride)
-    return said, hit
+    counts = np.full((3, 2), 5, dtype=np.uint32)
+    to = pointer(counts) if counting else FFI.NULL
+    said = loops.reached_frames(d, first, end, span, 2, 3, pointer(hit), stride, to)
+    assert (counts[:, 1] == 5).all()
+    return said, hit, counts[:, 0] - 5
 
 
-def test_which_columns_are_reached_in_many_frames():
-    rng = np.random.default_rng(4)
-    weights = _weights(rng, "int8", (25, 230), zeros=0.8)
-    idx = [events(rng, 25, k) for k in (3, 1, 20, 0, 0, 0)]
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("n", [230, 1024, 1300, 2 * 1024 + 1])
+@pytest.mark.parametrize("counting", [False, True])
+def test_which_columns_are_reached_in_many_frames(version, counting, n):
+    rng, loops = np.random.default_rng(4), wide(version)
+    weights, blocks = _weights(rng, "int8", (25, n), zeros=0.8), -(-n // 64)
+    idx = [events(rng, 25, k) for k in (3, 1, 25, 20, 0, 0)]
     span, d = spans([(i, None) for i in idx]), pack_dense(weights)
-    for first, end in ((0, 4), (1, 3), (3, 4)):
-        said, hit = _reached_frames(d, first, end, span, 5)
-        assert said == 1
-        untouched = [b for b in range(5) if not first <= b < end]
+    for first, end in ((0, blocks), (1, blocks - 1), (blocks - 1, blocks), (2, 3)):
+        where = (first, end, span, blocks + 1)
+        said, hit, counts = _reached_frames(loops, d, *where, counting=counting)
+        assert said == (LIB.NC_REACHED_COUNTED if counting else LIB.NC_REACHED_BITS)
+        untouched = [b for b in range(blocks + 1) if not first <= b < end]
         assert (hit[:, untouched] == 2**64 - 1).all()
         for t in range(3):
-            for b in range(first, end):
-                there = (1 << min(64, 230 - 64 * b)) - 1
-                one = LIB.nc_dense_reached(d, b, span + 2 * t, 2)
-                assert int(hit[t, b]) & there == one & there
-    for nothing in (pack_dense(weights, masked=False), pack_dense(np.ones((25, 230), np.int8))):
-        said, hit = _reached_frames(nothing, 0, 4, span, 5)
+            reached = (weights[[*idx[2 * t], *idx[2 * t + 1]]] != 0).any(axis=0)
+            bits = np.unpackbits(hit[t].view(np.uint8), bitorder="little")
+            assert (bits[64 * first : min(64 * end, n)] == reached[64 * first : 64 * end]).all()
+            assert counts[t] == (reached[64 * first : 64 * end].sum() if counting else 0)
+    unmasked, full = pack_dense(weights, masked=False), pack_dense(np.ones((25, n), np.int8))
+    for other, first, end in ((unmasked, 0, blocks), (full, 0, blocks), (d, 2, 2)):
+        where = (first, end, span, blocks)
+        said, hit, counts = _reached_frames(loops, other, *where, counting=counting)
         assert said == 0
         assert (hit == 2**64 - 1).all()
-    assert _reached_frames(d, 2, 2, span, 5)[0] == 0
+        assert (counts == 0).all()
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -189,7 +198,8 @@ def test_sparse_rows_equal_numpy(dtype, accumulator, valued):
     val = rng.integers(-3, 4, 33).astype(np.float32) if valued else None
     span = spans([(idx, val)])
     acc, touched = np.zeros(90, dtype=accumulator), np.zeros(90, dtype=np.uint8)
-    getattr(LIB, NAIVE[dtype, accumulator].replace("dense", "csr"))(m, span, pointer(acc))
+    added = getattr(LIB, NAIVE[dtype, accumulator].replace("dense", "csr"))(m, span, pointer(acc))
+    assert added == (weights[idx] != 0).sum()
     assert (acc == _row_by_row(weights, idx, val, np.dtype(accumulator))).all()
     kind = {"float32": LIB.NC_F32, "int8": LIB.NC_I8, "int16": LIB.NC_I16}[dtype]
     LIB.nc_csr_touch(m, kind, span, pointer(touched))
@@ -207,9 +217,10 @@ def test_packed_sums_equal_plain_ones_and_count(dtype, version):
         idx = events(rng, 50, count)
         span = spans([(idx, None)])
         plain, packed = np.zeros(91, dtype=np.int32), np.zeros(91, dtype=np.int32)
-        getattr(LIB, f"nc_csr_{code}_i32")(m, span, pointer(plain))
-        getattr(LIB, f"nc_csr_{code}_packed")(m, span, 1 << shift, pointer(packed))
+        added = getattr(LIB, f"nc_csr_{code}_i32")(m, span, pointer(plain))
+        again = getattr(LIB, f"nc_csr_{code}_packed")(m, span, 1 << shift, pointer(packed))
         hits = (weights[idx] != 0).sum(axis=0)
+        assert added == again == hits.sum()
         assert (packed - (hits << shift)).tolist() == plain.tolist()
         assert ((packed != 0) == (hits != 0)).all()
         out = np.zeros(91, dtype=np.float32)
