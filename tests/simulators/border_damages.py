@@ -244,12 +244,7 @@ NETWORK = [
     ("a relay that fires", "BAD_FLAG population relay", "pop csr relay", 1),
     ("known fan-outs of a dense layer", "BAD_FLAG projection fan_stored", "edge int fan_stored", 1),
     ("known fan-outs that differ", "BAD_FLAG projection fan_stored", "edge csr fan 1 fan", null),
-    (
-        "known fan-outs of a fourth table",
-        "BAD_FLAG projection fan_stored",
-        "edge csr fan_stored",
-        8,
-    ),
+    ("four known fan-outs", "BAD_FLAG projection fan_stored", "edge csr fan_stored", 8),
     ("a negative fan-out", "COUNTERS projection fan", "edge int fan 0 each", -1),
     ("a fan-out near 2^63", "COUNTERS projection fan", "edge int fan 2 each", BIG),
     ("fan-outs of three bytes", "BAD_SIZE projection fan.width", "edge csr fan 1 width", 3),
