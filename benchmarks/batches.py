@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engine_runs import Run, Totals, finish, measure, ratio, ready, table
+import numpy as np
+from engine_runs import Outcome, Run, finish, measure, ratio, ready, table
 
 from neurochain.bench.networks import build_network, input_arrays
 from neurochain.bench.peer import DEFAULT_VARIANT
@@ -41,11 +42,13 @@ def by_batch(rounds: int) -> Iterator[tuple[object, ...]]:
 def side_by_side(runs: list[Run], pool: ThreadPoolExecutor) -> Run:
     """All runs at once, each in a thread of its own."""
 
-    def all_of_them() -> Totals:
-        done = set(pool.map(lambda run: run(), runs))
-        if len(done) != 1:
-            raise SystemExit(f"runs side by side differ: {done}")
-        return done.pop()
+    def all_of_them() -> Outcome:
+        outcomes = list(pool.map(lambda run: run(), runs))
+        return Outcome((c for o in outcomes for c in o.counted), outcomes[0].totals)
+
+    first = all_of_them().counted
+    if not all(np.array_equal(counted, first[0]) for counted in first):
+        raise SystemExit("runs side by side differ")
 
     return all_of_them
 

@@ -43,9 +43,10 @@ HOLLOW = {
     " *all = 1; *some = 0;",
     "always_updated": "(void)w, (void)p, (void)now; return EVERYBODY;",
 }
-"""Function of the kernel -> what it does in the copy. `mark_always`, `nc_dense_reached` and
-`always_updated` say that every neuron is updated, so that nobody traces whom the events reach. What
-the loops of convolutions read off their own sums stays."""
+"""Function of the kernel -> what it does in the copy. `mark_always`, `nc_dense_reached`,
+`nc_reached_frames` and `always_updated` say that whom the events reach is known, so that nobody
+traces it; the other three count nothing. What the loops of convolutions read off their own sums
+stays."""
 
 LEAST_S = 0.2  # in one round
 
@@ -89,17 +90,17 @@ def work(name: str, kernel: str) -> None:
     workload = make(name)
     network = build_network(workload, DEFAULT_VARIANT[workload.kind])
     run = ready(network, input_arrays(workload, network))
-    first = run()
-    print(first.spikes, first.events, workload.T, flush=True)
+    first = run().kept()
+    print(first.totals.spikes, first.totals.events, workload.T, flush=True)
     for _ in sys.stdin:
         total, runs = 0.0, 0
         while total < LEAST_S:
             start = time.perf_counter()
-            totals = run()
+            outcome = run()
             total += time.perf_counter() - start
             runs += 1
-            if totals != first:
-                raise SystemExit(f"{name}: a run gave {totals}, the first {first}")
+            if outcome != first:
+                raise SystemExit(f"{name}: a run gave {outcome}, the first {first}")
         print(total / runs, flush=True)
 
 
