@@ -274,6 +274,8 @@ PHASES: dict[str, Callable[..., dict[str, Any]]] = {
 def measured(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """One network, its files removed at the end."""
     found: dict[str, Any] = {}
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for phase in PHASES:
             command = [sys.executable, __file__, kind, "--phase", phase, "--folder", folder]
