@@ -70,7 +70,7 @@ def ready(network: Network, inputs: Mapping[str, np.ndarray], threads: int = 1) 
     prepared = prepare(pack(network), pack_inputs(network, inputs), record=NOTHING, threads=threads)
     weighted = [p.name for p in network.projections if p.operator.weight is not None]
     prepared.advance()
-    counts = prepared.counts()
+    first, counts = Outcome([prepared.counted], Totals(0, 0)).kept(), prepared.counts()
     totals = Totals(
         events=sum(int(counts.projections[name][..., 2:4].sum()) for name in weighted),
         spikes=sum(int(c[..., 0].sum()) for c in counts.populations.values()),
@@ -81,6 +81,8 @@ def ready(network: Network, inputs: Mapping[str, np.ndarray], threads: int = 1) 
         prepared.advance()
         return Outcome([prepared.counted], totals)
 
+    if (again := run()) != first:
+        raise SystemExit(f"a rewound run gave {again}, the first {first}")
     return run
 
 
