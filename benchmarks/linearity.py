@@ -2,25 +2,25 @@
 
     python benchmarks/linearity.py [--up-to 1e10] [--rounds 5] [--json FILE]
 
-Two curves. By length: the same network at the same activity for more and more steps, to 10^10
-events; runs beyond a block of steps are blocks that carry the state on. By activity: equally many
-steps with ever more input spikes. Given are nanoseconds an event and the ratio to the middle of
-the curve; at low activity the neurons' own updates are what costs.
+Two curves, of runs made ready once. By length: the same network at the same activity for more and
+more steps, to 10^10 events; runs beyond a block of steps are blocks that carry the state on. By
+activity: equally many steps with ever more input spikes. Given are nanoseconds an event and the
+ratio to the middle of the curve; at low activity the neurons' own updates are what costs.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from engine_runs import NOTHING, finish, measure, ready, table
 
 from neurochain.bench.networks import build_network, input_arrays
 from neurochain.bench.workloads import Workload, mlp, sparse
-from neurochain.simulators.event import pack, pack_inputs, run_packed
+from neurochain.simulators.event import PreparedRun, pack, pack_inputs, prepare
 
 MAKE = {
     "dense": lambda rate, steps: mlp(
@@ -32,18 +32,35 @@ RATE = {"dense": 0.05, "csr": 0.01}
 BLOCK_BYTES = 400e6  # of float32 input
 
 
-def blocks(work: Workload, events: int, per_step: float) -> tuple[float, int]:
-    """Seconds and events of as many blocks as give at least so many events."""
+def blocks(work: Workload, events: int, rounds: int) -> tuple[float, int]:
+    """Median seconds of a run from rest, and its events: as many blocks as are nearest to so many.
+
+    What is fed decides the events, so each block has as many as the first.
+    """
     network = build_network(work, "i8")
-    packed = pack(network)
-    fed = pack_inputs(network, input_arrays(work, network))
+    run = prepare(pack(network), pack_inputs(network, input_arrays(work, network)), record=NOTHING)
     (name,) = (p.name for p in network.projections)
-    counted, state, start = 0, None, time.perf_counter()
-    while counted < events - per_step:
-        result = run_packed(packed, fed, initial_state=state, record=NOTHING)
-        state = result.final_state
-        counted += int(result.counts.projections[name][..., 2:4].sum())
-    return time.perf_counter() - start, counted
+    run.advance()
+    each = counted(run, name)
+    count = max(1, round(events / each))
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run.rewind()
+        run.advance()
+        for _ in range(count - 1):
+            run.counted.fill(0)
+            run.start_over()
+            run.advance()
+        seconds.append(time.perf_counter() - start)
+        if counted(run, name) != each:
+            raise SystemExit(f"a block had {counted(run, name)} events, the first {each}")
+    return statistics.median(seconds), count * each
+
+
+def counted(run: PreparedRun, name: str) -> int:
+    """Weights added for events, of the projection `name`."""
+    return int(run.counts().projections[name][..., 2:4].sum())
 
 
 def by_length(kind: str, up_to: float, rounds: int) -> Iterator[tuple[object, ...]]:
@@ -57,8 +74,7 @@ def by_length(kind: str, up_to: float, rounds: int) -> Iterator[tuple[object, ..
     found = {}
     for events in targets:
         work = MAKE[kind](RATE[kind], int(min(longest, max(1, round(events / per_step)))))
-        timed = [blocks(work, events, per_step) for _ in range(rounds if events < 1e9 else 1)]
-        found[events] = (float(np.median([s for s, _ in timed])), timed[0][1])
+        found[events] = blocks(work, events, rounds if events < 1e9 else 3)
     middle = found[targets[len(targets) // 2]]
     for events, (seconds, counted) in found.items():
         cost = seconds / counted
