@@ -122,6 +122,11 @@ class Program:
         if self.number == "float32" and (self.clock or self.watch):
             raise InternalError(f"program {self.name}: clock and watch are for int32.")
 
+    @property
+    def is_binary(self) -> bool:
+        """What is emitted is a comparison: nothing but 0 and 1."""
+        return any(step.out == self.emit and step.op in _COMPARISONS for step in self.body)
+
 
 _ARITY = dict.fromkeys(Op, 2) | {
     Op.COPY: 1,
@@ -133,3 +138,4 @@ _ARITY = dict.fromkeys(Op, 2) | {
 }
 _INTEGER = frozenset({Op.SHIFT_LEFT, Op.SHIFT_RIGHT, Op.SCALE, Op.MOD})
 _FLOAT = frozenset({Op.DIV, Op.FLOOR})
+_COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})

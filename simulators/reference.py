@@ -17,6 +17,7 @@ from neurochain.errors import Finding, UnsupportedError
 from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import B8, F32, I32, I64, Network, Population, PortKind, Projection
 from neurochain.programs import emission, evaluate, to_int32
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.types import (
     CLOCK,
     EVERY_STEP,
@@ -36,6 +37,7 @@ from neurochain.simulators.types import (
 __all__ = ["run_reference"]
 
 
+@plain_arithmetic()
 def run_reference(
     network: Network,
     inputs: Mapping[str, F32 | EventFrames],

@@ -202,9 +202,11 @@ def initial_state_of(
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """The rest state, overwritten by what is given (any subset), as fresh arrays.
 
-    Errors: InputError where a name is unknown, a shape differs or a value is not finite.
+    Errors: InputError where a name is unknown, a shape differs, a value is not finite, or what a
+    population of spikes emitted is neither 0 nor 1.
     """
     state = rest_state(network, batch)
+    spiking = {p.name for p in network.populations if p.program.is_binary}
     findings = []
     for node, entries in (given or {}).items():
         for name, value in entries.items():
@@ -227,7 +229,11 @@ def initial_state_of(
             axes = 2 if name == HISTORY else 1  # sample, and step
             fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
             whole = dtype != np.int32 or _is_int32(array)
-            if not fits or not whole or not np.isfinite(array).all():
+            if fits and not np.isfinite(array).all():
+                what = "holds values that are infinite or no numbers: the run overflowed."
+                findings.append(Finding(where=where, what=what, fix="Scale weights or inputs."))
+                continue
+            if not fits or not whole:
                 kind = "32-bit whole" if dtype == np.int32 else "finite"
                 findings.append(
                     Finding(
@@ -236,6 +242,10 @@ def initial_state_of(
                         fix="Pass a run's final_state.",
                     )
                 )
+                continue
+            if name == HISTORY and node in spiking and not ((array == 0) | (array == 1)).all():
+                what = "holds values that are no spikes, of a population that emits spikes."
+                findings.append(Finding(where=where, what=what, fix="Spikes are 0 or 1."))
                 continue
             state[node][name] = array.reshape(want).astype(dtype, order="C")
     if findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from neurochain.cli.data import RunInput, check_labels, open_data
@@ -48,7 +49,7 @@ def report_run(
     engine: str,
     decode: str | None = None,
     need_labels: bool = False,
-    keep_spikes: bool = False,
+    spikes_into: Path | None = None,
     threads: int = 1,
     date: bool = False,
     traces: bool = False,
@@ -75,7 +76,7 @@ def report_run(
             data,
             engine=engine,
             decoding=decoding,
-            keep_spikes=keep_spikes,
+            spikes_into=spikes_into,
             threads=threads,
             advance=advance,
         )

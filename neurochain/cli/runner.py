@@ -1,9 +1,10 @@
-"""A run on all samples, batch by batch: counts added up, decisions and spikes kept."""
+"""A run on all samples, batch by batch: counts added up, decisions kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ __all__ = ["Outcome", "decoding_of", "make_meta", "run_all"]
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What came of a run. Arrays over samples, in order."""
+    """What came of a run. Arrays over samples, in order; `recorded`: populations with spikes."""
 
     model: CountSet
     deployed: CountSet
@@ -36,7 +37,7 @@ class Outcome:
     decided: I64 | None
     synops: I64
     spikes_out: I64
-    spikes: dict[str, NDArray[np.uint8]]
+    recorded: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class _Sums:
     decided: list[I64] = field(default_factory=list)
     synops: list[I64] = field(default_factory=list)
     spikes_out: list[I64] = field(default_factory=list)
-    spikes: dict[str, list[NDArray[np.uint8]]] = field(default_factory=dict)
+    recorded: tuple[str, ...] = ()
 
 
 def run_all(
@@ -55,11 +56,14 @@ def run_all(
     *,
     engine: str,
     decoding: OutputDecoding | None,
-    keep_spikes: bool = False,
+    spikes_into: Path | None = None,
     threads: int = 1,
     advance: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Run every sample; `advance` is told of the steps of samples done. Errors: InputError."""
+    """Run every sample; `advance` is told of the steps of samples done. Errors: InputError.
+
+    spikes_into   a folder in which every population's spikes are recorded as they come
+    """
     network = opened.artifact.network
     port = None if decoding is None else _output_port(network, decoding)
     sums, digest = _Sums(), InputDigest()
@@ -67,14 +71,15 @@ def run_all(
         opened.artifact,
         _seen(data, digest),
         engine=engine,
-        record="all" if keep_spikes else _record(port, decoding),
+        record="all" if spikes_into is not None else _record(port, decoding),
+        into=spikes_into,
         membranes=(port.node,) if port and decoding and decoding.needs_membrane else (),
         threads=threads,
         mapped=True if opened.artifact.placement is not None else None,
         progress=advance,
     )
     for run in runs:
-        _add(sums, run, keep_spikes=keep_spikes)
+        _add(sums, run)
         if port is not None and decoding is not None:
             sums.decided.append(_decide(run, port, decoding))
     if sums.model is None or sums.deployed is None:
@@ -86,7 +91,7 @@ def run_all(
         decided=np.concatenate(sums.decided) if sums.decided else None,
         synops=np.concatenate(sums.synops),
         spikes_out=np.concatenate(sums.spikes_out),
-        spikes={name: np.concatenate(parts) for name, parts in sums.spikes.items()},
+        recorded=sums.recorded,
     )
 
 
@@ -166,7 +171,7 @@ def _decide(run: Run, port: OutputPort, decoding: OutputDecoding) -> I64:
     return decode(values.reshape(*values.shape[:2], -1), decoding)
 
 
-def _add(sums: _Sums, run: Run, *, keep_spikes: bool) -> None:
+def _add(sums: _Sums, run: Run) -> None:
     model, deployed = count_set(run.activity), count_set(run.activity_deployed)
     sums.model = model if sums.model is None else merge(sums.model, model)
     sums.deployed = deployed if sums.deployed is None else merge(sums.deployed, deployed)
@@ -175,9 +180,7 @@ def _add(sums: _Sums, run: Run, *, keep_spikes: bool) -> None:
         + run.activity.per_sample("synops_effective_mac")
     )
     sums.spikes_out.append(_spikes_per_sample(run.activity))
-    if keep_spikes:
-        for name, spikes in run.spikes.items():
-            sums.spikes.setdefault(name, []).append(spikes)
+    sums.recorded = tuple(run.spikes)
 
 
 def _spikes_per_sample(activity: Activity) -> I64:

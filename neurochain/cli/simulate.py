@@ -68,22 +68,23 @@ def command(
     """
     from neurochain.cli.output import emit, note
     from neurochain.cli.run import report_run, split_options
-    from neurochain.cli.spikes import write_arrays
+    from neurochain.cli.spikes import recording
     from neurochain.reporting import to_json
 
     compiling, data = split_options(options)
-    done = report_run(
-        source,
-        CompileOptions(**compiling),
-        data,
-        engine=engine,
-        threads=threads,
-        keep_spikes=save_spikes is not None,
-        date=date,
-        traces=traces and as_json,
-    )
+    with recording(save_spikes) as (folder, write):
+        done = report_run(
+            source,
+            CompileOptions(**compiling),
+            data,
+            engine=engine,
+            threads=threads,
+            spikes_into=folder,
+            date=date,
+            traces=traces and as_json,
+        )
+        write(done.outcome.recorded)
     if save_spikes is not None:
-        write_arrays(save_spikes, done.outcome.spikes)
         note(f"wrote {save_spikes}")
     emit(to_json(done.record) if as_json else _table(done.record))
 

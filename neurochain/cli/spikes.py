@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from numpy.typing import NDArray
+import numpy as np
 
+from neurochain.errors import InputError
 from neurochain.exporters.arrays import write_npz
 from neurochain.files import atomic_path
+from neurochain.streaming import recording_name
 
-__all__ = ["write_arrays"]
+__all__ = ["recording"]
 
 
-def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write `arrays` to a compressed .npz, atomically. Errors: InputError where it cannot be."""
-    with atomic_path(path) as temporary:
-        write_npz(temporary, arrays, compress=True)
+@contextmanager
+def recording(
+    path: Path | None,
+) -> Iterator[tuple[Path | None, Callable[[tuple[str, ...]], None]]]:
+    """Yield a folder beside `path` for a stream's recordings, and what makes them one file.
+
+    That function, told the names of the populations, writes `path`, a compressed .npz, atomically.
+    Memory does not grow with the recording. Where `path` is None there is nothing to do.
+
+    Errors: InputError where it cannot be written.
+    """
+    if path is None:
+        yield None, lambda _: None
+        return
+    try:
+        folder = TemporaryDirectory(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}). Choose a folder that exists and is "
+            "writable."
+        ) from error
+    with folder as name:
+        parts = Path(name)
+
+        def write(populations: tuple[str, ...]) -> None:
+            files = {p: parts / recording_name(p) for p in populations}
+            with atomic_path(path) as temporary:
+                arrays = {p: np.load(file, mmap_mode="r") for p, file in files.items()}
+                write_npz(temporary, arrays, compress=True)
+
+        yield parts, write

@@ -69,7 +69,9 @@ size_t nc_padded(size_t n) {
 }
 
 size_t nc_rows_of_bits(const nc_population *p, const nc_run *run) {
-    return p->fused != 0 || p->many_steps != 0 ? run->chunk : p->turned != 0 ? 2 : 1;
+    if (p->fused != 0 || p->many_steps != 0) return run->chunk;
+    if (p->turned != 0) return nc_plus(nc_turned_at_once(run), run->workers);
+    return p->relay != 0 ? run->workers : 1;
 }
 
 size_t nc_weight_bytes(int32_t type) {

@@ -73,7 +73,9 @@ static int emits_zeros_and_ones(const nc_program *g) {
 
 static int program(nc_checking *c, const nc_population *p) {
     const nc_program *g = &p->program;
-    if (!NC_THERE(c, uint8_t, p->step, p->n_registers, "step") ||
+    if (!nc_need(c, g->n_states <= p->n_registers, NC_BAD_SIZE, "program.n_states") ||
+        !nc_need(c, g->n_instructions <= p->n_registers, NC_BAD_SIZE, "program.n_instructions") ||
+        !NC_THERE(c, uint8_t, p->step, p->n_registers, "step") ||
         !NC_THERE(c, nc_instruction, g->body, g->n_instructions, "program.body") || !ports(c, p) ||
         !states(c, p))
         return 0;
@@ -188,11 +190,22 @@ static int incoming(nc_checking *c, const nc_network *network, const nc_populati
            nc_need(c, *at <= network->n_projections, NC_BAD_INDEX, "first");
 }
 
+/* Before tables of n elements are read. */
+static int sizes(nc_checking *c, const nc_network *network, const nc_population *p) {
+    for (uint32_t k = p->first[0]; k < p->first[p->n_ports]; k++) {
+        if (network->projection[k].n_out == p->n) continue;
+        c->where.part = "projection";
+        c->where.index = k;
+        return nc_need(c, 0, NC_BAD_SIZE, "n_out");
+    }
+    return 1;
+}
+
 static int population(nc_checking *c, const nc_network *network, const nc_population *p,
                       uint32_t *at) {
     return nc_need(c, p->n != 0 && p->n <= UINT32_MAX, NC_BAD_SIZE, "n") &&
            nc_need(c, p->n_ports <= p->n_registers, NC_BAD_SIZE, "n_ports") &&
-           incoming(c, network, p, at) && program(c, p) && (p->is_hot == 0 || hot(c, p)) &&
+           incoming(c, network, p, at) && sizes(c, network, p) && program(c, p) && (p->is_hot == 0 || hot(c, p)) &&
            nc_check_integer(c, p) &&
            NC_MAY_BE(c, uint8_t, p->always, p->n, "always") && ways(c, network, p);
 }
@@ -208,7 +221,6 @@ static int projections_of(nc_checking *c, const nc_network *network, const nc_po
             !nc_need(c, edge->n_in == (source < from ? network->source_n[source]
                                                      : network->population[source - from].n),
                      NC_BAD_SIZE, "n_in") ||
-            !nc_need(c, edge->n_out == p->n, NC_BAD_SIZE, "n_out") ||
             !nc_check_projection(c, edge) || (p->whole != 0 && !nc_check_whole_projection(c, edge)))
             return 0;
     }
@@ -219,7 +231,8 @@ static int projections_of(nc_checking *c, const nc_network *network, const nc_po
 
 static int units(nc_checking *c, const nc_network *network) {
     const uint32_t n = network->n_populations;
-    if (!NC_THERE(c, uint32_t, network->unit, (size_t)network->n_units + 1, "unit") ||
+    if (!nc_need(c, network->n_units <= n, NC_BAD_SIZE, "n_units") ||
+        !NC_THERE(c, uint32_t, network->unit, (size_t)network->n_units + 1, "unit") ||
         !NC_THERE(c, uint32_t, network->member, n, "member") ||
         !NC_THERE(c, uint8_t, network->loops, network->n_units, "loops") ||
         !nc_need(c, network->unit[0] == 0, NC_BAD_UNITS, "unit"))

@@ -209,9 +209,11 @@ static int together(const checking_run *r, const nc_population *p, const nc_popu
 static int population_scratch(const checking_run *r, const nc_population *p,
                               const nc_population_scratch *s) {
     const size_t workers = r->run->workers, words = nc_padded(p->n) / 64;
+    const size_t parts = p->relay != 0 ? workers : 1;
     if (!NC_THERE(r->c, float *, s->buffer, p->n_ports, "buffer")) return 0;
     for (uint32_t k = 0; k < p->n_ports; k++)
-        if (!NC_THERE(r->c, float, s->buffer[k], nc_padded(p->n), "buffer")) return 0;
+        if (!NC_THERE(r->c, float, s->buffer[k], nc_times(parts, nc_padded(p->n)), "buffer"))
+            return 0;
     return NC_THERE(r->c, uint8_t, s->touched, p->n, "touched") &&
            NC_THERE(r->c, uint8_t, s->fired, p->n, "fired") &&
            NC_THERE(r->c, uint64_t, s->bits, nc_times(nc_rows_of_bits(p, r->run), words), "bits") &&

@@ -18,8 +18,7 @@ uint32_t nc_best_version(void) {
     return 0;
 }
 
-/* Callers may have asked the processor to take subnormals for zero, or to round otherwise. */
-static uint32_t plain_arithmetic(void) {
+uint32_t nc_plain_arithmetic(void) {
 #if defined(__x86_64__)
     const uint32_t before = _mm_getcsr();
     _mm_setcsr(0x1F80);
@@ -28,7 +27,7 @@ static uint32_t plain_arithmetic(void) {
     return 0;
 #endif
 }
-static void give_back(uint32_t before) {
+void nc_give_back(uint32_t before) {
 #if defined(__x86_64__)
     _mm_setcsr(before);
 #else
@@ -119,9 +118,9 @@ static void work(void *argument) {
     for (uint32_t turn = 0; (gate = __atomic_load_n(mine->gate, __ATOMIC_ACQUIRE)) == CLOSED; turn++)
         nc_pause(turn);
     if (gate == LEAVE) return;
-    const uint32_t before = plain_arithmetic();
+    const uint32_t before = nc_plain_arithmetic();
     run_chunks(mine);
-    give_back(before);
+    nc_give_back(before);
 }
 
 /* Of the teams that failed, what the one at the first sample says, when none is at one before. */

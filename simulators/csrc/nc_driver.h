@@ -172,20 +172,22 @@ typedef struct {
 } nc_projection_run;
 
 /* ---- scratch of a team ---- */
+enum { NC_QUIET = 1, NC_QUIET_ROWS = 2 };
 typedef struct {
     float **base;       /* [W][n_registers], from the worker's first neuron on; the driver sets states */
-    float *const *buffer; /* [n_ports]: [n, or the widest projection, padded] */
+    float *const *buffer; /* [n_ports]: [n, or the widest projection, padded]; relay: W times n */
     uint8_t *touched;   /* [n] */
     uint8_t *fired;     /* [n] */
-    uint64_t *bits;     /* [K if fused or many_steps, 2 if turned, else 1][n / 64,
-                           rounded up] */
+    uint64_t *bits;     /* [K if fused or many_steps, nc_turned_at_once + W if turned, W if relay,
+                           else 1][n / 64, rounded up] */
     uint32_t *tally;    /* [W][K][2] fused, many_steps */
     uint64_t *when;     /* many_steps: [W][n_in] zeroed: steps in which a source fires */
     int16_t *sums;      /* many_steps: [n][NC_STEPS] zeroed */
     uint64_t *fed;      /* many_steps: [n] zeroed */
     float *turned_state; /* turned: [2][n, padded] */
-    uint8_t *quiet;     /* [W][NC_LINE], the first of each: the last step had no event and changed
-                           nothing */
+    uint8_t *quiet;     /* [W][NC_LINE], the first of each: NC_QUIET where the last step had no event
+                           and changed nothing in the worker's range, NC_QUIET_ROWS where in its output
+                           rows of a `turned` population */
 } nc_population_scratch;
 
 typedef struct {
@@ -231,6 +233,10 @@ typedef struct {
  * `seconds` are over; 0: one chunk a team. What fails is told when no sample before it is going on: of
  * the first sample and step that fail, whatever the teams and chunks. */
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds);
+/* Callers may have asked the processor to take subnormals for zero, or to round otherwise: puts that aside
+ * for this thread, and returns it for nc_give_back. The driver does so for its own threads and calls. */
+uint32_t nc_plain_arithmetic(void);
+void nc_give_back(uint32_t before);
 /* The best version of the wide loops that this processor runs. */
 uint32_t nc_best_version(void);
 /* cdef end */
@@ -271,6 +277,9 @@ int64_t nc_sparse_sums(const nc_worker *w, uint32_t index, const nc_span *span, 
 int nc_conv_marks(const nc_projection *p, const nc_span *span);
 
 nc_range nc_range_of(const nc_population *p, uint32_t worker, uint32_t workers);
+/* How many steps of a `turned` population are updated before their spikes are listed: with several
+ * workers, which have to wait for one another in between, all of a chunk. */
+size_t nc_turned_at_once(const nc_run *run);
 /* One projection in one step: targets in `range` of `out`. With `track`, says in *touch how touched
  * targets are marked; NC_TOUCH_MARKS: sums that are NC_UNTOUCHED may stand in `out` (always to be
  * unmarked). `dense` holds all elements of the source where its events have values. */

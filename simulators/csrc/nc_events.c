@@ -47,6 +47,13 @@ int nc_feeds_ones(const nc_worker *w, uint32_t index) {
     return node->fed.val == NULL && node->past.val == NULL;
 }
 
+int nc_takes_step(const nc_worker *w, const nc_node *node, size_t t, size_t place) {
+    size_t *start = node->segment[w->me].start + place;
+    if (t % w->run->workers == w->me) return 1;
+    start[1] = start[0];
+    return 0;
+}
+
 size_t nc_events_in(const nc_span *span, uint32_t workers) {
     size_t count = 0;
     for (uint32_t k = 0; k < workers; k++) count += span[k].count;
@@ -54,7 +61,10 @@ size_t nc_events_in(const nc_span *span, uint32_t workers) {
 }
 
 void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span) {
-    if (w->me != 0) return;
+    if (w->me == 0) nc_count_step(w, index, now, span);
+}
+
+void nc_count_step(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span) {
     int64_t *row = w->run->projection[index].counts + now.frame * 8;
     for (uint32_t k = 0; k < w->run->workers; k++) {
         if (span[k].count == 0) continue;

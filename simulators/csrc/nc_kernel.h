@@ -311,7 +311,7 @@ typedef struct {
  * place * c_out + channel): acc are the convolution's sums, empty again afterwards. */
 typedef struct {
     const nc_hot *hot;      /* parameters of single neurons in this order */
-    size_t n;
+    size_t first, end;      /* neurons; first is a multiple of 64, the last end n */
     float scale;
     float *acc;             /* [n, padded] */
     const float *bias;      /* [n, padded] in this order, or NULL */
@@ -337,8 +337,9 @@ typedef struct {
      * neuron 0. Returns how many have a state whose bits changed. */
     size_t (*hot_step)(const nc_hot *hot, size_t first, size_t end, const float *x, float *v, float *i,
                        uint64_t *fired);
-    void (*conv_sum)(const nc_window *g, const float *weights, const nc_span *span, float *acc,
-                     uint32_t *dirty);
+    /* Output rows first .. end - 1 of acc; `dirty` may be NULL. */
+    void (*conv_sum)(const nc_window *g, const float *weights, const nc_span *span, uint32_t first,
+                     uint32_t end, float *acc, uint32_t *dirty);
     void (*conv_flush)(const nc_window *g, float scale, float *acc, uint32_t *dirty, float *out);
     /* Untouched sums become +0; returns how many were touched, and sets touched[] unless NULL. */
     size_t (*unmark)(size_t n, float *x, uint8_t *touched);

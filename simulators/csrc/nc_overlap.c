@@ -137,7 +137,9 @@ static void registers(list *l, const nc_run *run, const nc_population *p, float 
 static void population_scratch(list *l, const nc_network *network, const nc_run *run,
                                const nc_population *p, const nc_population_scratch *s) {
     const size_t words = nc_padded(p->n) / 64;
-    for (uint32_t k = 0; k < p->n_ports; k++) NC_WRITTEN(s->buffer[k], nc_padded(p->n), "buffer");
+    const size_t parts = p->relay != 0 ? run->workers : 1;
+    for (uint32_t k = 0; k < p->n_ports; k++)
+        NC_WRITTEN(s->buffer[k], parts * nc_padded(p->n), "buffer");
     NC_WRITTEN(s->touched, p->n, "touched");
     NC_WRITTEN(s->fired, p->n, "fired");
     NC_WRITTEN(s->bits, nc_rows_of_bits(p, run) * words, "bits");

@@ -35,8 +35,8 @@ static void take(const nc_projection *edge, size_t count, const uint32_t *restri
     }
 }
 
-/* *clean: sums and bits are 0 already. At first others may have used them: populations of an exported
- * project share their scratch. */
+/* *clean: the worker's sums and bits are 0 already. At first others may have used them: populations of an
+ * exported project share their scratch. */
 static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) {
     const nc_population *p = w->network->population + index;
     const nc_population_scratch *scratch = w->team->population + index;
@@ -44,16 +44,17 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) 
     const nc_projection *edge = w->network->projection + p->first[0];
     const uint32_t *only = edge->window->only;
     const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
-    float *sums = scratch->buffer[0];
+    float *sums = scratch->buffer[0] + w->me * words * 64;
+    uint64_t *bits = scratch->bits + w->me * words;
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     nc_emitted(w, edge->source, now, edge->delay, span);
-    nc_count_arrivals(w, p->first[0], now, span);
-    const nc_segment *s = node->segment;
+    nc_count_step(w, p->first[0], now, span);
+    const nc_segment *s = node->segment + w->me;
     size_t count = 0;
     if (nc_events_in(span, w->run->workers) != 0) {
         if (!*clean) {
             memset(sums, 0, p->n * sizeof *sums);
-            memset(scratch->bits, 0, words * sizeof *scratch->bits);
+            memset(bits, 0, words * sizeof *bits);
         }
         *clean = 1;
         for (uint32_t part = 0; part < w->run->workers; part++) {
@@ -61,12 +62,12 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) 
                 const uint32_t j = only[span[part].idx[k]];
                 if (j == UINT32_MAX) continue; /* at a border that no window covers */
                 sums[j] += 1.0f;
-                scratch->bits[j / 64] |= (uint64_t)1 << j % 64;
+                bits[j / 64] |= (uint64_t)1 << j % 64;
             }
         }
         uint32_t *idx = s->idx + s->start[place];
-        count = w->wide->events_of_bits(words, 0, scratch->bits, idx);
-        memset(scratch->bits, 0, words * sizeof *scratch->bits);
+        count = w->wide->events_of_bits(words, 0, bits, idx);
+        memset(bits, 0, words * sizeof *bits);
         take(edge, count, idx, sums, s->val + s->start[place]);
     }
     s->start[place + 1] = s->start[place] + count;
@@ -81,14 +82,9 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) 
 }
 
 void nc_run_pooled(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
-    if (w->me == 0) {
-        int clean = 0;
-        for (size_t t = first; t < end; t++)
-            step(w, index, nc_moment_of(w->run, sample, t, first), &clean);
-        return;
-    }
     const nc_node *node = w->team->node + w->network->n_sources + index;
-    const nc_segment *s = node->segment + w->me;
-    for (size_t t = first; t < end; t++) /* the first worker has all of it */
-        s->start[node->depth + t - first + 1] = s->start[node->depth + t - first];
+    int clean = 0;
+    for (size_t t = first; t < end; t++) /* nothing is carried from step to step */
+        if (nc_takes_step(w, node, t - first, node->depth + t - first))
+            step(w, index, nc_moment_of(w->run, sample, t, first), &clean);
 }

@@ -57,6 +57,12 @@ static int leaves_marks(const job *j) {
     return 1;
 }
 
+/* 1 where a sum that is not 0, of integer weights times any numbers, may be -0 once it is scaled: it
+ * must not be taken for NC_UNTOUCHED. */
+static int may_vanish(const job *j) {
+    return !j->p->exact && !(j->p->scale >= 1.0f) && !is_binary(j);
+}
+
 /* The accumulators an integer projection needs for these values: 32 or 64 bits, 0 for more. */
 static int bits_needed(const job *j) {
     if (within(j, j->p->limit_i32)) return 32;
@@ -138,11 +144,18 @@ static nc_status dense(const job *j, nc_touch *touch) {
         if (status != NC_OK) return status;
     }
     if (!j->track) return NC_OK;
+    const int flags = may_vanish(j);
     *touch = NC_TOUCH_ALL;
     for (size_t b = first; b < end; b++) {
         const size_t left = j->range.end - b * NC_COLUMNS;
         const uint64_t there = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
         const uint64_t hit = nc_dense_reached(d, b, j->span, j->spans);
+        if (flags) {
+            uint8_t *touched = j->touched + b * NC_COLUMNS;
+            for (size_t k = 0; k < 64 && k < left; k++) touched[k] |= (uint8_t)(hit >> k & 1);
+            *touch = NC_TOUCH_FLAGS;
+            continue;
+        }
         if ((hit & there) == there) continue;
         *touch = NC_TOUCH_MARKS;
         for (size_t k = 0; k < 64; k++)
@@ -350,24 +363,28 @@ static nc_status conv_integer(const job *j, float *acc, uint32_t *dirty) {
 
 int nc_conv_marks(const nc_projection *p, const nc_span *span) {
     const job j = {.p = p, .span = span, .spans = 1};
-    return (!p->exact || (within(&j, p->limit_f32) && whole(&j))) && leaves_marks(&j);
+    return (p->exact ? within(&j, p->limit_f32) && whole(&j) : !may_vanish(&j)) && leaves_marks(&j);
 }
 
 static nc_status conv(const job *j, nc_touch *touch) {
     const nc_projection *p = j->p;
     const nc_projection_scratch *at = j->w->team->projection + j->index;
     const int floats = !p->exact || (within(j, p->limit_f32) && whole(j));
-    const int marks = floats && leaves_marks(j);
+    const int marks = floats && !may_vanish(j) && leaves_marks(j);
     *touch = marks ? NC_TOUCH_MARKS : j->track ? NC_TOUCH_FLAGS : NC_TOUCH_NONE;
     if (floats) {
         for (size_t s = 0; s < j->spans; s++)
-            j->w->wide->conv_sum(p->window, p->weights, j->span + s, at->acc, at->dirty);
-        j->w->wide->conv_flush(p->window, p->scale, at->acc, at->dirty, j->out);
+            j->w->wide->conv_sum(p->window, p->weights, j->span + s, 0, p->window->oh, at->acc,
+                                 at->dirty);
+        j->w->wide->conv_flush(p->window, marks ? p->scale : 1.0f, at->acc, at->dirty, j->out);
     } else {
         const nc_status status = conv_integer(j, at->acc, at->dirty);
         if (status != NC_OK) return status;
     }
-    if (floats && !marks) j->w->wide->unmark(p->n_out, j->out, NULL);
+    if (floats && !marks) { /* what is -0 now is a sum of zeros; what scaling makes -0 stays */
+        j->w->wide->unmark(p->n_out, j->out, NULL);
+        nc_scale_f32(p->n_out, p->scale, j->out);
+    }
     for (size_t s = 0; s < j->spans && j->track && !marks; s++)
         nc_conv_touch(p->window, p->weights, j->span[s].idx, j->span[s].count, j->touched);
     return NC_OK;

@@ -149,6 +149,7 @@ void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now) {
     }
     float *dense = node->dense == NULL ? NULL : node->dense + place * p->n;
     if (n == 0) { /* the other workers have all of it */
+        scratch->quiet[w->me * NC_LINE] = 0;
         node->segment[w->me].start[place + 1] = node->segment[w->me].start[place];
         return;
     }
@@ -162,7 +163,7 @@ void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now) {
         so_far.flags |= some;
     }
     const int silent = p->binary && is_silent(w, p, now);
-    if (silent && scratch->quiet[w->me * NC_LINE] && at->membrane == NULL &&
+    if (silent && scratch->quiet[w->me * NC_LINE] == NC_QUIET && at->membrane == NULL &&
         !records_currents(at, p->n_ports)) { /* the same state, the same input: the same again */
         node->segment[w->me].start[place + 1] = node->segment[w->me].start[place];
         counts[1] = (int64_t)(so_far.all     ? n
@@ -186,5 +187,6 @@ void nc_step_population(const nc_worker *w, uint32_t index, nc_moment now) {
                           : so_far.flags ? nc_count_u8(n, scratch->touched + range.first)
                           : so_far.emitted ? (size_t)counts[0]
                                            : so_far.touched);
-    scratch->quiet[w->me * NC_LINE] = silent && counts[2] == 0 && counts[0] == 0;
+    const int quiet = silent && counts[2] == 0 && counts[0] == 0;
+    scratch->quiet[w->me * NC_LINE] = quiet ? NC_QUIET : 0;
 }

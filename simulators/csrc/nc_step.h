@@ -22,6 +22,11 @@ size_t nc_events_in(const nc_span *span, uint32_t workers);
 size_t nc_arrivals(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end,
                    nc_span *span);
 void nc_count_arrivals(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span);
+/* The same, whichever worker calls: one does for each step. */
+void nc_count_step(const nc_worker *w, uint32_t index, nc_moment now, const nc_span *span);
+/* 1 where the steps of a chunk are shared out and this one, `t` from the chunk's first, is the worker's;
+ * where it is not, its list of the step is empty. `place` of the step in the lists. */
+int nc_takes_step(const nc_worker *w, const nc_node *node, size_t t, size_t place);
 /* The worker's counts of a population in a frame: emitted, updates by input, changes. */
 int64_t *nc_counts_of(const nc_worker *w, uint32_t index, size_t frame);
 /* Something is wrong in a step. Of a chunk, the first step counts, and what is found first in it. */

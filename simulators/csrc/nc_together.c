@@ -5,72 +5,114 @@
 
 /* ---- a convolution and its neurons, in position-major order ---- */
 
+/* A worker has output rows, whose neurons follow one another in that order; in the network's order they
+ * are spread over all channels. So what fires is listed by steps: a worker lists all neurons of its
+ * steps, when all workers have updated theirs. */
+typedef struct {
+    uint32_t first_row, end_row;
+    nc_range place; /* neurons, in position-major order */
+} share;
+
+size_t nc_turned_at_once(const nc_run *run) {
+    return run->workers == 1 ? 1 : run->chunk;
+}
+
+static uint32_t rows_before(const nc_window *g, uint32_t worker, uint32_t workers) {
+    const size_t width = (size_t)g->ow * g->c_out;
+    uint32_t together = 1; /* rows that fill whole words of bits */
+    while (width * together % NC_COLUMNS != 0) together *= 2;
+    const uint64_t blocks = ((uint64_t)g->oh + together - 1) / together;
+    const uint64_t rows = blocks * worker / workers * together;
+    return rows < g->oh ? (uint32_t)rows : g->oh;
+}
+
+static share share_of(const nc_window *g, uint32_t worker, uint32_t workers) {
+    const uint32_t first = rows_before(g, worker, workers), end = rows_before(g, worker + 1, workers);
+    const size_t width = (size_t)g->ow * g->c_out;
+    return (share){first, end, {first * width, end * width}};
+}
+
 /* The states of the sample, to position-major order or back. */
-static void turn_states(const nc_worker *w, uint32_t index, size_t sample, int back) {
+static void turn_states(const nc_worker *w, uint32_t index, size_t sample, nc_range place, int back) {
     const nc_population *p = w->network->population + index;
     const nc_population_run *at = w->run->population + index;
     const size_t width = (p->n + NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
     for (uint32_t s = 0; s < p->program.n_states; s++) {
         float *state = at->state[s] + sample * p->n;
         float *turned = w->team->population[index].turned_state + s * width;
-        for (size_t j = 0; j < p->n; j++) {
+        for (size_t j = place.first; j < place.end; j++) {
             if (back) state[p->turned_place[j]] = turned[j];
             else turned[j] = state[p->turned_place[j]];
         }
     }
 }
 
-/* As nc_step_population. *turned: the states are in position-major order already. */
-static void step_turned(const nc_worker *w, uint32_t index, nc_moment now, int *turned) {
+/* The sums and neurons of the worker's rows, as nc_step_population; `fired` in position-major order. Returns
+ * 0 where nothing fires, as nothing changes. *turned: the states are in that order already. */
+static int update_turned(const nc_worker *w, uint32_t index, nc_moment now, share mine,
+                         uint64_t *fired, int *turned) {
     const nc_population *p = w->network->population + index;
     const nc_population_scratch *scratch = w->team->population + index;
-    const nc_node *node = w->team->node + w->network->n_sources + index;
     const uint32_t k = p->first[0];
     const nc_projection *edge = w->network->projection + k;
     const nc_projection_scratch *at = w->team->projection + k;
-    const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
+    const size_t low = mine.place.first / 64, high = (mine.place.end + 63) / 64;
+    uint8_t *quiet = scratch->quiet + w->me * NC_LINE;
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     nc_emitted(w, edge->source, now, edge->delay, span);
-    nc_count_arrivals(w, k, now, span);
     int64_t *counts = nc_counts_of(w, index, now.frame);
     const int silent = nc_events_in(span, w->run->workers) == 0 && !nc_starts_bias(w, k, now);
     const int bias = nc_biased(w, k, now);
     const uint64_t *always = bias ? p->biased_bits : p->always_bits;
-    if (silent && scratch->quiet[0]) {
-        node->segment[0].start[place + 1] = node->segment[0].start[place];
-        for (size_t word = 0; always != NULL && word < words; word++)
+    if (silent && *quiet != 0) {
+        memset(fired + low, 0, (high - low) * sizeof *fired);
+        for (size_t word = low; always != NULL && word < high; word++)
             counts[1] += nc_bits_set(always[word]);
-        if (always != NULL) counts[1] -= (int64_t)(words * 64 - p->n); /* set beyond the last */
-        return;
+        if (always != NULL && mine.place.end == p->n) /* set beyond the last */
+            counts[1] -= (int64_t)(high * 64 - p->n);
+        return 0;
     }
-    if (!*turned) turn_states(w, index, now.sample, 0);
+    if (!*turned) turn_states(w, index, now.sample, mine.place, 0);
     *turned = 1;
     for (uint32_t s = 0; s < w->run->workers; s++)
-        w->wide->conv_sum(edge->window, edge->weights, span + s, at->acc, NULL);
+        w->wide->conv_sum(edge->window, edge->weights, span + s, mine.first_row, mine.end_row, at->acc,
+                          NULL);
     const int current = (p->hot.form & NC_HOT_CURRENT) != 0;
-    const size_t width = words * NC_COLUMNS;
+    const size_t width = (p->n + NC_COLUMNS - 1) / NC_COLUMNS * NC_COLUMNS;
     size_t touched, changed;
-    uint64_t *turned_bits = scratch->bits + words;
     const nc_turned_run job = {
-        .hot = &p->turned_hot, .n = p->n, .scale = edge->scale, .acc = at->acc,
+        .hot = &p->turned_hot, .first = mine.place.first, .end = mine.place.end,
+        .scale = edge->scale, .acc = at->acc,
         .bias = bias ? p->turned_bias : NULL, .always = always,
         .v = scratch->turned_state + (current ? width : 0),
         .i = current ? scratch->turned_state : NULL,
-        .fired = turned_bits, .touched = &touched, .changed = &changed,
+        .fired = fired, .touched = &touched, .changed = &changed,
     };
     w->wide->turned_step(&job);
-    const nc_segment *s = node->segment;
-    uint32_t *list = s->idx + s->start[place]; /* where the one in the network's order will be */
-    const size_t fired = w->wide->events_of_bits(words, 0, turned_bits, list);
-    memset(scratch->bits, 0, words * sizeof *scratch->bits);
-    for (size_t e = 0; e < fired; e++) {
-        const uint32_t j = p->turned_place[list[e]];
-        scratch->bits[j / 64] |= (uint64_t)1 << (j % 64);
-    }
-    counts[0] = (int64_t)nc_emit(w, index, now, (nc_range){0, p->n}, scratch->bits, NULL);
     counts[1] = (int64_t)touched;
     counts[2] = (int64_t)changed;
-    scratch->quiet[0] = silent && changed == 0 && counts[0] == 0;
+    int fires = 0;
+    for (size_t word = low; word < high && !fires; word++) fires = fired[word] != 0;
+    *quiet = !silent || changed != 0 || fires ? 0 : w->run->workers == 1 ? NC_QUIET : NC_QUIET_ROWS;
+    return 1;
+}
+
+/* Lists the neurons that fire in this step, in the network's order. */
+static void list_turned(const nc_worker *w, uint32_t index, nc_moment now, const uint64_t *fired,
+                        uint64_t *bits) {
+    const nc_population *p = w->network->population + index;
+    const nc_node *node = w->team->node + w->network->n_sources + index;
+    const size_t place = node->depth + now.step - now.base, words = (p->n + 63) / 64;
+    const nc_segment *s = node->segment + w->me;
+    uint32_t *list = s->idx + s->start[place]; /* where the one in the network's order will be */
+    const size_t count = w->wide->events_of_bits(words, 0, fired, list);
+    memset(bits, 0, words * sizeof *bits);
+    for (size_t e = 0; e < count; e++) {
+        const uint32_t j = p->turned_place[list[e]];
+        bits[j / 64] |= (uint64_t)1 << (j % 64);
+    }
+    int64_t *counts = nc_counts_of(w, index, now.frame);
+    counts[0] = (int64_t)nc_emit(w, index, now, (nc_range){0, p->n}, bits, NULL);
 }
 
 /* 1 where every sum of this chunk is a float sum that marks what it touches. */
@@ -89,17 +131,33 @@ int nc_turns(const nc_worker *w, uint32_t index, size_t sample, size_t first, si
 }
 
 void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t first, size_t end) {
-    if (w->me == 0) {
-        int turned = 0;
-        for (size_t t = first; t < end; t++)
-            step_turned(w, index, nc_moment_of(w->run, sample, t, first), &turned);
-        if (turned) turn_states(w, index, sample, 1);
-        return;
-    }
+    const nc_population *p = w->network->population + index;
+    const nc_population_scratch *scratch = w->team->population + index;
     const nc_node *node = w->team->node + w->network->n_sources + index;
-    const nc_segment *s = node->segment + w->me;
-    for (size_t t = first; t < end; t++) /* the first worker has all of it */
-        s->start[node->depth + t - first + 1] = s->start[node->depth + t - first];
+    const nc_projection *edge = w->network->projection + p->first[0];
+    const share mine = share_of(edge->window, w->me, w->run->workers);
+    const size_t words = (p->n + 63) / 64, at_once = nc_turned_at_once(w->run);
+    uint64_t *bits = scratch->bits + (at_once + w->me) * words;
+    nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
+    int turned = 0;
+    for (size_t part = first; part < end; part += at_once) {
+        const size_t last = end - part < at_once ? end : part + at_once;
+        int updated = w->run->workers != 1;
+        for (size_t t = part; t < last && mine.first_row < mine.end_row; t++)
+            updated |= update_turned(w, index, nc_moment_of(w->run, sample, t, first), mine,
+                                     scratch->bits + (t - part) * words, &turned);
+        if (w->wait != NULL) w->wait(w->team, w->run->workers);
+        for (size_t t = part; t < last; t++) {
+            const nc_moment now = nc_moment_of(w->run, sample, t, first);
+            const size_t place = node->depth + t - first;
+            if (!nc_takes_step(w, node, t - first, place)) continue;
+            nc_emitted(w, edge->source, now, edge->delay, span);
+            nc_count_step(w, p->first[0], now, span);
+            if (updated) list_turned(w, index, now, scratch->bits + (t - part) * words, bits);
+            else node->segment[w->me].start[place + 1] = node->segment[w->me].start[place];
+        }
+    }
+    if (turned) turn_states(w, index, sample, mine.place, 1);
 }
 
 /* ---- a dense projection and its neurons, all steps of a chunk at once ---- */

@@ -33,20 +33,32 @@ NC_INLINE conv_walk walk_of(const nc_window *g) {
     };
 }
 
-/* `valued`, `runs` and whether there is a `dirty` are constants at every call. */
+/* Output rows first .. end - 1 of acc. */
+typedef struct {
+    float *acc;
+    uint32_t first, end;
+} conv_rows;
+
+/* `valued`, `runs`, `clip` (to the rows of `to`) and whether there is a `dirty` are constants at every
+ * call. */
 NC_INLINE void conv_event(const conv_walk *g, const float *weights, uint32_t event, float value,
-                          const int valued, const int runs, float *acc, uint32_t *dirty) {
+                          const int valued, const int runs, const int clip, conv_rows to,
+                          uint32_t *dirty) {
     const nc_place at = g->place[event];
     const size_t wide = g->wide;
     const uint32_t q0 = g->col_start[at.x], q1 = g->col_start[at.x + 1];
-    const uint32_t r1 = g->row_start[at.y + 1];
+    uint32_t r0 = g->row_start[at.y], r1 = g->row_start[at.y + 1];
     if (q0 == q1) return;
+    if (clip != 0) {
+        while (r0 < r1 && g->row_out[r0] < to.first) r0++;
+        while (r0 < r1 && g->row_out[r1 - 1] >= to.end) r1--;
+    }
     const uint32_t left = g->col_out[q0];
     const float *channel = weights + at.c * g->channel;
-    for (uint32_t r = g->row_start[at.y]; r < r1; r++) {
+    for (uint32_t r = r0; r < r1; r++) {
         const uint32_t oy = g->row_out[r];
         const float *taps = channel + g->row_tap[r] * g->tap_row;
-        float *row = acc + oy * g->out_row;
+        float *row = to.acc + oy * g->out_row;
         if (dirty != NULL) {
             const uint32_t right = g->col_out[q1 - 1] + 1;
             if (left < dirty[2 * oy]) dirty[2 * oy] = left;
@@ -65,26 +77,34 @@ NC_INLINE void conv_event(const conv_walk *g, const float *weights, uint32_t eve
 }
 
 NC_INLINE void conv_events(const nc_window *g, const float *weights, const nc_span *span,
-                           const int valued, const int runs, float *acc, uint32_t *dirty) {
+                           const int valued, const int runs, const int clip, conv_rows to,
+                           uint32_t *dirty) {
     const conv_walk walk = walk_of(g);
     const uint32_t *idx = span->idx;
     const float *val = span->val;
     const size_t n = span->count;
     for (size_t k = 0; k < n; k++)
-        conv_event(&walk, weights, idx[k], valued != 0 ? val[k] : 1.0f, valued, runs, acc, dirty);
+        conv_event(&walk, weights, idx[k], valued != 0 ? val[k] : 1.0f, valued, runs, clip, to,
+                   dirty);
 }
 
 static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weights,
-                                           const nc_span *span, float *acc, uint32_t *dirty) {
-    if (dirty == NULL && g->runs != 0) {
-        if (span->val == NULL) conv_events(g, weights, span, 0, 1, acc, NULL);
-        else conv_events(g, weights, span, 1, 1, acc, NULL);
+                                           const nc_span *span, uint32_t first, uint32_t end,
+                                           float *acc, uint32_t *dirty) {
+    const conv_rows to = {acc, first, end};
+    const int valued = span->val != NULL, all = first == 0 && end == g->oh;
+    if (dirty == NULL && g->runs != 0 && all) {
+        if (valued == 0) conv_events(g, weights, span, 0, 1, 0, to, NULL);
+        else conv_events(g, weights, span, 1, 1, 0, to, NULL);
+    } else if (dirty == NULL && g->runs != 0) {
+        if (valued == 0) conv_events(g, weights, span, 0, 1, 1, to, NULL);
+        else conv_events(g, weights, span, 1, 1, 1, to, NULL);
     } else if (g->runs != 0) {
-        if (span->val == NULL) conv_events(g, weights, span, 0, 1, acc, dirty);
-        else conv_events(g, weights, span, 1, 1, acc, dirty);
+        if (valued == 0) conv_events(g, weights, span, 0, 1, 1, to, dirty);
+        else conv_events(g, weights, span, 1, 1, 1, to, dirty);
     } else {
-        if (span->val == NULL) conv_events(g, weights, span, 0, 0, acc, dirty);
-        else conv_events(g, weights, span, 1, 0, acc, dirty);
+        if (valued == 0) conv_events(g, weights, span, 0, 0, 1, to, dirty);
+        else conv_events(g, weights, span, 1, 0, 1, to, dirty);
     }
 }
 
@@ -152,8 +172,8 @@ NC_INLINE void turned_all(const int32_t form, const int32_t each, const nc_turne
     const vec_f empty = all_f(NC_UNTOUCHED);
     size_t touched = 0;
     vec_i changed = {0};
-    for (size_t j = 0; j < r->n; j += NC_COLUMNS) {
-        const size_t left = r->n - j;
+    for (size_t j = r->first; j < r->end; j += NC_COLUMNS) {
+        const size_t left = r->end - j;
         const uint64_t there = left >= NC_COLUMNS ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
         float x[NC_COLUMNS] __attribute__((aligned(64)));
         uint64_t hit = r->always == NULL ? 0 : r->always[j / 64];

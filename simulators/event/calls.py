@@ -7,12 +7,10 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
-__all__ = ["LONG_STEP", "Calls", "next_chunk"]
+__all__ = ["CHUNK_SECONDS", "Calls", "next_chunk"]
 
 CHUNK_SECONDS = 0.1
 """A call ends with a chunk of steps, which should take no longer."""
-LONG_STEP = 20_000_000
-"""Connections from which on one step alone may take longer than that, if all of them are used."""
 
 
 class Calls:

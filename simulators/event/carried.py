@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS
 from neurochain.errors import InputError
 from neurochain.network import F32, I64, Network, PortKind
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.types import (
     AGE,
     CLOCK,
@@ -48,7 +49,11 @@ class Carried(Protocol):
 
 
 def carry_on(network: Network, steps: int, record: tuple[str, ...]) -> Carried:
-    """The network at rest, ready for `steps` steps a call; `record`: whose emissions are kept."""
+    """The network at rest, ready for `steps` steps a call; `record`: whose emissions are kept.
+
+    Sources of events are fed 0 and 1, others any number. Errors: InputError for a name in `record`
+    that is unknown, and at a call for values or shapes that do not fit.
+    """
     from neurochain.simulators import has_kernel
 
     entries = {name for state in rest_state(network, 1).values() for name in state}
@@ -69,10 +74,27 @@ def _shapes(network: Network, steps: int) -> dict[str, tuple[int, int]]:
     return {source.name: (steps, prod(source.shape)) for source in network.sources}
 
 
-def _check(shapes: Mapping[str, tuple[int, int]], inputs: Mapping[str, NDArray[Any]]) -> None:
-    for name, wanted in shapes.items():
-        if inputs[name].shape != wanted:
-            raise InputError(f"input {name}: has shape {inputs[name].shape}, wanted {wanted}.")
+def _check(
+    network: Network, shapes: Mapping[str, tuple[int, int]], inputs: Mapping[str, NDArray[Any]]
+) -> None:
+    for source in network.sources:
+        name, given, wanted = source.name, inputs[source.name], shapes[source.name]
+        if given.shape != wanted:
+            raise InputError(f"input {name}: has shape {given.shape}, wanted {wanted}.")
+        if source.emits is PortKind.EVENT and not ((given == 0) | (given == 1)).all():
+            raise InputError(f"input {name}: has values other than 0 and 1, of a source of events.")
+
+
+def _fed(
+    network: Network, record: tuple[str, ...], inputs: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """What recorded sources emit."""
+    number = "int32" if network.is_whole else "float32"
+    return {
+        s.name: inputs[s.name].astype(emission_dtype(s.emits, number))
+        for s in network.sources
+        if s.name in record
+    }
 
 
 class _Anew:
@@ -81,6 +103,7 @@ class _Anew:
     def __init__(self, network: Network, steps: int, record: tuple[str, ...]) -> None:
         from neurochain.simulators import has_kernel, prepare
 
+        self._network = network
         self._shapes, self._steps = _shapes(network, steps), steps
         self._run = prepare(network, engine="event" if has_kernel() else "reference")
         self._record = Record(emissions=record)
@@ -90,7 +113,7 @@ class _Anew:
 
     def advance(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         """Run the next steps."""
-        _check(self._shapes, inputs)
+        _check(self._network, self._shapes, inputs)
         result: EngineResult = self._run(
             {name: np.asarray(x, dtype=np.float32)[None] for name, x in inputs.items()},
             initial_state=self._state,
@@ -150,6 +173,7 @@ class _InPlace:
         from neurochain.simulators.event.inputs import pack_inputs
 
         network: Network = packed.network
+        self._network, self._names = network, record
         self._shapes, self._steps = _shapes(network, steps), steps
         binary = {s.name: s.emits is PortKind.EVENT for s in network.sources}
         for k, population in enumerate(network.populations):
@@ -167,7 +191,7 @@ class _InPlace:
             packed,
             self._inputs,
             initial_state=state,
-            record=Record(emissions=record),
+            record=Record(emissions=tuple(name for name in record if name not in full)),
         )
         for name, frames in self._run.given.items():
             past = self._run.state[name][HISTORY]
@@ -183,9 +207,10 @@ class _InPlace:
         self.population_counts = self._totals.populations
         self._show()
 
+    @plain_arithmetic()
     def advance(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         """Run the next steps."""
-        _check(self._shapes, inputs)
+        _check(self._network, self._shapes, inputs)
         run = self._run
         run.calls.finish()
         for name, frames in self._inputs.frames.items():
@@ -203,6 +228,7 @@ class _InPlace:
                 entries[CLOCK] += np.int32(self._steps)
         self._totals.add()
         self._show()
+        self.emissions = {**self.emissions, **_fed(self._network, self._names, inputs)}
 
     def _show(self) -> None:
         self.emissions = {

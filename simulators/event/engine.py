@@ -14,12 +14,13 @@ from neurochain.accounting import POPULATION_COLUMNS, PROJECTION_COLUMNS, RawCou
 from neurochain.errors import Finding, InputError, UnsupportedError
 from neurochain.network import F32, I64, Network, Population, PortKind
 from neurochain.simulators.event.border import check_run, failure
-from neurochain.simulators.event.calls import LONG_STEP, Calls, next_chunk
+from neurochain.simulators.event.calls import CHUNK_SECONDS, Calls, next_chunk
 from neurochain.simulators.event.frames import Frames
 from neurochain.simulators.event.inputs import PackedInputs
 from neurochain.simulators.event.kernel import Memory, aligned_copy, aligned_zeros
 from neurochain.simulators.event.operators import padded
 from neurochain.simulators.event.packed import PackedNetwork, first_neuron
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.types import (
     CLOCK,
     HISTORY,
@@ -41,12 +42,14 @@ __all__ = [
 
 CALL_SECONDS = 0.05
 """Time in one call of the kernel; between calls Python can handle Ctrl-C."""
-FIRST_CHUNK = 200_000_000
-"""Connections times steps of the first chunk, whose cost is not known yet: 0.2 s if all fire."""
+FEWEST_STEPS = 16
+"""Of a chunk that is kept short for Ctrl-C. With fewer, weights would be read anew too often: such
+networks run in a thread that Ctrl-C does not wait for."""
 CHUNK_STEPS = 128
 CHUNK_BYTES = 1 << 26
 
 
+@plain_arithmetic()
 def prepare(
     packed: PackedNetwork,
     inputs: PackedInputs,
@@ -140,11 +143,14 @@ class PreparedRun:
         self.workers = max(1, threads // self.teams)
         self.struct = self.memory.structs("nc_run", 1)
         self.pointers = packed.struct, self.struct
-        self.calls = Calls(long=packed.work >= LONG_STEP)
+        self.fits = max(1, int(CHUNK_SECONDS / packed.step_seconds))
+        long = self.fits < FEWEST_STEPS
+        self.calls = Calls(long=long)
         run = self.struct[0]
         run.batch, run.steps, run.version = inputs.batch, inputs.steps, version
         run.teams, run.workers = self.teams, self.workers
         run.chunk = self.chunk = min(chunk or self._chunk(), max(inputs.steps, 1))
+        self.most = self.chunk if long else min(self.chunk, self.fits)
         self._fill(fresh)
         check_run(self.memory, packed.struct, self.struct, packed.names)
 
@@ -304,13 +310,16 @@ class PreparedRun:
         memory, packed, chunk = self.memory, self.packed.populations[k], self.struct[0].chunk
         n, program = population.n, population.program
         widths = self.packed.widths[population.name]
-        buffers = [self._numbers(aligned_zeros((width,), self.number)) for width in widths]
+        parts = self.workers if packed.relay else 1
+        buffers = [self._numbers(aligned_zeros((parts * width,), self.number)) for width in widths]
         into.buffer = memory.new("float *[]", buffers)
         into.touched = memory.zeros("uint8_t", n)
         into.fired = memory.zeros("uint8_t", n)
         into.quiet = memory.zeros("uint8_t", self.workers * memory.lib.NC_LINE)
         together = packed.fused or packed.many_steps
-        rows = chunk if together else 2 if packed.turned else 1
+        rows = chunk if together else self.workers if packed.relay else 1
+        if packed.turned:
+            rows = (1 if self.workers == 1 else chunk) + self.workers  # as nc_turned_at_once
         into.bits = memory.zeros("uint64_t", rows * -(-n // 64))
         if packed.turned:
             into.turned_state = memory.zeros("float", 2 * padded(n))
@@ -368,8 +377,8 @@ class PreparedRun:
         """
         self.calls.finish()
         lib, run = self.memory.lib, self.struct[0]
-        wanted, most = self.inputs.batch * self.inputs.steps, self.chunk
-        run.chunk = max(1, min(most, FIRST_CHUNK // self.packed.work))
+        wanted, most = self.inputs.batch * self.inputs.steps, self.most
+        run.chunk = min(most, self.fits)
         while run.frames_done < wanted:
             before, start = run.frames_done, perf_counter()
             status = self.calls.call(lib.nc_advance, *self.pointers, CALL_SECONDS, keep=self)

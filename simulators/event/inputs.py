@@ -11,6 +11,7 @@ from neurochain.inputs.event_frames import EventFrames
 from neurochain.network import F32, Network
 from neurochain.operators import MaxPool
 from neurochain.simulators.event.frames import Frames
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.types import check_whole, run_size
 
 __all__ = ["PackedInputs", "pack_inputs"]
@@ -31,6 +32,7 @@ class PackedInputs:
         return self.frames[source].array(frames.reshape(-1), n).reshape(*frames.shape, n)
 
 
+@plain_arithmetic()
 def pack_inputs(
     network: Network,
     inputs: Mapping[str, F32 | EventFrames],

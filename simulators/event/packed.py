@@ -20,9 +20,13 @@ from neurochain.simulators.event.programs import (
     pack_program,
 )
 from neurochain.simulators.event.units import units_of
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.types import EVERY_STEP
 
 __all__ = ["PackedNetwork", "first_neuron", "pack"]
+
+NEURON_NS, DENSE_NS, DENSE_VALUES_NS, OTHER_NS = 3.0, 0.1, 0.5, 2.0
+"""Of a neuron, and of a connection whose source fires: two to four times what was measured."""
 
 
 MOST_AT_ONCE = 1 << 15
@@ -39,7 +43,7 @@ class PackedNetwork:
     widths       node name -> elements of each port's buffer
     widest       elements of a buffer that holds any projection's result
     names        names by index, for messages
-    work         connections and neurons: what a step costs at most, as a number of additions
+    step_seconds what a step may take where everything fires, on a slow machine
     """
 
     def __init__(self, network: Network) -> None:
@@ -66,9 +70,7 @@ class PackedNetwork:
         self.depths = {node.name: network.history_depth(node.name) for node in self.nodes}
         self.widths = {p.name: self._port_widths(p) for p in network.populations}
         self.widest = max((out_elements(p) for p in self.projections), default=1)
-        self.work = sum(p.n for p in network.populations) + sum(
-            int(p.operator.fanout(nonzero=False).sum()) for p in self.projections
-        )
+        self.step_seconds = 1e-9 * self._most_ns()
         self._pack_units()
         self._cuts: dict[tuple[int, int], Any] = {}
         self.names: Names = {
@@ -77,6 +79,18 @@ class PackedNetwork:
             "node": [node.name for node in self.nodes],
         }
         check_network(self.memory, packed, self.names)
+
+    def _most_ns(self) -> float:
+        """Nanoseconds of a step in which everything fires, rather too many."""
+        total = sum(NEURON_NS * p.n for p in self.network.populations)
+        for k, projection in enumerate(self.projections):
+            edge = self.edges[k]
+            ones = self.nodes[edge.source].emits is PortKind.EVENT
+            each = OTHER_NS
+            if edge.kind == self.memory.lib.NC_DENSE:
+                each = DENSE_NS if ones else DENSE_VALUES_NS
+            total += each * int(projection.operator.fanout(nonzero=False).sum())
+        return max(total, 1.0)
 
     def cuts(self, k: int, workers: int) -> Any:
         """Where in every row of sparse projection k the second, third, ... worker's targets begin.
@@ -103,7 +117,7 @@ class PackedNetwork:
             source = self.index[projection.source]
             kind = self.nodes[source].emits
             given = isinstance(self.nodes[source], Source)
-            finite = given or kind is not PortKind.ANALOG
+            finite = given or kind is PortKind.EVENT or self.network.is_whole
             lean = mantissas(projection) if self.network.is_whole else None
             pack_projection(
                 self.memory,
@@ -231,6 +245,7 @@ def _pack_leak(memory: Memory, into: Any, population: Population) -> None:
     into.always = memory.view("uint8_t", leaking)
 
 
+@plain_arithmetic()
 def pack(network: Network) -> PackedNetwork:
     """Pack a network once, for many runs.
 

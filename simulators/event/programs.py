@@ -21,7 +21,6 @@ __all__ = [
     "OP_CODES",
     "Registers",
     "hot_forms",
-    "is_binary",
     "is_relay",
     "pack_hot",
     "pack_program",
@@ -47,8 +46,6 @@ OP_CODES: dict[Op, str] = {
     Op.NE: "NC_NE",
 }
 """Operation -> its name in the kernel."""
-
-_COMPARISONS = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.EQ, Op.NE})
 
 
 _RESETS: dict[tuple[ResetKind, ResetTiming], str] = {
@@ -76,11 +73,6 @@ def hot_forms() -> dict[Program, tuple[str, ...]]:
             cuba = cuba_lif_program(reset, compare=compare, leak=leak)
             forms[cuba] = (*options, "NC_HOT_CURRENT")
     return forms
-
-
-def is_binary(program: Program) -> bool:
-    """True where the emitted register is a comparison: nothing but 0.0 and 1.0."""
-    return any(i.out == program.emit and i.op in _COMPARISONS for i in program.body)
 
 
 def is_relay(program: Program) -> bool:
@@ -170,7 +162,7 @@ def pack_program(memory: Memory, into: Any, population: Population) -> Registers
     into.n_registers = len(number)
     into.step = memory.new("uint8_t[]", registers.steps(dict(population.params)))
     into.port = memory.new("uint32_t[]", (number[p] for p in program.ports))
-    into.binary = is_binary(program)
+    into.binary = program.is_binary
     registers.fixed = registers.parameters(memory, dict(population.params))
     if program.number == "int32":
         pack_integer(memory, into, population, number)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_cases import DTYPES, inputs_for, random_network
+from engine_cases import DTYPES, identity, inputs_for, one_projection, random_network
 
 from neurochain.errors import InputError
+from neurochain.network import PortKind
 from neurochain.simulators import Record, run
 from neurochain.simulators.event.carried import _Anew, _InPlace, carry_on
 
@@ -83,3 +84,47 @@ def test_a_chunk_of_another_length_is_refused() -> None:
     x = inputs_for(rng, network, batch=1, steps=2)
     with pytest.raises(InputError, match=r"wanted \(3, "):
         carried.advance({name: a[0] for name, a in x.items()})
+
+
+def _events_network(*, late):
+    """Sources of events and of values, each one to one to its neurons; both ways to carry on."""
+    rng = np.random.default_rng(2)
+    parts = [one_projection(rng, identity, "float32", kind, (4,)) for kind in PortKind]
+    nodes = {"sources": [], "populations": [], "projections": []}
+    for k, part in enumerate(parts):
+        nodes["sources"].append(replace(part.sources[0], name=f"s{k}"))
+        nodes["populations"].append(replace(part.populations[0], name=f"p{k}"))
+        named = {"name": f"e{k}", "source": f"s{k}", "target": f"p{k}"}
+        bias = {"bias": np.ones(4, np.float32) if late else None, "bias_from_step": 2 * late}
+        edge = replace(part.projections[0], **named, **bias)
+        nodes["projections"].append(edge)
+    return replace(parts[0], **{name: tuple(members) for name, members in nodes.items()})
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_recorded_sources_are_what_was_fed(late) -> None:
+    network = _events_network(late=late)
+    carried = carry_on(network, 2, ("s0", "s1", "s2", "p0"))
+    assert isinstance(carried, _Anew if late else _InPlace)
+    x = {s.name: np.array([[0, 1, 1, 0], [1, 0, 0, 0]], np.float32) for s in network.sources}
+    x["s2"] *= np.float32(1e-40)
+    for _ in range(2):
+        carried.advance(x)
+        whole = run(network, {k: a[None] for k, a in x.items()}, record=Record(emissions=tuple(x)))
+        for name, wanted in whole.emissions.items():
+            got = carried.emissions[name]
+            assert got.dtype == wanted.dtype
+            assert got.tobytes() == wanted[0].tobytes()
+        assert carried.emissions["p0"].shape == (2, 4)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("value", [2.0, 0.5, -1.0, np.nan])
+def test_sources_of_events_are_fed_events(value, late) -> None:
+    network = _events_network(late=late)
+    carried = carry_on(network, 1, ("p0",))
+    x = {s.name: np.zeros((1, 4), np.float32) for s in network.sources}
+    for name in ("s1", "s2"):  # these take values
+        carried.advance(x | {name: np.array([[0, 2, 0, 0]], np.float32)})
+    with pytest.raises(InputError, match="s0: has values other than 0 and 1"):
+        carried.advance(x | {"s0": np.array([[0, value, 0, 0]], np.float32)})

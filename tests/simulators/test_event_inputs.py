@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -151,20 +152,21 @@ def test_progress_adds_up(engine: str) -> None:
 
 
 @needs_kernel
-@pytest.mark.parametrize("long_step", [0, 1 << 40])
+@pytest.mark.parametrize("fewest_steps", [0, 1 << 40])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_chunks_of_any_length_give_the_same(
-    threads: int, long_step: int, monkeypatch: pytest.MonkeyPatch
+    threads: int, fewest_steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The length of a chunk changes from call to call: 1, 2, 4, ... steps of 200."""
+    """The length of a chunk changes from call to call."""
     from neurochain.simulators.event import engine
 
     net = replace(network(), outputs=())
     x = (np.random.default_rng(1).random((4, 200, 32)) < 0.1).astype(F)
     whole = run(net, {"in": x})
     monkeypatch.setattr(engine, "CALL_SECONDS", 0.0)
-    monkeypatch.setattr(engine, "FIRST_CHUNK", 0)
-    monkeypatch.setattr(engine, "LONG_STEP", long_step)  # 0: calls in threads of their own
+    monkeypatch.setattr(engine, "FEWEST_STEPS", fewest_steps)  # many: calls in their own threads
+    lengths = itertools.cycle([1, 2, 70, 5, 64, 3])
+    monkeypatch.setattr(engine, "next_chunk", lambda *_: next(lengths))
     told: list[int] = []
     same(whole, run(net, {"in": x}, threads=threads, progress=told.append))
     assert len(set(told)) > 3

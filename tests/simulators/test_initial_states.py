@@ -11,7 +11,9 @@ from engine_cases import (
     differences,
     everything,
     flat,
+    identity,
     inputs_for,
+    one_projection,
     random_network,
     run_both,
     state_for,
@@ -19,6 +21,7 @@ from engine_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurochain.errors import InputError
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Identity
 from neurochain.program import Instruction, Op, Program
@@ -231,3 +234,19 @@ def test_a_packed_network_starts_anew_in_every_run():
     assert differences(first, event.run_packed(packed, prepared)) == []
     plain = run_reference(network, {"in": np.ones((2, 5, 3), F)}, record=Record())
     assert differences(first, plain) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("value", [2.0, 0.5, -1.0])
+def test_what_spiking_neurons_emitted_is_0_or_1(engine, value) -> None:
+    rng = np.random.default_rng(8)
+    network = one_projection(rng, identity, "float32", PortKind.EVENT, (3,))
+    back = replace(network.projections[0], name="back", source="p", delay=2)
+    network = replace(network, projections=(*network.projections, back))
+    x = {"s": np.zeros((1, 4, 3), F)}
+    history = np.zeros((1, 2, 3), F)
+    history[0, 1, 2] = 1
+    ENGINES[engine](network, x, initial_state={"p": {"history": history}})
+    history[0, 0, 1] = value
+    with pytest.raises(InputError, match="values that are no spikes"):
+        ENGINES[engine](network, x, initial_state={"p": {"history": history}})

@@ -1,5 +1,7 @@
 """The C loops one by one: every version of the fast ones against the naive ones and NumPy."""
 
+import itertools
+
 import numpy as np
 import pytest
 from kernel_calls import (
@@ -308,7 +310,8 @@ def test_convolutions_equal_the_naive_loop(geometry, valued, version):
         span = spans([(idx, val)])
         slow, slow_dirty = _empty(g)
         LIB.nc_conv_naive_f32(window, pointer(weights), span, pointer(slow), pointer(slow_dirty))
-        wide(version).conv_sum(window, pointer(weights), span, pointer(fast), pointer(dirty))
+        given = pointer(weights), span
+        wide(version).conv_sum(window, *given, 0, g.oh, pointer(fast), pointer(dirty))
         assert fast.tobytes() == slow.tobytes()
         assert dirty.tolist() == slow_dirty.tolist()
         out = np.full((g.c_out, g.oh, g.ow), np.nan, dtype=np.float32)
@@ -318,6 +321,33 @@ def test_convolutions_equal_the_naive_loop(geometry, valued, version):
         assert all(
             a.tobytes() == b.tobytes() for a, b in zip((fast, dirty), _empty(g), strict=True)
         )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("valued", [False, True])
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_output_rows_are_summed_apart(geometry, valued, version):
+    """Some rows change nothing in the others; all of them together are the whole."""
+    rng = np.random.default_rng(16)
+    window = _window(GEOMETRIES[geometry])
+    g = window[0]
+    weights, n = _conv_weights(rng, g), g.c_in * g.h * g.w
+    count = max(1, n // 3)
+    span = spans([(events(rng, n, count), rng.normal(0, 2, count) if valued else None)])
+    whole, dirty = _empty(g)
+    given = pointer(weights), span
+    wide(version).conv_sum(window, *given, 0, g.oh, pointer(whole), pointer(dirty))
+    for cuts in ((0, g.oh), (0, 1, g.oh), (0, g.oh // 2, g.oh), tuple(range(g.oh + 1))):
+        for marked in (False, True):
+            parts, part_dirty = _empty(g)
+            to = pointer(part_dirty) if marked else FFI.NULL
+            for first, end in itertools.pairwise(cuts):
+                before = parts.copy()
+                wide(version).conv_sum(window, *given, first, end, pointer(parts), to)
+                assert parts[:first].tobytes() == before[:first].tobytes()
+                assert parts[end:].tobytes() == before[end:].tobytes()
+            assert parts.tobytes() == whole.tobytes()
+            assert not marked or part_dirty.tolist() == dirty.tolist()
 
 
 @pytest.mark.parametrize("bits", [32, 64])

@@ -24,7 +24,9 @@ def _csr(rng, dtype, in_shape, out_shape=None):
 def sparse():
     rng = np.random.default_rng(8)
     program = lif_program(cases.RESETS[2])
-    network = cases.one_projection(rng, _csr, "int8", PortKind.EVENT, (40,), program, 1)
+    network = cases.one_projection(
+        rng, _csr, "int8", PortKind.EVENT, (40,), program, 1, per_neuron=True
+    )
     (neurons,), (edge,) = network.populations, network.projections
     network = replace(
         network,
@@ -37,6 +39,15 @@ def sparse():
 
 
 DAMAGES = [
+    ("far more neurons than tables", "BAD_SIZE projection n_out", "pop e n", 2**31 - 1),
+    ("far more units", "BAD_SIZE network n_units", "net n_units", 2**31),
+    ("far more states", "BAD_SIZE population program.n_states", "pop e program n_states", 2**31),
+    (
+        "far more instructions",
+        "BAD_SIZE population program.n_instructions",
+        "pop e program n_instructions",
+        2**31,
+    ),
     ("zero weights", "BAD_FLAG population summed", "edge e no_zero", 0),
     ("no room for numbers", "BAD_FLAG population summed", "edge e shift", 0),
     ("sums of 17 bits", "BAD_FLAG population many_steps", "edge e limit_i32", 65535.0),
