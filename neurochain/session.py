@@ -15,6 +15,7 @@ from neurochain.accounting import Activity, MappedActivity, count, stored_widths
 from neurochain.artifact import Artifact
 from neurochain.errors import Finding, InputError
 from neurochain.inputs import EventFrames
+from neurochain.inputs.parts import contiguous, every
 from neurochain.mapping import PacketCounter
 from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
@@ -316,7 +317,7 @@ def _prepare(name: str, x: Any, shape: tuple[int, ...], steps: int | None, time_
         )
     if 0 in values.shape[:2]:
         raise InputError(f"input {name}: has shape {values.shape}: no sample or no step.")
-    return np.ascontiguousarray(values.reshape(*values.shape[:2], prod(shape)))
+    return contiguous(values, np.float32).reshape(*values.shape[:2], prod(shape))
 
 
 def _event_frames(name: str, x: EventFrames, n: int, steps: int | None) -> EventFrames:
@@ -335,10 +336,19 @@ def _check_kind(source: Source, given: Given) -> None:
         if values.value is None:
             return
         values = values.value
-    if source.emits is PortKind.EVENT and not ((values == 0) | (values == 1)).all():
+    if source.emits is PortKind.EVENT and not every(values, _is_event):
         raise InputError(f"input {source.name}: takes 0 and 1 only.")
-    if source.emits is PortKind.GRADED and not (values == np.rint(values)).all():
+    if source.emits is PortKind.GRADED and not every(values, _is_whole):
         raise InputError(f"input {source.name}: takes whole numbers only.")
+
+
+def _is_event(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return (values == 0) | (values == 1)
+
+
+def _is_whole(values: NDArray[Any]) -> NDArray[np.bool_]:
+    whole: NDArray[np.bool_] = values == np.rint(values)
+    return whole
 
 
 def _as_float32(name: str, x: Any) -> F32:
@@ -349,8 +359,8 @@ def _as_float32(name: str, x: Any) -> F32:
     if values.dtype.kind not in "fiub":
         raise InputError(f"input {name}: has dtype {values.dtype}; numbers are needed.")
     with np.errstate(over="ignore"):
-        result = np.asarray(values, dtype=np.float32)
-    if not np.isfinite(result).all():
+        result = contiguous(values, np.float32)
+    if not every(result, np.isfinite):
         raise InputError(f"input {name}: holds NaN, infinity or a value above float32's range.")
     return result
 

@@ -230,7 +230,7 @@ def initial_state_of(
             fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
             whole = dtype != np.int32 or _is_int32(array)
             if fits and not np.isfinite(array).all():
-                what = "holds values that are infinite or no numbers: the run overflowed."
+                what = "holds values that are not finite; a run overflowed, if they came of one."
                 findings.append(Finding(where=where, what=what, fix="Scale weights or inputs."))
                 continue
             if not fits or not whole:

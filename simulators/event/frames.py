@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochain.inputs.event_frames import EventFrames
+from neurochain.inputs.parts import PART, contiguous
 from neurochain.network import F32, I64
 from neurochain.simulators.event.kernel import Memory
 
@@ -34,15 +35,27 @@ class Frames:
     @classmethod
     def of(cls, array: F32) -> Frames:
         """array (..., n) float32; every leading axis counts as frames."""
-        n = array.shape[-1]
-        flat = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
-        places = np.flatnonzero(flat)
-        start = np.searchsorted(places, np.arange(0, flat.size + 1, max(n, 1)))
-        val = flat[places]
-        binary = bool((val == 1).all()) and not (flat.view(np.uint32) == _MINUS_ZERO).any()
+        n = max(array.shape[-1], 1)
+        flat = contiguous(array, np.float32).reshape(-1)
+        parts = [flat[first : first + PART] for first in range(0, flat.size, PART)]
+        events = sum(np.count_nonzero(part) for part in parts)
+        idx, val = np.empty(events, dtype=np.uint32), np.empty(events, dtype=np.float32)
+        start = np.zeros(flat.size // n + 1, dtype=np.int64)
+        binary, end = True, 0
+        for k, part in enumerate(parts):
+            places, first = np.flatnonzero(part), k * PART
+            frames = slice(-(-first // n), (first + part.size - 1) // n + 1)  # that begin here
+            start[frames] = end + np.searchsorted(
+                places, np.arange(frames.start, frames.stop) * n - first
+            )
+            here = slice(end, end + places.size)
+            idx[here], val[here], end = (places + first) % n, part[places], here.stop
+            ones = bool((val[here] == 1).all())
+            binary = binary and ones and not (part.view(np.uint32) == _MINUS_ZERO).any()
+        start[flat.size // n :] = end
         return cls(
-            start=start.astype(np.int64),
-            idx=(places % max(n, 1)).astype(np.uint32),
+            start=start,
+            idx=idx,
             val=None if binary else val,
             dense=None if binary else flat,
         )

@@ -25,7 +25,7 @@ from neurochain.simulators.types import EVERY_STEP
 
 __all__ = ["PackedNetwork", "first_neuron", "pack"]
 
-NEURON_NS, DENSE_NS, DENSE_VALUES_NS, OTHER_NS = 3.0, 0.1, 0.5, 2.0
+NEURON_NS, DENSE_NS, FAST_NS, OTHER_NS = 3.0, 0.1, 0.5, 2.0
 """Of a neuron, and of a connection whose source fires: two to four times what was measured."""
 
 
@@ -82,13 +82,20 @@ class PackedNetwork:
 
     def _most_ns(self) -> float:
         """Nanoseconds of a step in which everything fires, rather too many."""
-        total = sum(NEURON_NS * p.n for p in self.network.populations)
+        lib, total = self.memory.lib, sum(NEURON_NS * p.n for p in self.network.populations)
+        together = {
+            p.first[0]
+            for p in self.populations[0 : len(self.network.populations)]
+            if p.many_steps
+        }
         for k, projection in enumerate(self.projections):
-            edge = self.edges[k]
-            ones = self.nodes[edge.source].emits is PortKind.EVENT
+            kind = self.edges[k].kind
+            ones = self.nodes[self.edges[k].source].emits is PortKind.EVENT
             each = OTHER_NS
-            if edge.kind == self.memory.lib.NC_DENSE:
-                each = DENSE_NS if ones else DENSE_VALUES_NS
+            if kind == lib.NC_DENSE and ones:
+                each = DENSE_NS
+            elif kind in (lib.NC_DENSE, lib.NC_CONV) or k in together:
+                each = FAST_NS
             total += each * int(projection.operator.fanout(nonzero=False).sum())
         return max(total, 1.0)
 

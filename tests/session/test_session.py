@@ -201,7 +201,7 @@ WRONG = {
     "state of nothing": (X, {"initial_state": {"x": {"v": 0}}}, "is no state of this network"),
     "state unknown": (X, {"initial_state": {"a": {"i": 0}}}, "States: "),
     "state shape": (X, {"initial_state": {"a": {"v": np.zeros((4, 3))}}}, "has shape (4, 3)"),
-    "state NaN": (X, {"initial_state": {"a": {"v": np.full((3, 4), np.nan)}}}, "finite values"),
+    "state NaN": (X, {"initial_state": {"a": {"v": np.full((3, 4), np.nan)}}}, "not finite"),
     "state text": (X, {"initial_state": {"a": {"v": "x"}}}, "is no array of numbers"),
 }  # fmt: skip
 
