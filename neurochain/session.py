@@ -343,7 +343,8 @@ def _check_kind(source: Source, given: Given) -> None:
 
 
 def _is_event(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return (values == 0) | (values == 1)
+    event: NDArray[np.bool_] = (values == 0) | (values == 1)
+    return event
 
 
 def _is_whole(values: NDArray[Any]) -> NDArray[np.bool_]:

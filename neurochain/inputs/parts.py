@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ __all__ = ["PART", "contiguous", "every"]
 
 PART = 1 << 21
 """Elements of a part: NumPy takes some milliseconds for them."""
-_FLAGS = ("external_loop", "buffered", "zerosize_ok")
+_FLAGS: list[Literal["external_loop", "buffered", "zerosize_ok"]]
+_FLAGS = ["external_loop", "buffered", "zerosize_ok"]
 
 
 def every(array: NDArray[Any], test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> bool:
     """True where `test`, which is told parts of the array in any order, holds for all elements."""
-    parts = np.nditer(array, list(_FLAGS), [["readonly"]], order="K", buffersize=PART)
-    with parts:
+    with np.nditer(array, _FLAGS, ["readonly"], order="K", buffersize=PART) as parts:
         return all(bool(test(part).all()) for part in parts)
 
 
@@ -28,7 +28,7 @@ def contiguous(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
         return array
     copy = np.empty(array.shape, dtype=dtype)
     pair = np.nditer(
-        [array, copy], list(_FLAGS), [["readonly"], ["writeonly"]],
+        [array, copy], _FLAGS, [["readonly"], ["writeonly"]],
         op_dtypes=[array.dtype, copy.dtype], order="C", casting="unsafe", buffersize=PART,
     )  # fmt: skip
     with pair:

@@ -84,9 +84,7 @@ class PackedNetwork:
         """Nanoseconds of a step in which everything fires, rather too many."""
         lib, total = self.memory.lib, sum(NEURON_NS * p.n for p in self.network.populations)
         together = {
-            p.first[0]
-            for p in self.populations[0 : len(self.network.populations)]
-            if p.many_steps
+            p.first[0] for p in self.populations[0 : len(self.network.populations)] if p.many_steps
         }
         for k, projection in enumerate(self.projections):
             kind = self.edges[k].kind
