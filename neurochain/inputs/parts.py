@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ _FLAGS = ["external_loop", "buffered", "zerosize_ok"]
 def every(array: NDArray[Any], test: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> bool:
     """True where `test`, which is told parts of the array in any order, holds for all elements."""
     with np.nditer(array, _FLAGS, ["readonly"], order="K", buffersize=PART) as parts:
-        return all(bool(test(part).all()) for part in parts)
+        one = cast("Iterable[NDArray[Any]]", parts)  # of one array; the stubs say tuples
+        return all(bool(test(part).all()) for part in one)
 
 
 def contiguous(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
