@@ -26,6 +26,11 @@ class Calls:
         self._ended = Event()
         self._ended.set()
 
+    @property
+    def in_a_thread(self) -> bool:
+        """Whether calls run in threads of their own."""
+        return self._long
+
     def finish(self) -> None:
         """Wait for a call that was interrupted: until it ends, it works on the run's memory."""
         self._ended.wait()

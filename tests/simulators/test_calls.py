@@ -7,8 +7,15 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 
+from neurochain.graph import Reset
+from neurochain.network import Network, Population, Projection, Source
+from neurochain.operators import Csr
+from neurochain.programs import lif_program
+from neurochain.simulators import Record
+from neurochain.simulators.event import pack, pack_inputs, prepare
 from neurochain.simulators.event.calls import CHUNK_SECONDS, Calls, next_chunk
 
 
@@ -54,3 +61,37 @@ def test_a_long_call_does_not_hold_up_ctrl_c() -> None:
 def test_chunks_grow_and_shrink(chunk: int, steps_that_fit: float, most: int, wanted: int) -> None:
     assert next_chunk(chunk, CHUNK_SECONDS / steps_that_fit, most, 64) == wanted
     assert next_chunk(chunk, 0.0, most, 64) >= 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "fan", "own_thread"), [(20, 10, False), (1000, 2000, False), (4000, 2000, True)]
+)
+def test_a_burst_after_silence_fits_into_a_chunk(sources: int, fan: int, own_thread: bool) -> None:
+    """However long the silence: a chunk in which everything fires takes no longer than that."""
+    n = 70_000  # two blocks of targets
+    targets = np.tile(np.arange(fan, dtype=np.int32) * (n // fan), sources)
+    operator = Csr(
+        in_shape=(sources,), out_shape=(n,), indptr=np.arange(sources + 1) * fan,
+        targets=targets, weights=np.ones(targets.size, dtype=np.float32),
+    )  # fmt: skip
+    program = lif_program(Reset())
+    params = {"beta": np.float32(0.5), "theta": np.float32(1e9)}
+    network = Network(
+        sources=(Source(name="s", shape=(sources,)),),
+        populations=(Population(name="p", shape=(n,), program=program, params=params),),
+        projections=(Projection(name="e", source="s", target="p", operator=operator),),
+        outputs=(), dt_s=1e-3,
+    )  # fmt: skip
+    fed = np.zeros((1, 900, sources), dtype=np.float32)
+    fed[:, 700:] = 1
+    packed = pack(network)
+    told: list[int] = []
+    run = prepare(packed, pack_inputs(network, {"s": fed}), record=Record(emissions=()))
+    assert run.calls.in_a_thread == own_thread
+    assert packed.step_seconds >= 2e-9 * sources * fan
+    if own_thread:  # Ctrl-C does not wait for it
+        return
+    run.advance(told.append)
+    assert sum(told) == 900
+    assert run.most == min(run.chunk, int(CHUNK_SECONDS / packed.step_seconds))
+    assert run.most > 15
