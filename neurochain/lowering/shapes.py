@@ -127,8 +127,8 @@ def _check_divisors(divisors: Any, positions: int) -> None:
         raise ShapeError(
             f"divisors are {divisors.dtype} {divisors.shape}, wanted float32 ({positions},)."
         )
-    if not np.isfinite(divisors).all() or not (divisors > 0).all():
-        raise ShapeError("a divisor is not above 0, or infinite.")
+    if not np.isfinite(divisors).all() or not divisors.all():
+        raise ShapeError("a divisor is 0, NaN or infinite.")
 
 
 def _axes(arriving: Shape, kernel: Shape, node: Any, dilation: Shape) -> None:

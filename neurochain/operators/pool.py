@@ -55,8 +55,8 @@ class Pool(Operator):
             return ["the divisors are not float32."]
         if divisors.shape != (positions,):
             return [f"the divisors have shape {divisors.shape}, wanted ({positions},)."]
-        if not np.isfinite(divisors).all() or not (divisors > 0).all():
-            return ["a divisor is not above 0, or infinite."]
+        if not np.isfinite(divisors).all() or not divisors.all():
+            return ["a divisor is 0, NaN or infinite."]
         return []
 
     @property

@@ -417,13 +417,20 @@ static void window_touch(const job *j) {
         nc_pool_touch(j->p->window, j->span[s].idx, j->span[s].count, j->touched);
 }
 
+/* 1 where zeros give +0: not those of either sign of which a maximum is taken, nor by divisors that may be
+ * negative. */
+static int zeros_are_plain(const nc_projection *p) {
+    if (p->kind == NC_MAX_POOL) return 0;
+    return p->kind != NC_POOL || (p->divisors == NULL && !(p->divisor < 0.0f));
+}
+
 nc_status nc_project(const nc_worker *w, uint32_t index, const nc_span *span, const float *dense_in,
                      nc_range range, int track, float *out, uint8_t *touched, nc_touch *touch) {
     const nc_projection *p = w->network->projection + index;
     const job j = {.p = p, .w = w, .index = index, .span = span, .spans = w->run->workers,
                    .range = range, .track = track, .out = out, .touched = touched};
     *touch = NC_TOUCH_NONE;
-    if (is_silent(&j) && p->kind != NC_MAX_POOL) { /* +0 whatever the weights; nothing is touched */
+    if (is_silent(&j) && zeros_are_plain(p)) { /* +0 whatever the weights; nothing is touched */
         memset(out + range.first, 0, (range.end - range.first) * sizeof *out);
         return NC_OK;
     }

@@ -66,7 +66,7 @@ SHAPES = {
         line((1, 4, 4), AvgPool(**HALF, divisors=np.ones(3, F32))), "wanted float32 (4,)",
     ),
     "a divisor of 0": (
-        line((1, 4, 4), AvgPool(**HALF, divisors=np.zeros(4, F32))), "a divisor is not above 0",
+        line((1, 4, 4), AvgPool(**HALF, divisors=np.zeros(4, F32))), "a divisor is 0",
     ),
     "inhibition on planes": (line((2, 2), replace(lif(), inhibition=True)), "stand in one row"),
     "matrix": (line((5,), fc(4, 4)), "n0 (Affine): takes 4 values, but (5,) arrives. Flatten"),

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from engine_cases import RESETS, csr, dense, diagonal, everything, one_projection
 
-from neurochain.errors import InternalError
 from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Csr, Dense, Identity, Pool
 from neurochain.programs import li_program, lif_program, relay_program
@@ -127,15 +126,31 @@ def test_a_graded_value_that_is_infinite_meets_a_stored_zero():
         expected = run_reference(network, x)
     assert np.isnan(expected.final_state["b"]["v"][0, 0])
     _same(run_event(network, x), expected)
-    negative = replace(pooled, average=True, divisors=np.array([-4], np.float32))
-    with pytest.raises(InternalError, match="a divisor is not above 0"):
-        replace(
-            network,
-            projections=(
-                replace(network.projections[0], operator=negative),
-                *network.projections[1:],
-            ),
-        )
+
+
+@pytest.mark.parametrize("divisors", [[-4.0], [4.0], None])
+def test_a_silent_step_divided_by_a_negative_number_is_minus_zero(divisors):
+    relay = relay_program(PortKind.ANALOG)
+    pooled = Pool(
+        in_shape=(2, 2, 2), out_shape=(2, 1, 1), kernel=(2, 2), stride=(2, 2), padding=(0, 0),
+        average=divisors is not None,
+        divisors=None if divisors is None else np.array(divisors, np.float32),
+    )  # fmt: skip
+    network = Network(
+        sources=(Source(name="s", shape=(2, 2, 2)),),
+        populations=(
+            Population(name="a", shape=(2, 1, 1), program=relay, params={}, emits=relay.emits),
+        ),
+        projections=(Projection(name="e", source="s", target="a", operator=pooled),),
+        outputs=(), dt_s=1e-3, arithmetic="float32",
+    )  # fmt: skip
+    x = np.zeros((1, 3, 8), np.float32)
+    x[0, 1, 2] = 1
+    record = Record(emissions=("a",), inputs=(("a", "x"),))
+    expected = run_reference(network, {"s": x}, record=record)
+    assert np.signbit(expected.emissions["a"][0, 0]).all() == (divisors == [-4.0])
+    for threads in (1, 2):
+        _same(run_event(network, {"s": x}, record=record, threads=threads), expected)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sets MXCSR")
