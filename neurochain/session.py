@@ -19,6 +19,7 @@ from neurochain.inputs.parts import contiguous, every
 from neurochain.mapping import PacketCounter
 from neurochain.network import F32, I64, Network, PortKind, Source
 from neurochain.simulators import prepare
+from neurochain.simulators.plain import plain_arithmetic
 from neurochain.simulators.timing import aligned, lengthened
 from neurochain.simulators.types import AGE, CLOCK, HISTORY, EngineResult, Record, State
 
@@ -251,6 +252,7 @@ def _size(
     return batch, length
 
 
+@plain_arithmetic()
 def prepare_inputs(
     network: Network, x: Any, *, steps: int | None = None, time_axis: int = 1
 ) -> dict[str, Given]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ __all__ = ["recording_name", "stream"]
 
 Join = Literal["samples", "steps"]
 HEADER_BYTES = 256
+LONGEST_NAME = 200  # of a file, in bytes, with room for endings and what temporary files add
 """Of a recording: what precedes the data, a multiple of 64, with room for any number of steps."""
 
 
@@ -91,8 +93,17 @@ def _runs(
 
 
 def recording_name(population: str, *, membrane: bool = False) -> str:
-    """The file of a population's recording; letters that file systems dislike become %XX."""
-    return quote(population, safe="") + (".membrane.npy" if membrane else ".npy")
+    """The file of a population's recording; letters that file systems dislike become %XX.
+
+    Of long names the beginning, and a digest.
+    """
+    name = quote(population, safe="")
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(population.encode()).hexdigest()[:16]
+        name = f"{name[: LONGEST_NAME - 17]}~{digest}"
+    if name.endswith(".membrane"):  # not the membrane of another one
+        name = name.removesuffix(".membrane") + "%2Emembrane"
+    return name + (".membrane.npy" if membrane else ".npy")
 
 
 def _write(stack: ExitStack, files: dict[str, _Rows], folder: Path, run: Run, axis: int) -> None:

@@ -222,10 +222,14 @@ def initial_state_of(
                 continue
             want, dtype = state[node][name].shape, state[node][name].dtype
             try:
-                array = np.asarray(value, dtype=np.float64 if dtype == np.int32 else dtype)
-            except (TypeError, ValueError):
+                given_array = np.asarray(value)
+            except ValueError:  # ragged
+                given_array = np.asarray(None)
+            if given_array.dtype.kind not in "fiub":
                 findings.append(Finding(where=where, what="is no array of numbers."))
                 continue
+            with np.errstate(over="ignore"):  # infinity is refused below
+                array = given_array.astype(np.float64 if dtype == np.int32 else dtype)
             axes = 2 if name == HISTORY else 1  # sample, and step
             fits = array.size == np.prod(want) and array.shape[:axes] == want[:axes]
             whole = dtype != np.int32 or _is_int32(array)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from neurochain.cli.interruption import tidy_when_ended
 from neurochain.errors import InputError
 from neurochain.exporters.arrays import write_npz
 from neurochain.files import atomic_path
@@ -38,7 +39,7 @@ def recording(
             f"{path}: cannot be written ({error.strerror}). Choose a folder that exists and is "
             "writable."
         ) from error
-    with folder as name:
+    with tidy_when_ended(), folder as name:
         parts = Path(name)
 
         def write(populations: tuple[str, ...]) -> None:

@@ -140,6 +140,8 @@ void nc_run_turned(const nc_worker *w, uint32_t index, size_t sample, size_t fir
     uint64_t *bits = scratch->bits + (at_once + w->me) * words;
     nc_span *span = w->team->span + w->me * w->run->chunk * w->run->workers;
     int turned = 0;
+    /* a worker without rows sees nothing of this chunk: what it knew of all of them is over */
+    if (mine.first_row == mine.end_row) scratch->quiet[w->me * NC_LINE] = 0;
     for (size_t part = first; part < end; part += at_once) {
         const size_t last = end - part < at_once ? end : part + at_once;
         int updated = w->run->workers != 1;

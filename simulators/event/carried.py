@@ -81,6 +81,8 @@ def _check(
         name, given, wanted = source.name, inputs[source.name], shapes[source.name]
         if given.shape != wanted:
             raise InputError(f"input {name}: has shape {given.shape}, wanted {wanted}.")
+        if given.dtype.kind not in "fiub":
+            raise InputError(f"input {name}: has dtype {given.dtype}; numbers are needed.")
         if source.emits is PortKind.EVENT and not ((given == 0) | (given == 1)).all():
             raise InputError(f"input {name}: has values other than 0 and 1, of a source of events.")
 
@@ -111,6 +113,7 @@ class _Anew:
         self.emissions: Mapping[str, NDArray[Any]] = {}
         self.projection_counts, self.population_counts = _zero_counts(network)
 
+    @plain_arithmetic()
     def advance(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         """Run the next steps."""
         _check(self._network, self._shapes, inputs)
@@ -245,7 +248,7 @@ def _most(binary: bool) -> float:
 def _write(frames: Any, values: F32 | NDArray[Any]) -> None:
     """Put (frame, n) values into lists of events that have room for all of them."""
     count, n = values.shape
-    flat = values.reshape(-1)
+    flat = values.astype(np.float32, copy=False).reshape(-1)
     places = np.flatnonzero(flat)
     frames.start[1:] = np.searchsorted(places, np.arange(n, count * n + 1, n))
     frames.idx[: places.size] = places % n

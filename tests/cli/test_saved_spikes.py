@@ -1,7 +1,11 @@
 """simulate --save-spikes: memory that does not grow with the recording, and nothing left behind."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +74,51 @@ def test_what_is_saved_is_what_the_api_records(invoke, folder: Path, monkeypatch
             assert spikes.any()
             assert np.array_equal(saved[name], spikes)
     assert not list(folder.glob(".*"))
+
+
+def test_spikes_of_a_name_that_a_membrane_would_have(invoke, tmp_path: Path) -> None:
+    """And of one longer than file systems take."""
+    network = wide_network()
+    names = {"100 %": "c", "a/b": "x" * 300}
+    populations = tuple(replace(p, name=names.get(p.name, p.name)) for p in network.populations)
+    projections = tuple(
+        replace(p, source=names.get(p.source, p.source), target=names.get(p.target, p.target))
+        for p in network.projections
+    )
+    network = replace(
+        network, populations=populations, projections=projections,
+        outputs=(OutputPort(name="o", node="c", signal="membrane"),),
+    )  # fmt: skip
+    decoding = {"kind": "membrane_max", "classes": 3, "output": "c"}
+    save_artifact(Artifact(network=network, decoding=decoding), tmp_path / "net.nchain")
+    x = (np.random.default_rng(3).random((3, STEPS, 4)) < 0.3).astype(np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    args = ("simulate", tmp_path / "net.nchain", "--input", tmp_path / "x.npy", "--save-spikes")
+    result = invoke(*args, tmp_path / "s.npz")
+    assert result.exit_code == 0, result.output
+    wanted = simulate(network, x, record="all").spikes
+    with np.load(tmp_path / "s.npz") as saved:
+        assert set(saved) == set(wanted) == {"c", "c.membrane", "x" * 300}
+        for name, spikes in wanted.items():
+            assert saved[name].dtype == np.uint8
+            assert np.array_equal(saved[name], spikes)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_nothing_is_left_where_it_is_ended(number: str, folder: Path, tmp_path: Path) -> None:
+    start = "from neurochain.cli import main; main()"
+    command = [sys.executable, "-c", start, "simulate", folder / "net.nchain"]
+    command += ["--input", folder / "x.npy", "--save-spikes", tmp_path / "s.npz"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    for _ in range(2000):
+        if list(tmp_path.iterdir()):
+            break
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()), "it has not begun to record"
+    process.send_signal(getattr(signal, number))
+    assert process.wait(30) != 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_left_where_it_fails(invoke, folder: Path, tmp_path: Path, monkeypatch) -> None:

@@ -250,3 +250,13 @@ def test_what_spiking_neurons_emitted_is_0_or_1(engine, value) -> None:
     history[0, 0, 1] = value
     with pytest.raises(InputError, match="values that are no spikes"):
         ENGINES[engine](network, x, initial_state={"p": {"history": history}})
+
+
+@pytest.mark.parametrize("value", [[[10**400] * 3], [[1j] * 3], [["1"] * 3], [[1], [2, 3]], None])
+def test_states_that_are_no_numbers(value) -> None:
+    rng = np.random.default_rng(8)
+    network = one_projection(rng, identity, "float32", PortKind.EVENT, (3,))
+    x = {"s": np.zeros((1, 2, 3), F)}
+    (name,) = network.populations[0].program.states
+    with pytest.raises(InputError, match="is no array of numbers"):
+        run_event(network, x, initial_state={"p": {name: value}})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from engine_cases import input_for, params_for, projection, weights_for
 
-from neurochain.network import Network, Population, PortKind, Source
+from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Dense, Pool, output_size
 from neurochain.programs import relay_program
 from neurochain.simulators import Record
@@ -191,3 +191,33 @@ def test_a_run_in_parts_on_several_threads():
         for name, entries in expected.final_state.items():
             for key, value in entries.items():
                 assert np.array_equal(found[-1].final_state[name][key], value)
+
+
+def test_rest_that_a_worker_without_rows_has_seen():
+    """One block of rows and several workers: who has none of them forgets what it knew of all."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 0.4, (16, 1, 3, 3)).astype(np.float32)
+    operator = Conv(
+        in_shape=(1, 5, 5), out_shape=(16, 3, 3), weights=weights, stride=(1, 1),
+        padding=(0, 0), dilation=(1, 1), groups=1,
+    )  # fmt: skip
+    program = next(p for p in HOT if set(p.params) == {"beta", "theta"})
+    params = {"beta": np.float32(0.9), "theta": np.float32(0.5)}
+    network = Network(
+        sources=(Source(name="in", shape=(1, 5, 5), emits=PortKind.ANALOG),),
+        populations=(
+            Population(
+                name="a", shape=(16, 3, 3), program=program, params=params, emits=program.emits
+            ),
+        ),
+        projections=(Projection(name="e", source="in", target="a", operator=operator),),
+        outputs=(), dt_s=1e-3, arithmetic="float32",
+    )  # fmt: skip
+    x = np.zeros((1, 24, 25), np.float32)  # in chunks of 8: of one worker, shared, of one again
+    x[0, 0], x[0, 15], x[0, 22], x[0, 23] = 1e-45, 0.2, 1e-45, 0.3
+    expected = run_reference(network, {"in": x})
+    assert expected.emissions["a"][0, 23].any()
+    for threads in (1, 2, 3, 8):
+        run = prepare(pack(network), pack_inputs(network, {"in": x}), threads=threads, chunk=8)
+        run.advance()
+        _same(run.result(), expected, threads)
