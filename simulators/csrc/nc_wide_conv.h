@@ -99,6 +99,9 @@ static NC_TARGET void NC_WIDE(nc_conv_sum)(const nc_window *g, const float *weig
     } else if (dirty == NULL && g->runs != 0) {
         if (valued == 0) conv_events(g, weights, span, 0, 1, 1, to, NULL);
         else conv_events(g, weights, span, 1, 1, 1, to, NULL);
+    } else if (g->runs != 0 && all) {
+        if (valued == 0) conv_events(g, weights, span, 0, 1, 0, to, dirty);
+        else conv_events(g, weights, span, 1, 1, 0, to, dirty);
     } else if (g->runs != 0) {
         if (valued == 0) conv_events(g, weights, span, 0, 1, 1, to, dirty);
         else conv_events(g, weights, span, 1, 1, 1, to, dirty);
