@@ -76,9 +76,9 @@ def by_length(kind: str, up_to: float, rounds: int) -> Iterator[tuple[object, ..
         work = MAKE[kind](RATE[kind], int(min(longest, max(1, round(events / per_step)))))
         found[events] = blocks(work, events, rounds if events < 1e9 else 3)
     middle = found[targets[len(targets) // 2]]
-    for events, (seconds, counted) in found.items():
-        cost = seconds / counted
-        yield kind, f"{events:.0e}", counted, seconds, cost * 1e9, cost * middle[1] / middle[0]
+    for events, (seconds, reached) in found.items():
+        cost = seconds / reached
+        yield kind, f"{events:.0e}", reached, seconds, cost * 1e9, cost * middle[1] / middle[0]
 
 
 def by_activity(kind: str, rounds: int) -> Iterator[tuple[object, ...]]:

@@ -23,8 +23,9 @@ __all__ = ["recording_name", "stream"]
 
 Join = Literal["samples", "steps"]
 HEADER_BYTES = 256
-LONGEST_NAME = 200  # of a file, in bytes, with room for endings and what temporary files add
 """Of a recording: what precedes the data, a multiple of 64, with room for any number of steps."""
+LONGEST_NAME = 200
+"""Of a file, in bytes, with room for endings and what temporary files add."""
 
 
 def stream(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neurochain.accounting import RawCounts
 from neurochain.errors import Finding, InputError
 from neurochain.inputs.event_frames import EventFrames
+from neurochain.inputs.parts import every
 from neurochain.network import F32, I64, Network, Population, PortKind
 
 __all__ = [
@@ -139,9 +140,7 @@ def check_whole(network: Network, inputs: Mapping[str, F32 | EventFrames]) -> No
     for name in (source.name for source in network.sources):
         given = inputs[name]
         values = given.value if isinstance(given, EventFrames) else given
-        if values is None or bool(
-            ((values == np.floor(values)) & (np.abs(values) <= MOST_GRADED)).all()
-        ):
+        if values is None or every(values, _fits_an_event):
             continue
         findings.append(
             Finding(
@@ -152,6 +151,11 @@ def check_whole(network: Network, inputs: Mapping[str, F32 | EventFrames]) -> No
         )
     if findings:
         raise InputError(*findings)
+
+
+def _fits_an_event(values: NDArray[Any]) -> NDArray[np.bool_]:
+    fits: NDArray[np.bool_] = (values == np.floor(values)) & (np.abs(values) <= MOST_GRADED)
+    return fits
 
 
 def rest_state(network: Network, batch: int) -> dict[str, dict[str, NDArray[Any]]]:
@@ -223,7 +227,7 @@ def initial_state_of(
             want, dtype = state[node][name].shape, state[node][name].dtype
             try:
                 given_array = np.asarray(value)
-            except ValueError:  # ragged
+            except (TypeError, ValueError, RuntimeError):  # ragged; tensors of another device
                 given_array = np.asarray(None)
             if given_array.dtype.kind not in "fiub":
                 findings.append(Finding(where=where, what="is no array of numbers."))

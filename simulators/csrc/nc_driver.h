@@ -233,8 +233,9 @@ typedef struct {
  * `seconds` are over; 0: one chunk a team. What fails is told when no sample before it is going on: of
  * the first sample and step that fail, whatever the teams and chunks. */
 nc_status nc_advance(const nc_network *network, nc_run *run, double seconds);
-/* Callers may have asked the processor to take subnormals for zero, or to round otherwise: puts that aside
- * for this thread, and returns it for nc_give_back. The driver does so for its own threads and calls. */
+/* Callers may have asked the processor to take subnormals for zero, or to round otherwise: puts that
+ * aside for this thread on x86-64 (elsewhere nothing), and returns it for nc_give_back. The driver does
+ * so for its own threads and calls. */
 uint32_t nc_plain_arithmetic(void);
 void nc_give_back(uint32_t before);
 /* The best version of the wide loops that this processor runs. */

@@ -53,7 +53,7 @@ static void step_summed(const nc_worker *w, uint32_t index, nc_moment now, int a
     counts[0] = (int64_t)nc_emit(w, index, now, range, scratch->bits, NULL);
     if (!all) counts[1] = (int64_t)touched;
     counts[2] = (int64_t)changed;
-    scratch->quiet[w->me * NC_LINE] = silent && changed == 0 && counts[0] == 0;
+    scratch->quiet[w->me * NC_LINE] = silent && changed == 0 && counts[0] == 0 ? NC_QUIET : 0;
 }
 
 /* Which neurons of a `summed` population this step updates whatever arrives. */

@@ -206,7 +206,7 @@ void nc_run_fused(const nc_worker *w, uint32_t index, size_t sample, size_t firs
     const nc_node *node = w->team->node + w->network->n_sources + index;
     size_t *start = node->segment[w->me].start + node->depth;
     for (size_t t = until; t < frames; t++) start[t + 1] = start[until];
-    *quiet = rests || until < frames; /* settled, and nothing comes of itself */
+    *quiet = rests || until < frames ? NC_QUIET : 0; /* settled, and nothing comes of itself */
 }
 
 /* ---- sparse rows and their neurons, up to 64 steps at once ---- */

@@ -137,7 +137,7 @@ static void conv_floats(const job *j, const nc_projection_scratch *at) {
     int positive = 1; /* a zero weight is -0: times what is negative it leaves a mark */
     for (size_t s = 0; s < j->spans; s++) {
         j->w->wide->conv_sum(p->window, p->weights, j->span + s, 0, p->window->oh, at->acc,
-                              at->dirty);
+                             at->dirty);
         positive &= j->span[s].val == NULL ||
                     nc_at_least_f32(j->span[s].count, j->span[s].val, 1.0f);
     }

@@ -148,8 +148,9 @@ void nc_step_whole(const nc_worker *w, uint32_t index, nc_moment now) {
     if (large) nc_fail(w, NC_PAYLOAD, index, now.step);
     counts[0] = (int64_t)nc_emit(w, index, now, range, p->is_lif ? scratch->bits : NULL, dense);
     counts[1] = (int64_t)nc_count_u8(n, touched + range.first);
-    scratch->quiet[w->me * NC_LINE] = silent && counts[2] == 0 && counts[0] == 0 &&
-                            !overflows(overflow, p->integer.n_watches);
+    const int quiet = silent && counts[2] == 0 && counts[0] == 0 &&
+                      !overflows(overflow, p->integer.n_watches);
+    scratch->quiet[w->me * NC_LINE] = quiet ? NC_QUIET : 0;
 }
 
 /* ---- a dense projection and its neurons, all steps of a chunk at once ---- */

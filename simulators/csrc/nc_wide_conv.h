@@ -39,8 +39,8 @@ typedef struct {
     uint32_t first, end;
 } conv_rows;
 
-/* `valued`, `runs`, `clip` (to the rows of `to`) and whether there is a `dirty` are constants at every
- * call. */
+/* `valued`, `runs` and `clip` (to the rows of `to`) are constants at every call, and with `runs` whether
+ * there is a `dirty`. */
 NC_INLINE void conv_event(const conv_walk *g, const float *weights, uint32_t event, float value,
                           const int valued, const int runs, const int clip, conv_rows to,
                           uint32_t *dirty) {

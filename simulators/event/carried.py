@@ -25,6 +25,7 @@ from neurochain.simulators.types import (
     HISTORY,
     EngineResult,
     Record,
+    check_whole,
     emission_dtype,
     rest_state,
 )
@@ -85,6 +86,7 @@ def _check(
             raise InputError(f"input {name}: has dtype {given.dtype}; numbers are needed.")
         if source.emits is PortKind.EVENT and not ((given == 0) | (given == 1)).all():
             raise InputError(f"input {name}: has values other than 0 and 1, of a source of events.")
+    check_whole(network, inputs)
 
 
 def _fed(

@@ -26,7 +26,8 @@ from neurochain.simulators.types import EVERY_STEP
 __all__ = ["PackedNetwork", "first_neuron", "pack"]
 
 NEURON_NS, DENSE_NS, FAST_NS, OTHER_NS = 3.0, 0.1, 0.5, 2.0
-"""Of a neuron, and of a connection whose source fires: two to four times what was measured."""
+"""Of a neuron; of a byte of dense weights and of other connections, if their source fires: two to
+four times what was measured."""
 
 
 MOST_AT_ONCE = 1 << 15
@@ -91,7 +92,8 @@ class PackedNetwork:
             ones = self.nodes[self.edges[k].source].emits is PortKind.EVENT
             each = OTHER_NS
             if kind == lib.NC_DENSE and ones:
-                each = DENSE_NS
+                weights = projection.operator.weight
+                each = DENSE_NS * (weights.itemsize if weights is not None else 1)
             elif kind in (lib.NC_DENSE, lib.NC_CONV) or k in together:
                 each = FAST_NS
             total += each * int(projection.operator.fanout(nonzero=False).sum())

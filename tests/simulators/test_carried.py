@@ -128,3 +128,18 @@ def test_sources_of_events_are_fed_events(value, late) -> None:
         carried.advance(x | {name: np.array([[0, 2, 0, 0]], np.float32)})
     with pytest.raises(InputError, match="s0: has values other than 0 and 1"):
         carried.advance(x | {"s0": np.array([[0, value, 0, 0]], np.float32)})
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0**31, np.nan])
+def test_integer_networks_are_fed_whole_numbers(value) -> None:
+    rng = np.random.default_rng(4)
+    while True:
+        network, x = drawn(rng, "loihi", 2)
+        if network.sources[0].emits is not PortKind.EVENT:
+            break
+    carried = carry_on(network, 2, ())
+    fed = {name: a[0].copy() for name, a in x.items()}
+    carried.advance(fed)
+    fed[network.sources[0].name][0, 0] = value
+    with pytest.raises(InputError, match="not whole or beyond"):
+        carried.advance(fed)

@@ -1,5 +1,7 @@
 """Convolutions and pools shared out among the threads of one sample, against the reference."""
 
+import itertools
+
 import numpy as np
 import pytest
 from engine_cases import input_for, params_for, projection, weights_for
@@ -8,7 +10,7 @@ from neurochain.network import Network, Population, PortKind, Projection, Source
 from neurochain.operators import Conv, Dense, Pool, output_size
 from neurochain.programs import relay_program
 from neurochain.simulators import Record
-from neurochain.simulators.event import pack, pack_inputs, prepare
+from neurochain.simulators.event import engine, pack, pack_inputs, prepare
 from neurochain.simulators.event.programs import hot_forms
 from neurochain.simulators.event.runs import run_packed
 from neurochain.simulators.reference import run_reference
@@ -221,3 +223,25 @@ def test_rest_that_a_worker_without_rows_has_seen():
         run = prepare(pack(network), pack_inputs(network, {"in": x}), threads=threads, chunk=8)
         run.advance()
         _same(run.result(), expected, threads)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_runs_in_many_calls_and_once_more(seed, monkeypatch):
+    """Calls that end in the middle of a sample, chunks of changing length, and from rest again."""
+    lengths = itertools.cycle([2, 5, 1, 9])
+    monkeypatch.setattr(engine, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "next_chunk", lambda *_: next(lengths))
+    rng = np.random.default_rng([seed, 9])
+    kind = (PortKind.EVENT, PortKind.ANALOG)[seed % 2]
+    network = _shared_network(rng, "float32", kind)
+    given = _input(rng, network, 2)
+    expected = run_reference(network, given, record=Record(emissions=()))
+    inputs = pack_inputs(network, given)
+    for threads in (1, 2, 4, 6):
+        run = prepare(pack(network), inputs, record=Record(emissions=()), threads=threads, chunk=9)
+        for _ in range(3):
+            told = []
+            run.advance(told.append)
+            assert len(told) > 2
+            _same(run.result(), expected, threads)
+            run.rewind()
