@@ -205,8 +205,8 @@ static int population(nc_checking *c, const nc_network *network, const nc_popula
                       uint32_t *at) {
     return nc_need(c, p->n != 0 && p->n <= UINT32_MAX, NC_BAD_SIZE, "n") &&
            nc_need(c, p->n_ports <= p->n_registers, NC_BAD_SIZE, "n_ports") &&
-           incoming(c, network, p, at) && sizes(c, network, p) && program(c, p) && (p->is_hot == 0 || hot(c, p)) &&
-           nc_check_integer(c, p) &&
+           incoming(c, network, p, at) && sizes(c, network, p) && program(c, p) &&
+           (p->is_hot == 0 || hot(c, p)) && nc_check_integer(c, p) &&
            NC_MAY_BE(c, uint8_t, p->always, p->n, "always") && ways(c, network, p);
 }
 

@@ -35,6 +35,15 @@ static void take(const nc_projection *edge, size_t count, const uint32_t *restri
     }
 }
 
+/* What windows without an event give: -0 where they are divided by a negative number. */
+static void zeros(const nc_projection *edge, size_t n, float *restrict out) {
+    const size_t positions = (size_t)edge->window->oh * edge->window->ow;
+    memset(out, 0, n * sizeof *out);
+    if (edge->divisors == NULL && !(edge->divisor < 0.0f)) return;
+    for (size_t j = 0; j < n; j++)
+        out[j] /= edge->divisors == NULL ? edge->divisor : edge->divisors[j % positions];
+}
+
 /* *clean: the worker's sums and bits are 0 already. At first others may have used them: populations of an
  * exported project share their scratch. */
 static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) {
@@ -73,7 +82,7 @@ static void step(const nc_worker *w, uint32_t index, nc_moment now, int *clean) 
     s->start[place + 1] = s->start[place] + count;
     float *history = nc_history_of(node, w->run->population + index, w->run, now);
     if (history != NULL) {
-        memset(history, 0, p->n * sizeof *history);
+        zeros(edge, p->n, history);
         for (size_t k = 0; k < count; k++)
             history[s->idx[s->start[place] + k]] = s->val[s->start[place] + k];
     }
