@@ -1,9 +1,8 @@
 """A network that goes on, a few steps at a time: states, delayed events and counts carry on.
 
 For hosts that call with a chunk of steps again and again. The C kernel runs in buffers that are
-made once; a call costs some tens of microseconds. Networks that the kernel's buffers cannot carry on
-(biases that start late, no kernel) run through the engines' common door, with the same
-result.
+made once; a call costs some tens of microseconds. Networks that the kernel's buffers cannot carry
+on (biases that start late, no kernel) run through the engines' common door, with the same result.
 """
 
 from __future__ import annotations
